@@ -1,0 +1,155 @@
+"""The outer trust-region controller: ratio test, acceptance rule and radius rule.
+
+Zhao, Li and Wen, "A Stochastic Trust-Region Framework for Policy Optimization" (arXiv 1911.11640), state one concept
+twice.  Algorithm 3.1 (deterministic, eqs. (3.2)-(3.4)) and Algorithm 4.3 (stochastic, eqs. (4.14)-(4.16)) differ only
+in their constants, so this module serves both halves of the project and imports neither torch nor cvxpy.
+
+    ratio     r = actual / (noise + predicted)                                          (3.2), (4.14)
+    accept    r >= beta0; otherwise reject, and after `max_rejections` in a row force   (3.3), (4.15)
+    radius    times gamma1 if r >= beta1, gamma2 if beta0 <= r < beta1, gamma3 otherwise,
+              then clipped to [radius_min, radius_max]                                  (3.4), (4.16)
+
+`actual` is eta(trial) - eta(pi_k), `predicted` is L_k(trial) - L_k(pi_k), both in units of return; `noise` is zero in
+the deterministic setting and sigma-hat(theta_k) of (4.2) in the stochastic one.  `radius` is delta_k itself in
+Algorithm 3.1 and the coefficient mu_k of delta_k = mu_k * ||g_k|| in Algorithm 4.3.
+
+The controller decides; it changes nothing.  Both functions are pure, settings and state are frozen.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(Enum):
+    """What the outer loop must do with a trial point."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    FORCE = "force"
+    """Too many rejections in a row: take the best of the rejected trial points, eq. (4.13)."""
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """Constants of the ratio test and the radius rule.
+
+    Raises:
+        ValueError: a constant is not finite where it must be, or violates
+            beta0 < beta1 < inf, 0 < gamma3 < gamma2 <= 1 < gamma1, 0 <= radius_min <= radius_max, max_rejections >= 0.
+    """
+
+    beta0: float = 0.05
+    """Acceptance threshold: a trial point with ratio >= beta0 is accepted. (0, beta1) in Algorithm 3.1, below zero in
+    Algorithm 4.3, which tolerates a small loss because its ratio is noisy."""
+    beta1: float = 0.5
+    """Expansion threshold: a ratio >= beta1 enlarges the radius."""
+    gamma1: float = 2.0
+    """Factor of the radius after a very successful step, above 1."""
+    gamma2: float = 0.8
+    """Factor of the radius after an accepted but unconvincing step, in (gamma3, 1]."""
+    gamma3: float = 0.6
+    """Factor of the radius after a rejected step, in (0, gamma2)."""
+    radius_min: float = 0.0
+    """Floor of the radius (mu_min of (4.16); 0 in (3.4))."""
+    radius_max: float = math.inf
+    """Ceiling of the radius (mu_max of (4.16); infinite in (3.4))."""
+    max_rejections: int | None = None
+    """Consecutive rejections after which a further failing trial is forced (|B| = N_max in (4.15), 4 in the paper's
+    experiments). None never forces: the deterministic ratio is exact, and a rejection always shrinks the radius."""
+
+    def __post_init__(self) -> None:
+        for name in ("beta0", "beta1", "gamma1", "gamma2", "gamma3", "radius_min"):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise ValueError(f"controller: {name} must be a finite number, got {value}")
+        if not self.beta0 < self.beta1:
+            raise ValueError(f"controller: need beta0 < beta1, got beta0={self.beta0}, beta1={self.beta1}")
+        if not 0 < self.gamma3 < self.gamma2 <= 1 < self.gamma1:
+            raise ValueError(
+                "controller: need 0 < gamma3 < gamma2 <= 1 < gamma1, "
+                f"got gamma1={self.gamma1}, gamma2={self.gamma2}, gamma3={self.gamma3}"
+            )
+        if not 0 <= self.radius_min <= self.radius_max:
+            raise ValueError(
+                "controller: need 0 <= radius_min <= radius_max, "
+                f"got radius_min={self.radius_min}, radius_max={self.radius_max}"
+            )
+        if self.max_rejections is not None and self.max_rejections < 0:
+            raise ValueError(f"controller: max_rejections must be >= 0 or None, got {self.max_rejections}")
+
+
+@dataclass(frozen=True)
+class ControllerState:
+    """What the controller carries from one trial to the next.
+
+    Raises:
+        ValueError: radius is not a positive finite number, or rejections is negative.
+    """
+
+    radius: float
+    """Current radius: delta_k of (3.4) or mu_k of (4.16)."""
+    rejections: int = 0
+    """Trials rejected in a row since the last accepted or forced one."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.radius) and self.radius > 0):
+            raise ValueError(f"controller: the radius must be a positive finite number, got {self.radius}")
+        if self.rejections < 0:
+            raise ValueError(f"controller: rejections must be >= 0, got {self.rejections}")
+
+
+def ratio(actual: float, predicted: float, noise: float = 0.0) -> float:
+    """Agreement of the actual with the predicted gain, eqs. (3.2) and (4.14).
+
+    Args:
+        actual: eta(trial) - eta(pi_k), or its estimate.
+        predicted: L_k(trial) - L_k(pi_k), or its estimate.
+        noise: scale of the noise in `actual`, >= 0; sigma-hat(theta_k) in (4.14), zero in (3.2).
+
+    Returns:
+        actual / (noise + predicted). A model that promises nothing (denominator <= 0) cannot be agreed with: the
+        ratio is then -inf, so that the trial is rejected.
+
+    Raises:
+        ValueError: an argument is NaN or infinite, or noise is negative.
+    """
+    if not (math.isfinite(actual) and math.isfinite(predicted) and math.isfinite(noise)):
+        raise ValueError(f"controller: non-finite ratio terms: actual={actual}, predicted={predicted}, noise={noise}")
+    if noise < 0:
+        raise ValueError(f"controller: noise must be >= 0, got {noise}")
+    denominator = noise + predicted
+    return actual / denominator if denominator > 0 else -math.inf
+
+
+def decide(settings: ControllerSettings, state: ControllerState, r: float) -> tuple[Outcome, ControllerState]:
+    """Accept, reject or force a trial point with ratio r, and update the radius, eqs. (3.3)-(3.4) and (4.15)-(4.16).
+
+    Args:
+        settings: the constants.
+        state: radius and consecutive rejections before this trial.
+        r: the ratio of this trial, from `ratio`.
+
+    Returns:
+        The outcome, and the state before the next trial.
+
+    Raises:
+        ValueError: r is NaN.
+    """
+    if math.isnan(r):
+        raise ValueError("controller: the ratio is NaN")
+    if r >= settings.beta0:
+        outcome = Outcome.ACCEPT
+    elif settings.max_rejections is None or state.rejections < settings.max_rejections:
+        outcome = Outcome.REJECT
+    else:
+        outcome = Outcome.FORCE
+
+    if r >= settings.beta1:
+        factor = settings.gamma1
+    elif r >= settings.beta0:
+        factor = settings.gamma2
+    else:
+        factor = settings.gamma3
+    radius = min(max(factor * state.radius, settings.radius_min), settings.radius_max)
+    return outcome, ControllerState(radius, state.rejections + 1 if outcome is Outcome.REJECT else 0)

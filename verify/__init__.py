@@ -1,0 +1,1 @@
+"""The theory of the STRO paper, statement by statement, checked on finite MDPs."""
