@@ -20,6 +20,8 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+from exact.errors import InputError
+
 
 class Outcome(Enum):
     """What the outer loop must do with a trial point."""
@@ -35,7 +37,7 @@ class ControllerSettings:
     """Constants of the ratio test and the radius rule.
 
     Raises:
-        ValueError: a constant is not finite where it must be, or violates
+        InputError: a constant is not finite where it must be, or violates
             beta0 < beta1 < inf, 0 < gamma3 < gamma2 <= 1 < gamma1, 0 <= radius_min <= radius_max, max_rejections >= 0.
     """
 
@@ -62,21 +64,21 @@ class ControllerSettings:
         for name in ("beta0", "beta1", "gamma1", "gamma2", "gamma3", "radius_min"):
             value = getattr(self, name)
             if not math.isfinite(value):
-                raise ValueError(f"controller: {name} must be a finite number, got {value}")
+                raise InputError(f"controller: {name} must be a finite number, got {value}")
         if not self.beta0 < self.beta1:
-            raise ValueError(f"controller: need beta0 < beta1, got beta0={self.beta0}, beta1={self.beta1}")
+            raise InputError(f"controller: need beta0 < beta1, got beta0={self.beta0}, beta1={self.beta1}")
         if not 0 < self.gamma3 < self.gamma2 <= 1 < self.gamma1:
-            raise ValueError(
+            raise InputError(
                 "controller: need 0 < gamma3 < gamma2 <= 1 < gamma1, "
                 f"got gamma1={self.gamma1}, gamma2={self.gamma2}, gamma3={self.gamma3}"
             )
         if not 0 <= self.radius_min <= self.radius_max:
-            raise ValueError(
+            raise InputError(
                 "controller: need 0 <= radius_min <= radius_max, "
                 f"got radius_min={self.radius_min}, radius_max={self.radius_max}"
             )
         if self.max_rejections is not None and self.max_rejections < 0:
-            raise ValueError(f"controller: max_rejections must be >= 0 or None, got {self.max_rejections}")
+            raise InputError(f"controller: max_rejections must be >= 0 or None, got {self.max_rejections}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class ControllerState:
     """What the controller carries from one trial to the next.
 
     Raises:
-        ValueError: radius is not a positive finite number, or rejections is negative.
+        InputError: radius is not a positive finite number, or rejections is negative.
     """
 
     radius: float
@@ -94,9 +96,9 @@ class ControllerState:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.radius) and self.radius > 0):
-            raise ValueError(f"controller: the radius must be a positive finite number, got {self.radius}")
+            raise InputError(f"controller: the radius must be a positive finite number, got {self.radius}")
         if self.rejections < 0:
-            raise ValueError(f"controller: rejections must be >= 0, got {self.rejections}")
+            raise InputError(f"controller: rejections must be >= 0, got {self.rejections}")
 
 
 def ratio(actual: float, predicted: float, noise: float = 0.0) -> float:
@@ -112,12 +114,12 @@ def ratio(actual: float, predicted: float, noise: float = 0.0) -> float:
         ratio is then -inf, so that the trial is rejected.
 
     Raises:
-        ValueError: an argument is NaN or infinite, or noise is negative.
+        InputError: an argument is NaN or infinite, or noise is negative.
     """
     if not (math.isfinite(actual) and math.isfinite(predicted) and math.isfinite(noise)):
-        raise ValueError(f"controller: non-finite ratio terms: actual={actual}, predicted={predicted}, noise={noise}")
+        raise InputError(f"controller: non-finite ratio terms: actual={actual}, predicted={predicted}, noise={noise}")
     if noise < 0:
-        raise ValueError(f"controller: noise must be >= 0, got {noise}")
+        raise InputError(f"controller: noise must be >= 0, got {noise}")
     denominator = noise + predicted
     return actual / denominator if denominator > 0 else -math.inf
 
@@ -134,10 +136,10 @@ def decide(settings: ControllerSettings, state: ControllerState, r: float) -> tu
         The outcome, and the state before the next trial.
 
     Raises:
-        ValueError: r is NaN.
+        InputError: r is NaN.
     """
     if math.isnan(r):
-        raise ValueError("controller: the ratio is NaN")
+        raise InputError("controller: the ratio is NaN")
     if r >= settings.beta0:
         outcome = Outcome.ACCEPT
     elif settings.max_rejections is None or state.rejections < settings.max_rejections:

@@ -1,0 +1,150 @@
+"""Finite discounted Markov decision processes.
+
+Notation of Zhao, Li and Wen (arXiv 1911.11640), section 2: states s in [0, S), actions a in [0, A), transition
+probabilities P(t|s,a), rewards r(s,a), initial distribution rho0(s), discount gamma in [0, 1), policies pi(a|s).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from exact.errors import InputError
+
+Array = NDArray[np.float64]
+
+ROW_SUM_TOLERANCE = 1e-9
+"""Largest accepted |sum - 1| of a probability vector: float64 rounding of thousands of terms stays far below it, and
+a mistyped probability far above."""
+
+
+@dataclass(frozen=True, eq=False)
+class MDP:
+    """A finite discounted MDP, validated once and read-only afterwards.
+
+    Raises:
+        InputError: a shape does not fit, a number is not finite, a probability is negative, a distribution does not
+            sum to one (the message names the state, the action and the sum), or the discount is outside [0, 1).
+    """
+
+    transitions: "Array | sparse.csr_array"
+    """P(t|s,a): dense of shape (S, A, S), or sparse of shape (S*A, S) whose row s*A + a belongs to (s, a)."""
+    rewards: Array
+    """r(s,a), shape (S, A): expected immediate reward."""
+    initial: Array
+    """rho0(s), shape (S,). The paper's bounds need min rho0 > 0."""
+    discount: float
+    """gamma in [0, 1)."""
+    name: str = "mdp"
+    """For messages and figures."""
+
+    def __post_init__(self) -> None:
+        store = object.__setattr__  # the dataclass is frozen for everybody else
+        store(self, "rewards", _floats(self.rewards, self.name, "rewards", ndim=2))
+        store(self, "initial", _floats(self.initial, self.name, "initial distribution", ndim=1))
+        if sparse.issparse(self.transitions):
+            kernel = sparse.csr_array(self.transitions, dtype=np.float64)
+            kernel.sum_duplicates()
+            store(self, "transitions", kernel)
+        else:
+            store(self, "transitions", _floats(self.transitions, self.name, "transitions", ndim=3))
+        store(self, "discount", float(self.discount))
+        self._check()
+
+    def _check(self) -> None:
+        S, A = self.rewards.shape
+        if S == 0 or A == 0:
+            raise InputError(f"{self.name}: needs at least one state and one action, got rewards of shape {(S, A)}")
+        expected = (S * A, S) if sparse.issparse(self.transitions) else (S, A, S)
+        if self.transitions.shape != expected:
+            raise InputError(
+                f"{self.name}: transitions have shape {self.transitions.shape}, expected {expected} "
+                f"to go with rewards of shape {(S, A)}"
+            )
+        if self.initial.shape != (S,):
+            raise InputError(f"{self.name}: initial distribution has shape {self.initial.shape}, expected {(S,)}")
+        if not 0 <= self.discount < 1:
+            raise InputError(f"{self.name}: discount must lie in [0, 1), got {self.discount}")
+        kernel = self.kernel
+        values: Array = kernel.data if sparse.issparse(kernel) else kernel  # type: ignore[union-attr]
+        if not np.isfinite(values).all():
+            raise InputError(f"{self.name}: transitions contain a number that is not finite")
+        if values.size and values.min() < 0:
+            s, a = divmod(int((kernel < 0).nonzero()[0][0]), A)
+            raise InputError(f"{self.name}: negative transition probability in state {s}, action {a}")
+        sums = np.asarray(kernel.sum(axis=1)).ravel()
+        wrong = np.flatnonzero(np.abs(sums - 1) > ROW_SUM_TOLERANCE)
+        if wrong.size:
+            s, a = divmod(int(wrong[0]), A)
+            raise InputError(
+                f"{self.name}: transition probabilities of state {s}, action {a} "
+                f"sum to {sums[wrong[0]]:.12g}, expected 1"
+            )
+        check_distribution(self.initial, f"{self.name}: initial distribution")
+
+    @property
+    def n_states(self) -> int:
+        """S."""
+        return int(self.rewards.shape[0])
+
+    @property
+    def n_actions(self) -> int:
+        """A."""
+        return int(self.rewards.shape[1])
+
+    @property
+    def kernel(self) -> "Array | sparse.csr_array":
+        """Transitions as one (S*A, S) matrix, row s*A + a; a view, dense or sparse as they were given."""
+        if sparse.issparse(self.transitions):
+            return self.transitions
+        return self.transitions.reshape(-1, self.n_states)
+
+    def uniform_policy(self) -> Array:
+        """The policy pi(a|s) = 1/A, shape (S, A)."""
+        return np.full((self.n_states, self.n_actions), 1 / self.n_actions)
+
+    def check_policy(self, policy: Array) -> Array:
+        """Return `policy` as float64 of shape (S, A), or say what is wrong with it.
+
+        Raises:
+            InputError: wrong shape, a number that is not finite, a negative entry, or a row that does not sum to one.
+        """
+        pi = _floats(policy, self.name, "policy", ndim=2)
+        if pi.shape != self.rewards.shape:
+            raise InputError(f"{self.name}: policy has shape {pi.shape}, expected (S, A) = {self.rewards.shape}")
+        check_distribution(pi, f"{self.name}: policy")
+        return pi
+
+
+def check_distribution(p: Array, what: str) -> None:
+    """Check that the last axis of `p` (shape (n,) or (S, n)) holds probability distributions.
+
+    Raises:
+        InputError: a negative entry, or a sum other than one; the message names the row.
+    """
+    rows = p.reshape(-1, p.shape[-1])
+    negative = np.flatnonzero((rows < 0).any(axis=1))
+    if negative.size:
+        where = f" in state {negative[0]}" if p.ndim == 2 else ""
+        raise InputError(f"{what} has a negative probability{where}")
+    sums = rows.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1) > ROW_SUM_TOLERANCE)
+    if wrong.size:
+        where = f" in state {wrong[0]}" if p.ndim == 2 else ""
+        raise InputError(f"{what}{where} sums to {sums[wrong[0]]:.12g}, expected 1")
+
+
+def _floats(x: object, name: str, what: str, ndim: int) -> Array:
+    """A read-only float64 copy of x with `ndim` finite dimensions."""
+    try:
+        array: Array = np.array(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: {what} must be an array of numbers ({error})") from None
+    if array.ndim != ndim:
+        raise InputError(f"{name}: {what} must have {ndim} dimensions, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise InputError(f"{name}: {what} must be finite, found {array[index]} at index {index}")
+    array.flags.writeable = False
+    return array
