@@ -1,0 +1,217 @@
+"""Data layer: finished run directories of deep.train, and the small result files committed under paper_figs/data.
+
+A *variant* is the name of one complete setting (a preset, or a preset with some flags changed for an ablation); all
+runs of one variant on one environment differ in their seed only, which `load` checks.
+
+    run directory   ROOT/<variant>/<env>/seed<k>/   written by deep.train, laid out by deep.benchmark
+    result file     ROOT/<variant>/<env>/seed<k>.json
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exact.errors import InputError
+
+DATA = Path(__file__).parent / "data"
+MUJOCO = DATA / "mujoco"
+CURVE_POINTS = 100
+"""Points kept of a learning curve: enough for a figure a few centimetres wide."""
+RUN_FIELDS = frozenset({"seed", "out", "resume", "command", "versions", "workers", "device", "tensorboard"})
+"""Fields of config.json in which the runs of one setting may differ: they identify a run, or where it ran."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished training run.
+
+    Raises:
+        InputError: a number is not finite, a count is negative, or the curve's steps do not increase.
+    """
+
+    variant: str
+    """Name of the setting."""
+    env: str
+    """Gymnasium id."""
+    seed: int
+    """The run's seed."""
+    preset: str
+    """deep.train's preset."""
+    steps: int
+    """Environment steps of the whole run."""
+    seconds: float
+    """Wall-clock seconds of the whole run."""
+    max100: float
+    """Maximum over training of the mean return of the last 100 episodes, the measure of the paper's Tables 1 and 2."""
+    final100: float
+    """The same mean at the end of training."""
+    command: str
+    """The command that made the run."""
+    versions: dict[str, str]
+    """Versions of the software that made it."""
+    settings: dict[str, Any]
+    """Every other field of config.json."""
+    curve: tuple[tuple[int, float], ...]
+    """About 100 points (steps so far, mean return of the last 100 episodes), steps increasing."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.seconds, self.max100, self.final100, *(value for _, value in self.curve))
+        if not all(math.isfinite(number) for number in numbers):
+            raise InputError("a result must hold finite numbers only")
+        if self.seed < 0 or self.steps < 1 or self.seconds < 0:
+            raise InputError(f"need seed >= 0, steps >= 1, seconds >= 0, got {self.seed}, {self.steps}, {self.seconds}")
+        if any(later[0] <= earlier[0] for earlier, later in zip(self.curve, self.curve[1:], strict=False)):
+            raise InputError("the steps of the learning curve must increase")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; InputError if it cannot be read or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: expected JSON ({error})") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all; InputError if it cannot be written."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def env_folder(env: str) -> str:
+    """Folder name of a Gymnasium id, which may hold a namespace and a module (`ALE/Pong-v5`, `module:Env-v0`)."""
+    return env.replace("/", "-").replace(":", "-")
+
+
+def read_curve(metrics: Path) -> tuple[tuple[int, float], ...]:
+    """About CURVE_POINTS points (steps, return100), equally spaced in steps, of a run's metrics.jsonl."""
+    try:
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {metrics}: {error}") from error
+    points: list[tuple[int, float]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            if entry["return100"] is not None:
+                points.append((int(entry["steps"]), round(float(entry["return100"]), 3)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{metrics}, line {number}: expected a JSON object with steps and return100") from error
+    if len(points) <= CURVE_POINTS:
+        return tuple(points)
+    steps = np.array([point[0] for point in points])
+    kept = np.unique(np.searchsorted(steps, np.linspace(steps[0], steps[-1], CURVE_POINTS)))
+    return tuple(points[i] for i in kept)
+
+
+def variant_of(directory: Path, config: dict[str, Any]) -> str:
+    """Name of a run's setting: the grid's folder if deep.benchmark laid the run out, the preset otherwise."""
+    if directory.name == f"seed{config['seed']}" and directory.parent.name == env_folder(config["env"]):
+        return directory.parent.parent.name
+    return str(config["preset"])
+
+
+def read_run(directory: Path) -> Result:
+    """The result of one finished run directory; InputError if a file is missing, damaged or lacks a field."""
+    config = read_json(directory / "config.json")
+    outcome = read_json(directory / "result.json")
+    try:
+        return Result(
+            variant=variant_of(directory, config),
+            env=config["env"],
+            seed=config["seed"],
+            preset=config["preset"],
+            steps=outcome["steps"],
+            seconds=round(outcome["seconds"], 1),
+            max100=round(outcome["max100"], 3),
+            final100=round(outcome["final100"], 3),
+            command=config["command"],
+            versions=config["versions"],
+            settings={key: value for key, value in config.items() if key not in RUN_FIELDS | {"env", "preset"}},
+            curve=read_curve(directory / "metrics.jsonl"),
+        )
+    except KeyError as error:
+        raise InputError(f"{directory}: config.json or result.json lacks {error}") from error
+    except TypeError as error:
+        raise InputError(f"{directory}: config.json or result.json holds a wrong value ({error})") from error
+    except InputError as error:
+        raise InputError(f"{directory}: {error}") from error
+
+
+def read_result(path: Path) -> Result:
+    """One committed result file; InputError if it is damaged."""
+    content = read_json(path)
+    try:
+        return Result(**{**content, "curve": tuple((int(steps), float(value)) for steps, value in content["curve"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a result file: {error}") from error
+
+
+def write_result(result: Result, root: Path) -> Path:
+    """Write ROOT/<variant>/<env>/seed<k>.json and return its path."""
+    path = root / result.variant / env_folder(result.env) / f"seed{result.seed}.json"
+    fields = asdict(result)
+    curve = json.dumps(fields.pop("curve"))
+    body = json.dumps(fields, indent=1, sort_keys=True)
+    write_text(path, body.removesuffix("\n}") + f',\n "curve": {curve}\n}}\n')
+    return path
+
+
+def run_directories(root: Path) -> tuple[list[Path], list[Path]]:
+    """The finished and the unfinished run directories at or under `root`, each sorted."""
+    found = sorted(config.parent for config in root.rglob("config.json"))
+    finished = [directory for directory in found if (directory / "result.json").exists()]
+    return finished, [directory for directory in found if directory not in finished]
+
+
+def check_comparable(results: Iterable[Result]) -> None:
+    """InputError if two results of one variant and environment differ in more than the seed, or share it."""
+    first: dict[tuple[str, str], Result] = {}
+    seeds: set[tuple[str, str, int]] = set()
+    for result in results:
+        name = f"{result.variant}/{result.env}"
+        reference = first.setdefault((result.variant, result.env), result)
+        if (result.variant, result.env, result.seed) in seeds:
+            raise InputError(f"{name}: two runs with seed {result.seed}, expected one")
+        seeds.add((result.variant, result.env, result.seed))
+        keys = result.settings.keys() | reference.settings.keys()
+        differing = sorted(key for key in keys if result.settings.get(key) != reference.settings.get(key))
+        if result.preset != reference.preset or differing:
+            raise InputError(
+                f"{name}: seeds {reference.seed} and {result.seed} were run with different settings "
+                f"({', '.join(differing) or 'preset'}), expected runs that differ in their seed only"
+            )
+
+
+def load(roots: Sequence[Path]) -> list[Result]:
+    """All finished runs and result files at or under `roots`.
+
+    Raises:
+        InputError: a root does not exist or holds no result, a file is damaged, or results that claim the same
+            variant and environment are not comparable.
+    """
+    results: list[Result] = []
+    for root in roots:
+        if not root.is_dir():
+            raise InputError(f"no such folder: {root}")
+        finished, _ = run_directories(root)
+        here = [read_run(directory) for directory in finished]
+        here += [read_result(path) for path in sorted(root.rglob("seed*.json"))]
+        if not here:
+            raise InputError(f"{root} holds no finished run and no result file")
+        results += here
+    check_comparable(results)
+    return results
