@@ -67,7 +67,7 @@ class MDP:
         if not 0 <= self.discount < 1:
             raise InputError(f"{self.name}: discount must lie in [0, 1), got {self.discount}")
         kernel = self.kernel
-        values: Array = kernel.data if sparse.issparse(kernel) else kernel  # type: ignore[union-attr]
+        values = np.asarray(kernel.data if sparse.issparse(kernel) else kernel)
         if not np.isfinite(values).all():
             raise InputError(f"{self.name}: transitions contain a number that is not finite")
         if values.size and values.min() < 0:
