@@ -1,0 +1,110 @@
+"""Variants of the setting beside each other: what each changes, and what that does to the return.
+
+    python -m paper_figs.ablation [--runs DIR ...] [--reference default] [--out FILE.md]
+
+Without --runs it reads the result files committed under paper_figs/data/mujoco. The column "what differs" is read off
+the runs' configurations.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exact.errors import InputError
+from paper_figs.cli import Parser, nonnegative, run
+from paper_figs.paper import PaperTask, normalised, read_random_policy, read_table1
+from paper_figs.results import MUJOCO, Result, load
+from paper_figs.statistics import interval, iqm, summarise
+from paper_figs.tables import MISSING, Table, by_env, interval_text, mean_std, provenance, publish
+
+
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dictionary with dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        leaves |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return leaves
+
+
+def difference(result: Result, reference: Result) -> str:
+    """The settings in which two results differ, as `name=value` of the first."""
+    ours, theirs = (flat({"preset": one.preset} | one.settings) for one in (result, reference))
+    names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    return ", ".join(f"{name}={ours.get(name)}" for name in names) or "nothing"
+
+
+def ablated_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
+    """Table 1's tasks on which the reference and at least one other variant were run."""
+    with_reference = by_env(results, reference).keys()
+    with_another = {result.env for result in results if result.variant != reference}
+    return [task for task in read_table1().tasks if task.env in with_reference and task.env in with_another]
+
+
+def row(
+    name: str,
+    groups: dict[str, list[Result]],
+    reference: dict[str, list[Result]],
+    tasks: Sequence[PaperTask],
+    random_policy: dict[str, float],
+    rng: np.random.Generator,
+) -> tuple[str, ...]:
+    """One variant: what it changes, its return on each task, and the interquartile mean over the tasks."""
+    shared = next(task.env for task in tasks if task.env in groups)
+    cells = []
+    for task in tasks:
+        if task.env in groups:
+            summary = summarise([result.max100 for result in groups[task.env]], rng)
+            cells.append(f"{mean_std(summary)} {interval_text(summary.interval)} ({summary.count})")
+        else:
+            cells.append(MISSING)
+    over_all = MISSING
+    if all(task.env in groups for task in tasks):
+        scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
+        ends = interval(scores, rng)
+        over_all = f"{float(iqm(*scores)):.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
+    return name, difference(groups[shared][0], reference[shared][0]), *cells, over_all
+
+
+def ablation(
+    results: Sequence[Result], reference: str, random_policy: dict[str, float], rng: np.random.Generator
+) -> Table:
+    """The table of all variants that share a task of Table 1 with `reference`; InputError if there is none."""
+    tasks = ablated_tasks(results, reference)
+    if not tasks:
+        raise InputError(f"no task of Table 1 was run with {reference!r} and another variant: nothing to compare")
+    envs = {task.env for task in tasks}
+    kept = [result for result in results if result.env in envs]
+    variants = sorted({result.variant for result in kept} - {reference})
+    reference_groups = by_env(kept, reference)
+    rows = tuple(
+        row(name, by_env(kept, name), reference_groups, tasks, random_policy, rng) for name in [reference, *variants]
+    )
+    notes = (
+        "Maximum over training of the mean return of the last 100 episodes: mean±std, 95% bootstrap interval of the "
+        "interquartile mean, (seeds).",
+        "Last column: IQM over the runs of all tasks and its stratified-bootstrap 95% interval, with uniformly random "
+        "actions at 0 and the paper's STRO at 1.",
+        *provenance([result for result in kept if result.variant == reference]),
+    )
+    header = ("variant", f"what differs from `{reference}`", *(task.task for task in tasks), "all tasks")
+    return Table("Ablation", header, rows, notes)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Show the table and write it if asked to."""
+    parser = Parser(prog="python -m paper_figs.ablation", description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, nargs="+", default=[MUJOCO], metavar="DIR", help="run or result folders")
+    parser.add_argument("--reference", default="default", help="the variant that the others change (default: default)")
+    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of the bootstrap (default 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write Markdown here")
+    options = parser.parse_args(arguments)
+    rng = np.random.default_rng(np.random.SeedSequence(options.seed))
+    publish([ablation(load(options.runs), options.reference, read_random_policy(), rng)], options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

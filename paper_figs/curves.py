@@ -1,0 +1,63 @@
+"""The 3x3 grid of learning curves behind Figures 1 and 2."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from exact.errors import InputError
+from paper_figs.cli import Parser, nonnegative
+from paper_figs.paper import PaperTask, read_table1
+from paper_figs.plotting import learning_curve, note, paper_line, save
+from paper_figs.results import MUJOCO, Result, load
+from paper_figs.tables import by_env
+
+COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown")
+PAPER_COLORS = {"STRO": "0.1", "TRPO": "0.55"}
+
+
+def draw(
+    results: Sequence[Result], variants: Sequence[str], tasks: Sequence[PaperTask], rng: np.random.Generator
+) -> Figure:
+    """A figure with one panel per task: the variants' learning curves and the paper's numbers as dotted lines."""
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    panels = figure.subplots(3, 3).ravel()
+    groups = {variant: by_env(results, variant) for variant in variants}
+    for ax, task in zip(panels, tasks, strict=True):
+        ax.set_title(task.task, fontsize=10)
+        for variant, color in zip(variants, COLORS, strict=False):
+            curves = [result.curve for result in groups[variant].get(task.env, []) if result.curve]
+            if curves:
+                learning_curve(ax, curves, f"{variant} ({len(curves)})", color, rng)
+        if not ax.lines:
+            note(ax, "no runs")
+            continue
+        for column, color in PAPER_COLORS.items():
+            paper_line(ax, task.scores[column][0], f"paper's {column}, Table 1", color)
+        ax.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
+        ax.legend(fontsize=7)
+    figure.supxlabel("environment steps")
+    figure.supylabel("mean return of the last 100 episodes: IQM over (seeds), 95% bootstrap interval")
+    return figure
+
+
+def main(arguments: Sequence[str], figure: str, description: str, variants: Sequence[str]) -> int:
+    """Draw one figure; `variants` are those it shows unless the command line names others."""
+    parser = Parser(prog=f"python -m paper_figs.{figure}", description=description)
+    parser.add_argument("--runs", type=Path, nargs="+", default=[MUJOCO], metavar="DIR", help="run or result folders")
+    parser.add_argument(
+        "--variants", nargs="+", default=variants, metavar="NAME", help=f"settings (default {' '.join(variants)})"
+    )
+    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of the bootstrap (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("figures") / f"{figure}.png", help="PNG, PDF or SVG file")
+    options = parser.parse_args(arguments)
+    if len(options.variants) > len(COLORS):
+        raise InputError(f"--variants: expected at most {len(COLORS)}, got {len(options.variants)}")
+    results = [result for result in load(options.runs) if result.variant in options.variants]
+    if not results:
+        raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
+    rng = np.random.default_rng(np.random.SeedSequence(options.seed))
+    save(draw(results, options.variants, read_table1().tasks, rng), options.out)
+    print(f"wrote {options.out}")
+    return 0

@@ -1,0 +1,64 @@
+"""Measure uniformly random actions on Table 1's tasks: the zero of the scale on which tasks are averaged.
+
+python -m paper_figs.random_policy
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+
+from paper_figs.cli import Parser, nonnegative, positive, run
+from paper_figs.paper import RANDOM_POLICY, read_table1
+from paper_figs.results import write_text
+
+
+def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> float:
+    """Mean undiscounted return of `episodes` episodes of actions drawn uniformly from the action space."""
+    reset_seed, action_seed = (int(child.generate_state(1)[0]) for child in seed.spawn(2))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*out of date", category=DeprecationWarning)  # v4 is the paper's
+        env = gymnasium.make(env_id)
+    env.action_space.seed(action_seed)
+    env.reset(seed=reset_seed)
+    total = 0.0
+    for _ in range(episodes):
+        ended = False
+        while not ended:
+            _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            total += float(reward)
+            ended = terminated or truncated
+        env.reset()
+    env.close()
+    return total / episodes
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure every task and write the file."""
+    parser = Parser(prog="python -m paper_figs.random_policy", description=__doc__.splitlines()[0])
+    parser.add_argument("--episodes", type=positive, default=100, help="episodes per environment (default 100)")
+    parser.add_argument("--seed", type=nonnegative, default=0, help="seed (default 0)")
+    parser.add_argument("--out", type=Path, default=RANDOM_POLICY, help="result file")
+    options = parser.parse_args(arguments)
+    tasks = read_table1().tasks
+    seeds = np.random.SeedSequence(options.seed).spawn(len(tasks))
+    returns = {
+        task.env: round(random_return(task.env, options.episodes, seed), 3)
+        for task, seed in zip(tasks, seeds, strict=True)
+    }
+    record = {
+        "command": f"python -m paper_figs.random_policy --episodes {options.episodes} --seed {options.seed}",
+        "versions": {name: version(name) for name in ("gymnasium", "mujoco", "numpy")},
+        "returns": returns,
+    }
+    write_text(options.out, json.dumps(record, indent=1) + "\n")
+    print(f"wrote {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

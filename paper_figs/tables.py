@@ -1,0 +1,96 @@
+"""Tables as data, written as Markdown or shown on a terminal, and the statements every table of results carries."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from paper_figs.results import Result, write_text
+from paper_figs.statistics import Summary
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of text with notes below it."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [f"## {self.title}", ""]
+        for row in (self.header, ("---",) * len(self.header), *self.rows):
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes), ""])
+
+    def show(self, console: Console) -> None:
+        """Print the table: drawn on a terminal, as Markdown elsewhere."""
+        if not console.is_terminal:
+            print(self.markdown())
+            return
+        drawn = RichTable(*self.header, title=self.title)
+        for row in self.rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+        for note in self.notes:
+            console.print(f"- {note}", markup=False, highlight=False)
+
+
+def publish(tables: Sequence[Table], out: Path | None) -> None:
+    """Show the tables and, if `out` is given, write them there as Markdown."""
+    console = Console()
+    for table in tables:
+        table.show(console)
+    if out is not None:
+        write_text(out, "\n".join(table.markdown() for table in tables))
+        console.print(f"wrote {out}")
+
+
+def number(value: float) -> str:
+    """A return for a table cell: whole above 100, where a decimal says nothing beside the spread of the seeds."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def mean_std(summary: Summary) -> str:
+    """Mean and standard deviation of a summary."""
+    return number(summary.mean) + ("" if summary.std is None else f"±{number(summary.std)}")
+
+
+def interval_text(ends: tuple[float, float] | None) -> str:
+    """A 95% interval, or that one run gives none."""
+    return "one run" if ends is None else f"[{number(ends[0])}, {number(ends[1])}]"
+
+
+def provenance(results: Sequence[Result]) -> tuple[str, ...]:
+    """Steps, seeds, versions and command of the runs of one variant; `results` is not empty."""
+    steps = " and ".join(f"{value:,}" for value in sorted({result.steps for result in results}))
+    seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
+    versions = sorted({f"{name} {version}" for result in results for name, version in result.versions.items()})
+    return (
+        f"{len(results)} runs of {steps} steps; seeds {seeds}; {sum(r.seconds for r in results) / 3600:.1f} hours.",
+        f"Command, with the row's environment and seed: `{generic_command(results[0])}`.",
+        f"Versions: {', '.join(versions)}.",
+    )
+
+
+def generic_command(result: Result) -> str:
+    """A run's command with its environment, seed and folder replaced by placeholders."""
+    command = re.sub(r"(--(?:out|resume))[ =]\S+", r"\1 DIR", result.command)
+    command = re.sub(r"(--seed)[ =]\S+", r"\1 SEED", command)
+    return re.sub(r"(--env)[ =]\S+", r"\1 ENV", command)
+
+
+def by_env(results: Iterable[Result], variant: str) -> dict[str, list[Result]]:
+    """The results of one variant, grouped by environment."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        if result.variant == variant:
+            groups.setdefault(result.env, []).append(result)
+    return groups

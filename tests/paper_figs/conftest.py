@@ -1,0 +1,34 @@
+"""Synthetic run directories, laid out as deep.train and deep.benchmark lay them out."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Path]:
+    """Factory of finished run directories under tmp_path/runs."""
+
+    def make(env: str, seed: int, max100: float, variant: str = "default", points: int = 5, **settings: object) -> Path:
+        directory = tmp_path / "runs" / variant / env.replace("/", "-") / f"seed{seed}"
+        directory.mkdir(parents=True)
+        config = {
+            "env": env,
+            "seed": seed,
+            "preset": "default",
+            "steps": 1000,
+            "command": f"python -m deep.train --env {env} --seed {seed}",
+            "versions": {"torch": "2.13"},
+            "gamma": 0.99,
+        } | settings
+        (directory / "config.json").write_text(json.dumps(config))
+        lines = [{"steps": 0, "return100": None}]
+        lines += [{"steps": 10 * i, "return100": max100 * i / points} for i in range(1, points + 1)]
+        (directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        outcome = {"steps": 1000, "seconds": 9.0, "max100": max100, "final100": max100 - 1, "status": "finished"}
+        (directory / "result.json").write_text(json.dumps(outcome))
+        return directory
+
+    return make

@@ -1,0 +1,153 @@
+"""Tables and figures from synthetic runs: every number is there, nothing is invented, bad input is one line."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from exact.errors import InputError
+from paper_figs import ablation, curves, fig1, fig2, random_policy, table1
+from paper_figs.paper import read_table1
+from paper_figs.results import load
+
+WALKER = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
+
+
+@pytest.fixture
+def runs(tmp_path, make_run):
+    for seed, value in enumerate(WALKER):
+        make_run("Walker2d-v4", seed, value)
+    make_run("Hopper-v4", 0, 3600.0)
+    return tmp_path / "runs"
+
+
+def cells(markdown: str, task: str) -> list[str]:
+    """The cells of the first row of `task`."""
+    (line, *_) = (line for line in markdown.splitlines() if line.startswith(f"| {task} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_table1_puts_the_papers_numbers_beside_ours(runs, tmp_path, capsys):
+    out = tmp_path / "table1.md"
+    assert table1.main(["--runs", str(runs), "--out", str(out)]) == 0
+    markdown = out.read_text()
+    assert markdown in capsys.readouterr().out
+    paper = ["3681±794", "3935±936", "5849±2063", "5849"]
+    ours = ["5 of 5", "3000±1581", "3000", "[1333, 4667]", "2999±1581"]
+    assert cells(markdown, "Walker2d") == ["Walker2d", *paper, *ours]
+    assert cells(markdown, "Hopper")[5:] == ["1 of 5", "3600", "3600", "one run", "3599"]
+    assert cells(markdown, "Ant")[5:] == ["0 of 5", "missing", "missing", "missing", "missing"]
+    assert "at least the paper's TRPO on 1 of 2 measured tasks; short on Walker2d (3000 < 3935)." in markdown
+    assert "`python -m deep.train --env ENV --seed SEED`" in markdown
+    assert "6 runs of 1,000 steps; seeds 0, 1, 2, 3, 4;" in markdown
+    assert "Versions: torch 2.13." in markdown
+    assert "setting `paper`" in markdown
+
+
+def test_table1_averages_tasks_on_the_normalised_scale(runs, make_run, tmp_path):
+    make_run("Hopper-v4", 1, 3600.0)
+    random_actions, stro = 18.576, 3463
+    table1.main(["--runs", str(runs), "--variants", "default=2", "--out", str(tmp_path / "t.md")])
+    # A quarter of seven runs is one: the interquartile mean leaves out the lowest and the highest.
+    walker = [(value - 2.161) / (5849 - 2.161) for value in WALKER]
+    hopper = (3600 - random_actions) / (stro - random_actions)
+    middle = sorted([*walker, hopper, hopper])[1:-1]
+    assert "of all 2 measured tasks, with uniformly random actions at 0 and the paper's STRO at 1: " in (
+        text := (tmp_path / "t.md").read_text()
+    )
+    assert f"at 1: {sum(middle) / len(middle):.2f} (95% interval [" in text
+
+
+def test_the_papers_tables_are_complete():
+    table = read_table1()
+    assert len(table.tasks) == 9
+    by_task = {task.task: task for task in table.tasks}
+    assert by_task["Walker2d"].scores["STRO"] == (5849, 2063)
+    assert by_task["Humanoid"].env == "Humanoid-v4"
+
+
+def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
+    make_run("Walker2d-v4", 0, 1500.0, variant="no-rejection", controller={"beta0": -9.0})
+    make_run("Walker2d-v4", 1, 2500.0, variant="no-rejection", controller={"beta0": -9.0})
+    out = tmp_path / "ablation.md"
+    assert ablation.main(["--runs", str(runs), "--out", str(out)]) == 0
+    default, variant = cells(out.read_text(), "default"), cells(out.read_text(), "no-rejection")
+    assert default[:3] == ["default", "nothing", "3000±1581 [1333, 4667] (5)"]
+    assert variant[:3] == ["no-rejection", "controller.beta0=-9.0", "2000±707 [1500, 2500] (2)"]
+    assert variant[3].startswith("0.34 [")
+
+
+def test_ablation_without_a_second_variant_is_refused(runs):
+    with pytest.raises(InputError, match="nothing to compare"):
+        ablation.main(["--runs", str(runs)])
+
+
+def test_panels_show_the_seeds_the_band_and_the_papers_lines(runs):
+    figure = curves.draw(load([runs]), ["default", "paper"], read_table1().tasks, np.random.default_rng(0))
+    panels = {ax.get_title(): ax for ax in figure.axes}
+    walker, hopper, ant = panels["Walker2d"], panels["Hopper"], panels["Ant"]
+    assert len(panels) == 9
+    assert walker.lines[0].get_ydata()[-1] == 3000
+    assert [line.get_ydata()[0] for line in walker.lines[1:]] == [5849, 3935]
+    assert (len(walker.collections), len(hopper.collections)) == (1, 0)
+    assert hopper.get_legend().get_texts()[0].get_text() == "default (1)"
+    assert ([text.get_text() for text in ant.texts], len(ant.lines)) == (["no runs"], 0)
+
+
+@pytest.mark.parametrize("figure", [fig1, fig2])
+def test_figures_are_written(figure, runs, make_run, tmp_path):
+    make_run("Ant-v4", 0, 10.0, variant="paper-no-normalize")
+    assert figure.main(["--runs", str(runs), "--out", str(tmp_path / "figure.svg")]) == 0
+    assert (tmp_path / "figure.svg").read_text().startswith("<?xml")
+    assert list(tmp_path.glob("*.tmp")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--variants", "nothing"], "no run of nothing"),
+        (["--variants", *"abcdef"], "at most 5"),
+        (["--out", "figure.xyz"], "expected a file ending in one of"),
+        (["--seed", "-1"], "whole number >= 0"),
+    ],
+)
+def test_figures_refuse_bad_arguments(runs, arguments, message):
+    with pytest.raises(InputError, match=message):
+        fig1.main(["--runs", str(runs), *arguments])
+
+
+def test_random_policy_is_reproduced_by_its_seed():
+    first, again, other = (
+        random_policy.random_return("CartPole-v1", 20, np.random.SeedSequence(seed)) for seed in (0, 0, 1)
+    )
+    assert first == again != other
+    assert 10 < first < 40
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["table1", "--runs", "nowhere"], "error: no such folder: nowhere\n"),
+        (["table1", "--variants", "default"], "error: argument --variants: expected NAME=SEEDS, got default"),
+        (["collect"], "error: the following arguments are required: --runs"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(command, message):
+    name, *arguments = command
+    done = subprocess.run(
+        [sys.executable, "-m", f"paper_figs.{name}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_unwritable_table_is_refused(runs, tmp_path):
+    with pytest.raises(InputError, match="cannot write"):
+        table1.main(["--runs", str(runs), "--out", str(runs)])
+    assert runs.is_dir()
