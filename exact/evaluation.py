@@ -120,9 +120,9 @@ def _krylov(mdp: MDP, P_pi: Any, guess: Evaluation | None) -> tuple[Solver, Solv
 def _bicgstab(operator: LinearOperator, b: Array, x0: Array | None, name: str) -> Array:
     """Solve to RESIDUAL_TOLERANCE; restart from where it stood if BiCGSTAB's recursive residual had drifted."""
     scale = float(np.linalg.norm(b))
-    x = np.zeros_like(b) if x0 is None else x0
+    x: Array = np.zeros_like(b) if x0 is None else x0
     for _ in range(5):
-        x, _ = bicgstab(operator, b, x0=x, rtol=RESIDUAL_TOLERANCE / 2, atol=0.0, maxiter=2000)
+        x = bicgstab(operator, b, x0=x, rtol=RESIDUAL_TOLERANCE / 2, atol=0.0, maxiter=2000)[0]
         residual = float(np.linalg.norm(b - operator.matvec(x)))
         if residual <= RESIDUAL_TOLERANCE * scale:
             return x

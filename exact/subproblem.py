@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from exact.errors import InputError
 from exact.mdp import Array
 
-SORT_LIMIT = 1 << 16
+SORT_LIMIT = 1 << 11
 """Up to this many pairs (s,a) are sorted; more are first narrowed down to those near the threshold, in O(S A)."""
 SAMPLE_ROWS = 1 << 13
-"""States sampled (evenly, so deterministically) to guess where the threshold lies."""
+"""At most so many states, and at most an eighth of them, are sampled to guess where the threshold lies."""
 STANDARD_ERRORS = 4
 """Half-width of the bracket around the sampled threshold."""
 CHUNK_PAIRS = 1 << 15
@@ -178,12 +178,12 @@ def _bracket(policy: Array, A: Array, rho: Array, delta: float) -> tuple[float, 
     The sample's pairs above the threshold should cost delta times the sampled share of the states, give or take a few
     standard errors, which the sample tells too. A wrong bracket costs only time.
     """
-    stride = max(1, len(rho) // SAMPLE_ROWS)
+    stride = max(8, len(rho) // SAMPLE_ROWS)
     gap, cost = gaps(A[::stride]), rho[::stride, None] * policy[::stride]
     order = np.argsort(-gap, axis=None)
     spent, falling = np.cumsum(cost.ravel()[order]), gap.ravel()[order]
     target = delta * len(cost) / len(rho)
-    guess = falling[min(np.searchsorted(spent, target), len(falling) - 1)]
+    guess = falling[min(int(np.searchsorted(spent, target)), len(falling) - 1)]
     margin = STANDARD_ERRORS * np.sqrt(len(cost)) * float(np.std((cost * (gap > guess)).sum(axis=1)))
     above, below = np.searchsorted(spent, [target - margin, target + margin])
     hi = float(falling[above - 1]) if above > 0 else np.inf
