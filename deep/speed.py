@@ -1,0 +1,260 @@
+"""Speed of whole training beside raw stepping and beside its peers, measured in turn on the machine at hand.
+
+    python -m deep.speed [--env Walker2d-v4 --steps 40000 --repeats 3 --out FILE.json] [-- deep.train flags]
+
+Each round runs every contestant once, so that all of them meet the same load; ratios are taken within a round and the
+median over rounds is reported. Time is that of stepping or training alone: starting Python and importing are left out.
+
+    raw     two processes that step an environment each with ready-made uniformly random actions
+    ours    python -m deep.train
+    peers   sb3-contrib TRPO and stable-baselines3 PPO, their own defaults (N = 2048, 64x64 networks)
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import gymnasium
+import numpy as np
+
+from deep.benchmark import FAILED, TRAINER, check_env, last_line
+from exact.errors import InputError
+from paper_figs.cli import Parser, nonnegative, positive, run
+from paper_figs.results import read_json, write_text
+from paper_figs.tables import Table, publish
+
+RAW_PROCESSES = 2
+"""The speed targets are stated for two cores."""
+ACTIONS = 4096
+"""Random actions drawn before the clock starts and used in turn."""
+MEMORY_POLL_SECONDS = 0.25
+GIB = 1 << 30
+RATE_TARGETS = {"raw": 0.5, "trpo": 5.0, "ppo": 8.0}
+"""Our steps per second are to be at least this many times the other's."""
+MEMORY_TARGET_GIB = 2.5
+PEERS = {"trpo": ("sb3_contrib", "TRPO"), "ppo": ("stable_baselines3", "PPO")}
+"""Package and class of each peer."""
+NAMES = {
+    "raw": f"raw stepping, {RAW_PROCESSES} processes",
+    "ours": "deep.train",
+    "trpo": "sb3-contrib TRPO",
+    "ppo": "stable-baselines3 PPO",
+}
+
+
+class ContestantError(RuntimeError):
+    """A contestant ended without a measurement."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One contestant in one round."""
+
+    contestant: str
+    rate: float
+    """Environment steps per second, all processes together."""
+    peak_gib: float
+    """Peak memory of all its processes, shared pages counted once (proportional set size)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every contestant is given."""
+
+    env: str
+    steps: int
+    seed: int
+    flags: tuple[str, ...]
+    """Further flags of deep.train."""
+
+
+def make_env(env_id: str) -> gymnasium.Env:  # type: ignore[type-arg]
+    """An environment, without Gymnasium's remark that the paper's v4 tasks have successors."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*out of date", category=DeprecationWarning)
+        return gymnasium.make(env_id)
+
+
+def step_alone(env_id: str, steps: int, seed: int) -> tuple[float, float]:
+    """Step one environment; returns when it started and ended, on the clock that all processes share."""
+    env = make_env(env_id)
+    env.action_space.seed(seed)
+    actions = [env.action_space.sample() for _ in range(ACTIONS)]
+    env.reset(seed=seed)
+    start = time.monotonic()
+    for i in range(steps):
+        _, _, terminated, truncated, _ = env.step(actions[i % ACTIONS])
+        if terminated or truncated:
+            env.reset()
+    return start, time.monotonic()
+
+
+def in_processes(count: int) -> ProcessPoolExecutor:
+    """Fresh processes, which share no imports and no thread settings with this one."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+
+
+def raw_rate(job: Job) -> float:
+    """Steps per second of RAW_PROCESSES processes while the first to start and the last to end are running."""
+    seeds = [int(state) for state in np.random.SeedSequence(job.seed).generate_state(RAW_PROCESSES)]
+    with in_processes(RAW_PROCESSES) as pool:
+        spans = list(pool.map(step_alone, [job.env] * RAW_PROCESSES, [job.steps] * RAW_PROCESSES, seeds))
+    return RAW_PROCESSES * job.steps / (max(end for _, end in spans) - min(start for start, _ in spans))
+
+
+def train_peer(peer: str, job: Job) -> float:
+    """Steps per second of a peer's whole training with its own defaults."""
+    package, name = PEERS[peer]
+    algorithm = getattr(importlib.import_module(package), name)
+    start = time.monotonic()
+    model = algorithm("MlpPolicy", make_env(job.env), seed=job.seed, device="cpu")
+    model.learn(job.steps)
+    return model.num_timesteps / (time.monotonic() - start)
+
+
+def peer_rate(peer: str, job: Job) -> float:
+    """`train_peer` in a process of its own."""
+    with in_processes(1) as pool:
+        return pool.submit(train_peer, peer, job).result()
+
+
+def our_rate(job: Job) -> float:
+    """Steps per second of deep.train, by its own clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, log = Path(folder) / "run", Path(folder) / "log"
+        command = [*TRAINER, "--env", job.env, "--steps", str(job.steps), "--seed", str(job.seed), "--out", str(out)]
+        with log.open("wb") as output:
+            done = subprocess.run([*command, *job.flags], stdout=output, stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            raise ContestantError(f"deep.train ended with exit status {done.returncode}: {last_line(log)}")
+        result = read_json(out / "result.json")
+        return result["steps"] / result["seconds"]
+
+
+class PeakMemory(threading.Thread):
+    """Watches the memory of all processes that this one starts, as a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.done, self.peak_bytes = threading.Event(), 0
+
+    def run(self) -> None:
+        """Poll until told to stop."""
+        import psutil
+
+        own = psutil.Process()
+        while not self.done.wait(MEMORY_POLL_SECONDS):
+            total = 0
+            for child in own.children(recursive=True):
+                try:
+                    total += child.memory_full_info().pss
+                except (psutil.NoSuchProcess, psutil.AccessDenied):
+                    continue  # it ended while it was being looked at
+            self.peak_bytes = max(self.peak_bytes, total)
+
+    def __enter__(self) -> "PeakMemory":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.join()
+
+
+def measure(contestant: str, job: Job) -> Measurement:
+    """Run one contestant once."""
+    with PeakMemory() as memory:
+        if contestant == "raw":
+            rate = raw_rate(job)
+        elif contestant == "ours":
+            rate = our_rate(job)
+        else:
+            rate = peer_rate(contestant, job)
+    return Measurement(contestant, rate, memory.peak_bytes / GIB)
+
+
+def report(rounds: Sequence[dict[str, Measurement]], job: Job) -> Table:
+    """The contestants, and our ratios beside their targets."""
+    rows = []
+    for name, text in NAMES.items():
+        rates = [one[name].rate for one in rounds]
+        peak = max(one[name].peak_gib for one in rounds)
+        cells = (text, f"{median(rates):,.0f}", f"{min(rates):,.0f} to {max(rates):,.0f}", f"{peak:.2f}")
+        if name == "ours":
+            verdict = "reached" if peak < MEMORY_TARGET_GIB else "missed"
+            rows.append((*cells, "1", f"memory under {MEMORY_TARGET_GIB} GiB", verdict))
+        else:
+            ratio, target = median(one["ours"].rate / one[name].rate for one in rounds), RATE_TARGETS[name]
+            verdict = "reached" if ratio >= target else "missed"
+            rows.append((*cells, f"{ratio:.2f}", f"at least {target:g}", verdict))
+    minutes = 1e6 / median(one["ours"].rate for one in rounds) / 60
+    notes = (
+        f"{job.env}, {job.steps:,} steps, {len(rounds)} rounds, {os.cpu_count()} cores; medians over rounds.",
+        f"At this rate 1e6 steps of {job.env} take {minutes:.1f} minutes (extrapolated).",
+        f"deep.train flags: {' '.join(job.flags) or 'none, its default preset'}.",
+    )
+    header = ("what", "steps/s", "range", "peak GiB", "ours / this", "target", "verdict")
+    return Table("Speed of whole training", header, tuple(rows), notes)
+
+
+def record(rounds: Sequence[dict[str, Measurement]], job: Job) -> str:
+    """The measurements as JSON, with what is needed to repeat them."""
+    flags = f" -- {' '.join(job.flags)}" if job.flags else ""
+    options = f"--env {job.env} --steps {job.steps} --repeats {len(rounds)} --seed {job.seed}"
+    packages = ("gymnasium", "mujoco", "numpy", "sb3-contrib", "stable-baselines3", "torch")
+    content = {
+        "command": f"python -m deep.speed {options}{flags}",
+        "versions": {name: version(name) for name in packages},
+        "cores": os.cpu_count(),
+        "rounds": [[asdict(one) for one in measured.values()] for measured in rounds],
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and report; returns 3 if a contestant failed."""
+    arguments = list(arguments)
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    parser = Parser(prog="python -m deep.speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--env", default="Walker2d-v4", metavar="ID", help="Gymnasium id (default Walker2d-v4)")
+    parser.add_argument("--steps", type=positive, default=40_000, help="steps of each contestant (default 40000)")
+    parser.add_argument("--repeats", type=positive, default=3, help="rounds (default 3)")
+    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of every contestant (default 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every measurement here")
+    options = parser.parse_args(arguments[:split])
+    check_env(options.env)
+    for package in ("psutil", *(package for package, _ in PEERS.values())):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"{package} is not installed: expected the optional dependencies [bench]")
+    job = Job(options.env, options.steps, options.seed, tuple(arguments[split + 1 :]))
+    rounds = []
+    try:
+        for number in range(1, options.repeats + 1):
+            rounds.append({name: measure(name, job) for name in NAMES})
+            rates = ", ".join(f"{NAMES[name]} {one.rate:,.0f}" for name, one in rounds[-1].items())
+            print(f"round {number} of {options.repeats}, steps/s: {rates}", flush=True)
+    except ContestantError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    publish([report(rounds, job)], None)
+    if options.out is not None:
+        write_text(options.out, record(rounds, job))
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

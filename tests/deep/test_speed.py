@@ -1,0 +1,63 @@
+"""The speed benchmark's arithmetic and failure paths; the peers themselves are not run here."""
+
+import json
+import sys
+
+import pytest
+
+from deep import speed
+from exact.errors import InputError
+
+JOB = speed.Job("CartPole-v1", 2000, 0, ())
+
+
+def measured(raw: float, ours: float, trpo: float, ppo: float, peak: float = 1.0) -> dict[str, speed.Measurement]:
+    rates = {"raw": raw, "ours": ours, "trpo": trpo, "ppo": ppo}
+    return {name: speed.Measurement(name, rate, peak) for name, rate in rates.items()}
+
+
+def test_ratios_are_taken_within_a_round_and_put_beside_their_targets():
+    # The machine is three times slower in one round; the ratios there are the same.
+    rounds = [
+        measured(10_000, 6_000, 1_000, 1_000),
+        measured(3_000, 1_800, 300, 300),
+        measured(10_000, 6_100, 990, 990),
+    ]
+    table = speed.report(rounds, JOB)
+    ratios = {row[0]: (row[4], row[6]) for row in table.rows}
+    assert ratios["raw stepping, 2 processes"] == ("0.60", "reached")
+    assert ratios["sb3-contrib TRPO"] == ("6.00", "reached")
+    assert ratios["stable-baselines3 PPO"] == ("6.00", "missed")
+    assert ratios["deep.train"] == ("1", "reached")
+    assert "1e6 steps of CartPole-v1 take 2.8 minutes" in table.notes[1]
+    assert speed.report([measured(1, 1, 1, 1, peak=2.6)], JOB).rows[1][6] == "missed"
+
+
+def test_the_record_holds_every_measurement_and_the_command():
+    content = json.loads(speed.record([measured(4, 3, 2, 1)], speed.Job("CartPole-v1", 50, 7, ("--batch", "9"))))
+    assert content["command"].endswith("--env CartPole-v1 --steps 50 --repeats 1 --seed 7 -- --batch 9")
+    assert [one["rate"] for one in content["rounds"][0]] == [4, 3, 2, 1]
+
+
+def test_raw_stepping_runs_in_processes_whose_memory_is_seen():
+    measurement = speed.measure("raw", JOB)
+    assert measurement.rate > 1000
+    assert 0.01 < measurement.peak_gib < 2
+
+
+def test_a_failing_trainer_ends_the_benchmark_with_its_message(monkeypatch, capsys, tmp_path):
+    fails = (sys.executable, "-c", "import sys; print('error: no such preset'); sys.exit(2)")
+    monkeypatch.setattr(speed, "TRAINER", fails)
+    monkeypatch.setattr(speed, "RAW_PROCESSES", 1)
+    out = tmp_path / "speed.json"
+    assert speed.main(["--env", "CartPole-v1", "--steps", "10", "--out", str(out)]) == 3
+    assert capsys.readouterr().err == "error: deep.train ended with exit status 2: error: no such preset\n"
+    assert not out.exists()
+
+
+def test_bad_arguments_are_refused(monkeypatch):
+    with pytest.raises(InputError, match="unknown environment 'CartPol-v1'"):
+        speed.main(["--env", "CartPol-v1"])
+    monkeypatch.setattr(speed, "PEERS", {"trpo": ("no_such_package", "TRPO")})
+    with pytest.raises(InputError, match="no_such_package is not installed: expected"):
+        speed.main(["--env", "CartPole-v1"])
