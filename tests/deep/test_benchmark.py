@@ -15,7 +15,7 @@ from exact.errors import InputError
 
 FAKE_TRAINER = '''
 """Accepts deep.train's flags and writes its files; --fail, --hang and SLOW let the tests provoke what goes wrong."""
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 
 flags = sys.argv[1:]
@@ -30,6 +30,7 @@ else:
     config = {"env": value["--env"], "seed": int(value["--seed"]), "preset": value["--preset"],
               "steps": int(value["--steps"]), "command": "fake", "versions": {"fake": "1"}, "gamma": 0.99}
     (out / "config.json").write_text(json.dumps(config))
+(out / "pid").write_text(str(os.getpid()))
 if value.get("--fail") == config["env"]:
     print("error: the environment returned NaN", file=sys.stderr)
     sys.exit(3)
@@ -151,5 +152,7 @@ def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, se
     assert process.returncode == benchmark.INTERRUPTED
     assert stderr.decode() == "interrupted: the same command continues where it stopped\n"
     assert not (directory / "result.json").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((directory / "pid").read_text()), 0)
     assert benchmark.main([*arguments, "--", "--hang"], trainer) == 0
     assert (directory / "resumed").exists()

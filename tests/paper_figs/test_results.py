@@ -77,6 +77,9 @@ def test_runs_of_different_settings_are_not_averaged(tmp_path, make_run):
     make_run("Walker2d-v4", 1, 100.0, gamma=0.9)
     with pytest.raises(InputError, match=r"default/Walker2d-v4: seeds 0 and 1 .* \(gamma\)"):
         load([tmp_path / "runs"])
+    with pytest.raises(InputError, match="different settings"):
+        collect.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "data")])
+    assert not (tmp_path / "data").exists()
 
 
 def test_one_seed_twice_is_not_two_runs(tmp_path, make_run):

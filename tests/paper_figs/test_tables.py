@@ -8,7 +8,7 @@ import pytest
 
 from exact.errors import InputError
 from paper_figs import ablation, curves, fig1, fig2, random_policy, table1
-from paper_figs.paper import read_table1
+from paper_figs.paper import normalised, read_table1
 from paper_figs.results import load
 
 WALKER = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
@@ -57,6 +57,13 @@ def test_table1_averages_tasks_on_the_normalised_scale(runs, make_run, tmp_path)
         text := (tmp_path / "t.md").read_text()
     )
     assert f"at 1: {sum(middle) / len(middle):.2f} (95% interval [" in text
+
+
+def test_random_actions_are_zero_and_the_papers_stro_one():
+    reacher = next(task for task in read_table1().tasks if task.task == "Reacher")
+    random_policy = {"Reacher-v4": -44.0}
+    scores = [normalised(value, reacher, random_policy) for value in (-44.0, -24.0, -4.0)]
+    assert scores == [0.0, 0.5, 1.0]
 
 
 def test_the_papers_tables_are_complete():
