@@ -19,7 +19,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -28,10 +27,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-import gymnasium
 import numpy as np
 
 from deep.benchmark import FAILED, TRAINER, check_env, last_line
+from deep.environments import make_env
 from exact.errors import InputError
 from paper_figs.cli import Parser, nonnegative, positive, run
 from paper_figs.results import read_json, write_text
@@ -80,13 +79,6 @@ class Job:
     seed: int
     flags: tuple[str, ...]
     """Further flags of deep.train."""
-
-
-def make_env(env_id: str) -> gymnasium.Env:  # type: ignore[type-arg]
-    """An environment, without Gymnasium's remark that the paper's v4 tasks have successors."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*out of date", category=DeprecationWarning)
-        return gymnasium.make(env_id)
 
 
 def step_alone(env_id: str, steps: int, seed: int) -> tuple[float, float]:
