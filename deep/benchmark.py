@@ -185,9 +185,11 @@ def last_line(path: Path) -> str:
 
 
 def last_metrics(cell: Run) -> dict[str, Any]:
-    """The newest line of a run's metrics.jsonl, or an empty dictionary before the first."""
-    line = last_line(cell.directory / "metrics.jsonl")
-    return json.loads(line) if line else {}
+    """The newest line of a run's metrics.jsonl, or an empty dictionary while there is none to read."""
+    try:
+        return json.loads(last_line(cell.directory / "metrics.jsonl"))
+    except json.JSONDecodeError:
+        return {}
 
 
 def status_text(entry: dict[str, Any]) -> str:
@@ -285,8 +287,8 @@ def main(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     for failure in failures:
-        run_name = f"{failure.run.env} seed {failure.run.seed}"
-        print(f"failed: {run_name}, exit status {failure.status}, see {failure.run.log}", file=sys.stderr)
+        name, log = f"{failure.run.env} seed {failure.run.seed}", failure.run.log
+        print(f"failed: {name}, exit status {failure.status}: {failure.message} (see {log})", file=sys.stderr)
     return FAILED if failures else 0
 
 

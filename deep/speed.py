@@ -5,7 +5,7 @@
 Each round runs every contestant once, so that all of them meet the same load; ratios are taken within a round and the
 median over rounds is reported. Time is that of stepping or training alone: starting Python and importing are left out.
 
-    raw     two processes that step an environment each with ready-made uniformly random actions
+    raw     two processes that step an environment each with ready-made uniformly random actions, resets included
     ours    python -m deep.train
     peers   sb3-contrib TRPO and stable-baselines3 PPO, their own defaults (N = 2048, 64x64 networks)
 """

@@ -57,6 +57,12 @@ def trainer(tmp_path: Path) -> tuple[str, ...]:
 ENVS = ["CartPole-v1", "Acrobot-v1"]
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """The fake trainer ends at once; do not wait half a second to notice."""
+    monkeypatch.setattr(benchmark, "POLL_SECONDS", 0.02)
+
+
 def grid_arguments(out: Path, *further: str) -> list[str]:
     return ["--envs", *ENVS, "--seeds", "2", "--jobs", "2", "--steps", "100", "--out", str(out), *further]
 
