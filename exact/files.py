@@ -20,13 +20,15 @@ pickled objects are refused, and the MDP type checks the numbers.
 
 import io
 import json
+import math
 import os
 import secrets
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,10 +209,8 @@ def _read_npz(path: Path) -> Fields:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array of the archive, its declared shape compared with the member's size before it is allocated."""
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(stream)
-        declared = stream.tell() + dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
+        shape, dtype = _read_header(stream)
+        declared = stream.tell() + dtype.itemsize * math.prod(shape)
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, which are not read")
     if declared != member.file_size:
@@ -218,6 +218,19 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[A
     with archive.open(member) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type that an .npy stream declares; the stream is left at the data."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy warns when it repairs a header of Python 2
+            shape, _, dtype = read(stream)
+    except Exception as error:  # NumPy lets the errors of Python's tokenizer through, whatever they are
+        raise ValueError(f"its header is damaged ({_reason(error)})") from None
+    return shape, dtype
 
 
 def _suffix(path: "str | Path") -> str:
