@@ -1,0 +1,311 @@
+"""The stochastic trust-region method, STRO, Algorithm 4.3.
+
+`Learner.iterate` is one pass of the algorithm's loop; the ratio test and the radius rule are exact.controller's.
+
+    k          iteration, one per trial point               theta      parameters of pi_k
+    B          current batch, samples of pi_k               mu_k       radius coefficient (ControllerState.radius)
+    L-hat      surrogate (4.3)                              delta_k    mu_k ||g_k||, or mu_k itself (RadiusSettings)
+
+While the workers draw the trial's samples the learner fits the critic to B: its new values are first needed for the
+advantages of those samples.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deep.advantage import gae
+from deep.config import Config
+from deep.critic import Critic
+from deep.errors import RunFault
+from deep.innersolu import Surrogate, inner_solu, log_std_step
+from deep.normalise import Normaliser, RunningMoments
+from deep.policies import Policy
+from deep.sampling import Rollout, Sampler
+from exact.controller import ControllerState, Outcome, decide, ratio
+
+RECENT_EPISODES = 100
+"""Episodes in the paper's measure, the mean return of the last 100."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one policy, with what is estimated from them; n of them."""
+
+    observations: Tensor
+    """As the policy saw them (normalised), shape (n, inputs)."""
+    actions: Tensor
+    advantages: Tensor
+    """A-hat (4.4) in units of normalised reward, shape (n,)."""
+    targets: Tensor
+    """V + A-hat, what the critic is fitted to (4.5), shape (n,)."""
+    moments: RunningMoments
+    """Of the observations as the environment gave them."""
+    eta: float
+    """eta-hat (4.1), mean undiscounted return of the complete trajectories; the last batch's if there is none."""
+    sigma: float
+    """sigma-hat (4.2), their standard deviation; the last batch's if there are fewer than two."""
+
+    def merge(self, other: "Batch") -> "Batch":
+        """Both batches together (4.15): samples of the same policy; eta-hat and sigma-hat are averaged."""
+        n, m = len(self.actions), len(other.actions)
+        both = {
+            name: torch.cat([getattr(self, name), getattr(other, name)])
+            for name in ("observations", "actions", "advantages", "targets")
+        }
+        eta, sigma = ((n * a + m * b) / (n + m) for a, b in ((self.eta, other.eta), (self.sigma, other.sigma)))
+        return Batch(**both, moments=self.moments.merge(other.moments), eta=eta, sigma=sigma)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial point with its own samples and the gain they give it over theta_k."""
+
+    theta: Tensor
+    batch: Batch
+    gain: float
+
+
+@dataclass(frozen=True)
+class GainEstimate:
+    """Terms of the ratio (4.14)."""
+
+    actual: float
+    predicted: float
+    noise: float
+
+
+@dataclass
+class State:
+    """Everything an iteration changes, but for the critic and the workers."""
+
+    theta: Tensor
+    B: Batch
+    controller: ControllerState
+    rejected: list[Trial]
+    observations: RunningMoments
+    """Moments behind the normaliser; they change when another batch becomes B, never under a policy in use."""
+    rewards: RunningMoments
+    """Moments of the running discounted return, whose standard deviation normalises the rewards."""
+    recent: deque[float]
+    """Returns of the last episodes."""
+    steps: int = 0
+    iteration: int = 0
+    pooled_gain: float = 0.0
+    pooled_variance: float = 0.0
+
+
+def standardise(advantages: Tensor) -> Tensor:
+    """Advantages shifted and scaled to mean 0 and standard deviation 1."""
+    return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+
+
+@torch.no_grad()
+def reverse_gain(trial: Surrogate, theta_k: Tensor) -> tuple[float, float]:
+    """Gain of the trial point over pi_k in its own samples, and its standard error.
+
+    The surrogate around the trial policy pi' predicts L_{pi'}(pi_k) - eta(pi') for the way back; its negative estimates
+    the way there from samples that had no part in choosing the step.  In covariance form,
+    -mean[(pi_k/pi' - 1) (A-hat - mean A-hat)], so that an offset of the advantages does not enter.
+    """
+    pi_k = trial.policy.distribution(theta_k, trial.observations)
+    change = torch.exp(trial.policy.log_prob(pi_k, trial.actions) - trial.log_prob) - 1
+    terms = -change * (trial.advantages - trial.advantages.mean())
+    return float(terms.mean()), float(terms.std()) / math.sqrt(len(terms))
+
+
+class Learner:
+    """Algorithm 4.3 on one task.
+
+    Args:
+        config: all settings.
+        policy: the policy class, Gaussian or categorical.
+        critic: the value network.
+        sampler: the workers.
+        seed: for the initial parameters and the random subsets of InnerSolu.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        policy: Policy,
+        critic: Critic,
+        sampler: Sampler,
+        seed: np.random.SeedSequence,
+        device: torch.device,
+    ):
+        self.config, self.policy, self.critic, self.sampler, self.device = config, policy, critic, sampler, device
+        initial, inner = seed.spawn(2)
+        self.initial_seed, self.rng = initial, np.random.default_rng(inner)
+        self.episodes: list[tuple[int, float, int]] = []
+        self.state: State
+
+    def start(self, observation_shape: tuple[int, ...]) -> None:
+        """Draw theta_0 and the first batch."""
+        theta = self.policy.initial(np.random.default_rng(self.initial_seed)).to(self.device)
+        empty = RunningMoments.empty(observation_shape)
+        none = torch.empty(0)
+        no_batch = Batch(none, none, none, none, empty, 0.0, 0.0)
+        controller = ControllerState(self.config.radius.initial)
+        self.state = State(theta, no_batch, controller, [], empty, RunningMoments.empty(), deque(maxlen=RECENT_EPISODES))
+        self.request(theta)
+        self.adopt(theta, self.receive())
+
+    def adopt(self, theta: Tensor, batch: Batch) -> None:
+        """Make theta the current policy and `batch` its samples."""
+        s = self.state
+        s.theta, s.B, s.rejected = theta, batch, []
+        if self.config.normalize:
+            s.observations = s.observations.merge(batch.moments)
+
+    def normaliser(self) -> Normaliser:
+        """The map from an environment's observations to the networks' inputs."""
+        clip = self.config.sampling.observation_clip if self.config.normalize else math.inf
+        return Normaliser.of(self.state.observations, clip)
+
+    # SAMPLE, Algorithm 4.1, in two halves
+
+    def request(self, theta: Tensor) -> None:
+        """Let the workers start SAMPLE(theta, N)."""
+        self.sampler.request(self.policy.actor(theta), self.normaliser(), self.config.sampling.N)
+
+    def receive(self) -> Batch:
+        """Wait for the samples; estimate their advantages (4.4) and eta-hat, sigma-hat (4.1), (4.2)."""
+        rollouts, s, normalise = self.sampler.collect(), self.state, self.normaliser()
+        parts = [self._advantages(rollout, normalise) for rollout in self._scaled(rollouts)]
+        observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
+        returns = self._count(rollouts)
+        return Batch(
+            observations=observations,
+            actions=torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device),
+            advantages=advantages,
+            targets=values + advantages,
+            moments=RunningMoments.of(np.concatenate([r.observations for r in rollouts])),
+            eta=float(np.mean(returns)) if returns else s.B.eta,
+            sigma=float(np.std(returns, ddof=1)) if len(returns) > 1 else s.B.sigma,
+        )
+
+    def _count(self, rollouts: list[Rollout]) -> list[float]:
+        """Record the episodes that ended; returns their returns in the order of their ends."""
+        s, workers = self.state, len(rollouts)
+        ended = sorted((t, w, total, n) for w, r in enumerate(rollouts) for t, total, n in r.episodes)
+        self.episodes += [(s.steps + (t + 1) * workers, total, length) for t, _, total, length in ended]
+        s.recent.extend(total for _, _, total, _ in ended)
+        s.steps += sum(len(r.rewards) for r in rollouts)
+        return [total for _, _, total, _ in ended]
+
+    def _scaled(self, rollouts: list[Rollout]) -> list[Rollout]:
+        """Rewards divided by the running standard deviation of the discounted return, if normalising, and clipped."""
+        if not self.config.normalize:
+            return rollouts
+        s, clip = self.state, self.config.sampling.reward_clip
+        s.rewards = s.rewards.merge(RunningMoments.of(np.concatenate([r.discounted for r in rollouts])))
+        return [replace(r, rewards=np.clip(r.rewards / s.rewards.std, -clip, clip)) for r in rollouts]
+
+    def _advantages(self, rollout: Rollout, normalise: Normaliser) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised observations, A-hat and V of one rollout."""
+        settings = self.config.sampling
+        observations = torch.from_numpy(normalise(rollout.observations)).to(self.device)
+        ends = torch.from_numpy(normalise(rollout.successors)).to(self.device)
+        values = self.critic.values(observations)
+        end_values = self.critic.values(ends).cpu().numpy() * ~rollout.terminated[rollout.ends]
+        advantages = gae(
+            rollout.rewards, values.cpu().numpy(), rollout.ends, end_values, settings.discount, settings.gae_lambda
+        )
+        return observations, torch.from_numpy(advantages.astype(np.float32)).to(self.device), values
+
+    # Algorithm 4.3
+
+    def surrogate(self, theta: Tensor, batch: Batch) -> Surrogate:
+        """The estimates (4.3) from samples of pi_theta."""
+        standard = self.config.sampling.standardise_advantages
+        advantages = standardise(batch.advantages) if standard else batch.advantages
+        return Surrogate.at(self.policy, theta, batch.observations, batch.actions, advantages)
+
+    def radius(self, L: Surrogate, theta: Tensor) -> float:
+        """delta_k = mu_k ||g_k||, or mu_k; with the schedule of RadiusSettings.final_fraction."""
+        settings, s = self.config.radius, self.state
+        norm = float(L.gradient(theta).norm()) if settings.scale_by_gradient else 1.0
+        progress = min(s.steps / self.config.steps, 1.0)
+        return s.controller.radius * norm * (1 - (1 - settings.final_fraction) * progress)
+
+    def iterate(self) -> dict[str, Any]:
+        """One trial point: InnerSolu, SAMPLE, ratio, decision, radius. Returns the iteration's metrics."""
+        s, config = self.state, self.config
+        s.iteration += 1
+        theta_k, mu_k = s.theta, s.controller.radius
+
+        L = self.surrogate(theta_k, s.B)
+        delta = self.radius(L, theta_k)
+        step = inner_solu(L, theta_k, delta, config.inner, self.rng)  # (4.11)
+        theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, config.inner)  # (4.12)
+        if not torch.isfinite(theta).all():
+            raise RunFault(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
+
+        self.request(theta)
+        self.critic.fit(s.B.observations, s.B.targets)  # (4.5)
+        trial_batch = self.receive()
+        estimate = self.estimate(L, theta_k, theta, trial_batch)
+        r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)
+        outcome, s.controller = decide(config.controller, s.controller, r)  # (4.15), (4.16)
+
+        trial = Trial(theta, trial_batch, estimate.actual)
+        if outcome is Outcome.ACCEPT:
+            self.adopt(theta, trial_batch)
+        elif outcome is Outcome.REJECT:
+            s.rejected.append(trial)
+            self.request(theta_k)
+            s.B = s.B.merge(self.receive())
+        else:
+            best = max([*s.rejected, trial], key=lambda point: point.gain)  # (4.13)
+            self.adopt(best.theta, best.batch)
+        return self.metrics(L, theta, trial_batch, estimate, r, outcome, {"radius": mu_k, "delta": delta})
+
+    @torch.no_grad()
+    def estimate(self, L: Surrogate, theta_k: Tensor, theta: Tensor, batch: Batch) -> GainEstimate:
+        """The terms of (4.14) as RadiusSettings.numerator has them."""
+        s, settings = self.state, self.config.radius
+        predicted = float(L.gain_and_distance(theta)[0] - L.advantages.mean())
+        if settings.numerator == "returns":
+            return GainEstimate(batch.eta - s.B.eta, predicted, s.B.sigma)
+        gain, error = reverse_gain(self.surrogate(theta, batch), theta_k)
+        m = settings.memory
+        s.pooled_gain = m * s.pooled_gain + (1 - m) * gain
+        s.pooled_variance = m**2 * s.pooled_variance + (1 - m) ** 2 * error**2
+        return GainEstimate(s.pooled_gain, max(predicted, 0.0), math.sqrt(s.pooled_variance))
+
+    @torch.no_grad()
+    def metrics(
+        self,
+        L: Surrogate,
+        theta: Tensor,
+        batch: Batch,
+        estimate: GainEstimate,
+        r: float,
+        outcome: Outcome,
+        region: dict[str, float],
+    ) -> dict[str, Any]:
+        """One line of metrics.jsonl, but for the clock."""
+        s = self.state
+        episodes, self.episodes = self.episodes, []
+        return {
+            "iteration": s.iteration,
+            "steps": s.steps,
+            "episodes": episodes,
+            "return100": float(np.mean(s.recent)) if s.recent else None,
+            "outcome": outcome.value,
+            "ratio": r if math.isfinite(r) else None,
+            **region,
+            "kl": float(L.gain_and_distance(theta)[1]),
+            "entropy": float(self.policy.entropy(self.policy.distribution(theta, L.observations))),
+            "explained_variance": 1 - float(batch.advantages.var() / (batch.targets.var() + 1e-12)),
+            "predicted_gain": estimate.predicted,
+            "actual_gain": estimate.actual,
+            "gain_noise": estimate.noise,
+        }

@@ -1,0 +1,239 @@
+"""Every setting of a training run, one frozen dataclass per concept, with the two presets.
+
+The docstring under each field is its help text on the command line.  "Paper" in it means STRO (arXiv 1911.11640); where
+the paper leaves a value open the text says how it was settled.  docs/deep-preset.md has the measurements.
+"""
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from exact.controller import ControllerSettings
+from exact.errors import InputError
+
+
+def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
+    if not ok:
+        raise InputError(f"{section}.{name} must be {expected}, got {value}")
+
+
+def _check_finite(section: str, settings: Any) -> None:
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        _check(section, not isinstance(value, float) or math.isfinite(value), f.name, value, "a finite number")
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """The policy network. Raises InputError for a value out of range."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
+    head_scale: float = 0.01
+    """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
+    initial_log_std: float = -0.5
+    """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
+    log_std_floor: float = -2.5
+    """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
+
+    def __post_init__(self) -> None:
+        _check_finite("policy", self)
+        _check("policy", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check("policy", self.head_scale > 0, "head_scale", self.head_scale, "> 0")
+        start = self.initial_log_std
+        _check("policy", start >= self.log_std_floor, "initial_log_std", start, ">= policy.log_std_floor")
+
+
+@dataclass(frozen=True)
+class CriticSettings:
+    """The value network and its least-squares fit, eq. (4.5). Raises InputError for a value out of range."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the tanh layers."""
+    epochs: int = 20
+    """Passes over the batch per iteration. Open in the paper; 20 beat 10 on Walker2d."""
+    batch: int = 128
+    """Samples per Adam step."""
+    learning_rate: float = 1e-3
+    """Adam's step size."""
+
+    def __post_init__(self) -> None:
+        _check_finite("critic", self)
+        _check("critic", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check("critic", self.epochs >= 0, "epochs", self.epochs, ">= 0")
+        _check("critic", self.batch >= 1, "batch", self.batch, ">= 1")
+        _check("critic", self.learning_rate > 0, "learning_rate", self.learning_rate, "> 0")
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """SAMPLE (Algorithm 4.1) and the estimates made from it. Raises InputError for a value out of range."""
+
+    N: int = 1024
+    """Environment steps per batch. The paper has 2048; 1024 gives twice the iterations and learned faster."""
+    discount: float = 0.99
+    """Discount gamma. Open in the paper; a few tasks have their own value, see TASK_SETTINGS."""
+    gae_lambda: float = 0.95
+    """Lambda of GAE (4.4). Open in the paper."""
+    standardise_advantages: bool = True
+    """Shift and scale the advantages of a batch to mean 0 and standard deviation 1 before the policy step. The paper's
+    (4.3) is the unscaled mean; common practice since Baselines."""
+    observation_clip: float = 10.0
+    """Bound of normalised observations."""
+    reward_clip: float = 10.0
+    """Bound of normalised rewards."""
+
+    def __post_init__(self) -> None:
+        _check_finite("sampling", self)
+        _check("sampling", self.N >= 2, "N", self.N, ">= 2")
+        _check("sampling", 0 <= self.discount < 1, "discount", self.discount, "in [0, 1)")
+        _check("sampling", 0 <= self.gae_lambda <= 1, "gae_lambda", self.gae_lambda, "in [0, 1]")
+        for name in ("observation_clip", "reward_clip"):
+            _check("sampling", getattr(self, name) > 0, name, getattr(self, name), "> 0")
+
+
+@dataclass(frozen=True)
+class InnerSettings:
+    """InnerSolu (Algorithm 4.2) and the log-std step (4.12). Raises InputError for a value out of range."""
+
+    iterations: int = 1
+    """Most inner steps l. The paper gives no number; several on small subsets overfit the batch."""
+    subset: float = 1.0
+    """Fraction of B in the random subset b_l. Open in the paper."""
+    cg_iterations: int = 25
+    """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper; 25 beat 10."""
+    cg_tolerance: float = 1e-5
+    """Stop when ||H d - g|| <= cg_tolerance * ||g||."""
+    damping: float = 0.1
+    """Added to the diagonal of H_l. Open in the paper."""
+    tau: float = 0.1
+    """Armijo constant of (4.8): L-hat must rise by tau times its first-order prediction. Open in the paper."""
+    backtracks: int = 10
+    """Most step lengths tried by the line search."""
+    backtrack_factor: float = 0.8
+    """Ratio of successive step lengths."""
+    l0: int = 1
+    """The stopping rule (4.9) is looked at every l0 inner steps. Open in the paper."""
+    eps: float = 0.05
+    """Relative change of L-hat and of the entropy in (4.9). Open in the paper."""
+    joint_log_std: bool = False
+    """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
+    log_std_steps: int = 1
+    """Projected gradient steps of (4.12)."""
+    log_std_rate: float = 0.1
+    """Length of one such step per unit of gradient. Open in the paper."""
+    log_std_bound: float = 0.01
+    """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
+    log_std_bound_entropy: float = 0.0
+    """Part of Abar_k proportional to |entropy|: Abar_k = log_std_bound + log_std_bound_entropy * |entropy|."""
+
+    def __post_init__(self) -> None:
+        _check_finite("inner", self)
+        for name in ("iterations", "cg_iterations", "backtracks", "l0"):
+            _check("inner", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
+        for name in ("subset", "backtrack_factor"):
+            _check("inner", 0 < getattr(self, name) <= 1, name, getattr(self, name), "in (0, 1]")
+        _check("inner", 0 <= self.tau < 1, "tau", self.tau, "in [0, 1)")
+        for name in ("damping", "cg_tolerance", "eps", "log_std_steps", "log_std_rate", "log_std_bound"):
+            _check("inner", getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
+        bound = self.log_std_bound_entropy
+        _check("inner", bound >= 0, "log_std_bound_entropy", bound, ">= 0")
+
+
+@dataclass(frozen=True)
+class RadiusSettings:
+    """The trust region's size and the ratio that steers it. Raises InputError for a value out of range."""
+
+    initial: float = 0.01
+    """mu_0, the first radius coefficient."""
+    scale_by_gradient: bool = False
+    """delta_k = mu_k ||g_k|| as in the paper, and not delta_k = mu_k. The gradient's norm depends on the network's
+    parameterisation; a KL radius does not."""
+    final_fraction: float = 1.0
+    """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
+    numerator: Literal["returns", "reverse"] = "reverse"
+    """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
+    denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in choosing
+    the step, ascribe to it, against its standard error plus the predicted gain."""
+    memory: float = 0.0
+    """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
+
+    def __post_init__(self) -> None:
+        _check_finite("radius", self)
+        _check("radius", self.initial > 0, "initial", self.initial, "> 0")
+        _check("radius", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
+        _check("radius", 0 <= self.memory < 1, "memory", self.memory, "in [0, 1)")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run. Raises InputError for a value out of range."""
+
+    env: str
+    """Gymnasium id, or module:Env-v0 for an environment of another package."""
+    steps: int = 1_000_000
+    """Environment steps, those of rejected trials and of merged re-samples included."""
+    seed: int = 0
+    """The one seed of the run."""
+    preset: Literal["default", "paper"] = "default"
+    """Settings to start from; single fields can be changed on top."""
+    normalize: bool = True
+    """Running normalisation of observations and rewards (Baselines protocol); --no-normalize: none (Spinning Up's)."""
+    workers: int = 2
+    """Sampling processes. The results depend on their number, not on their scheduling."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the learner computes. auto: CUDA for images only; small networks are faster on the CPU."""
+    checkpoint_every: int = 50
+    """Iterations between checkpoints."""
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    critic: CriticSettings = field(default_factory=CriticSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    inner: InnerSettings = field(default_factory=InnerSettings)
+    radius: RadiusSettings = field(default_factory=RadiusSettings)
+    controller: ControllerSettings = field(default_factory=lambda: DEFAULT_CONTROLLER)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "workers", "checkpoint_every"):
+            _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
+        _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
+        if self.sampling.N % self.workers:
+            raise InputError(f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}")
+
+
+DEFAULT_CONTROLLER = ControllerSettings(
+    beta0=-0.5, beta1=0.0, gamma1=1.05, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
+)
+
+TASK_SETTINGS: dict[str, dict[str, float]] = {
+    "HalfCheetah": {"discount": 0.99, "gae_lambda": 0.95},
+    "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
+    "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
+    "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
+    "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
+}
+"""Discount and lambda of the default preset where they differ from SamplingSettings, by the id without its version."""
+
+
+def preset(name: Literal["default", "paper"], env: str) -> Config:
+    """The settings of a preset for an environment."""
+    if name == "default":
+        task = TASK_SETTINGS.get(env.rsplit("-v", 1)[0], {})
+        return Config(env=env, sampling=replace(SamplingSettings(), **task))
+    return Config(
+        env=env,
+        preset="paper",
+        policy=PolicySettings(initial_log_std=0.0),
+        critic=CriticSettings(epochs=10),
+        sampling=SamplingSettings(N=2048),
+        inner=InnerSettings(
+            iterations=10, subset=0.5, cg_iterations=10, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01
+        ),
+        radius=RadiusSettings(initial=0.05, scale_by_gradient=True, numerator="returns"),
+        controller=PAPER_CONTROLLER,
+    )
+
+
+PAPER_CONTROLLER = ControllerSettings(
+    beta0=-0.1, beta1=0.0, gamma1=2.0, gamma2=0.8, gamma3=0.6, radius_min=0.01, radius_max=0.1, max_rejections=4
+)
+"""Section 5 of the paper; beta0 < 0 is open there."""

@@ -1,0 +1,242 @@
+"""InnerSolu, STRO, Algorithm 4.2, and the log-std half (4.12) of the alternating Gaussian update.
+
+Notation: B the batch, D-hat the mean KL divergence from theta_k over B, L-hat the surrogate (4.3) up to its constant
+eta-hat.  Every function returns new parameters; none changes its arguments.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deep.config import InnerSettings
+from deep.policies import Distribution, Policy
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The estimates (4.3) made from samples of pi_k: all means are over n samples."""
+
+    policy: Policy
+    observations: Tensor
+    """Normalised, shape (n, inputs)."""
+    actions: Tensor
+    advantages: Tensor
+    """A-hat, shape (n,)."""
+    log_prob: Tensor
+    """log pi_k(a_i|s_i), shape (n,)."""
+    pi: Distribution
+    """pi_k at the observations."""
+
+    @classmethod
+    @torch.no_grad()
+    def at(cls, policy: Policy, theta: Tensor, observations: Tensor, actions: Tensor, advantages: Tensor) -> "Surrogate":
+        """The estimates around theta = theta_k."""
+        pi = policy.distribution(theta, observations)
+        return cls(policy, observations, actions, advantages, policy.log_prob(pi, actions), pi)
+
+    def subset(self, index: Tensor) -> "Surrogate":
+        """The estimates from the samples b_l of B."""
+        pi = Distribution(self.pi.output[index], self.pi.log_std)
+        parts = (self.observations[index], self.actions[index], self.advantages[index], self.log_prob[index])
+        return Surrogate(self.policy, *parts, pi)
+
+    def gain_and_distance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """L-hat(theta) - eta-hat and D-hat(theta), scalars; differentiable in theta."""
+        new = self.policy.distribution(theta, self.observations)
+        weights = torch.exp(self.policy.log_prob(new, self.actions) - self.log_prob)
+        return (weights * self.advantages).mean(), self.policy.distance(self.pi, new).mean()
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        """Gradient of L-hat at theta, shape (size,)."""
+        theta = theta.detach().requires_grad_()
+        gain, _ = self.gain_and_distance(theta)
+        return torch.autograd.grad(gain, theta)[0]
+
+
+class CgResult(NamedTuple):
+    """Outcome of conjugate gradients."""
+
+    solution: Tensor
+    iterations: int
+    converged: bool
+    message: str
+
+
+def conjugate_gradients(product: Callable[[Tensor], Tensor], g: Tensor, iterations: int, tolerance: float) -> CgResult:
+    """Solve H d = g for a symmetric positive definite H given by v -> H v.
+
+    Args:
+        product: v -> H v.
+        g: right-hand side, shape (p,).
+        iterations: most iterations.
+        tolerance: stop when ||H d - g|| <= tolerance * ||g||.
+
+    Returns:
+        d and how it was found. Stops, and says so, at a direction of non-positive curvature; d is then the last iterate.
+    """
+    d, r = torch.zeros_like(g), g.clone()
+    p, rr = r.clone(), float(r @ r)
+    goal = tolerance**2 * rr
+    if rr == 0:
+        return CgResult(d, 0, True, "the right-hand side is zero")
+    for i in range(iterations):
+        hp = product(p)
+        curvature = float(p @ hp)
+        if not curvature > 0:
+            return CgResult(d, i, False, f"non-positive curvature {curvature:.3g}: the matrix is not positive definite")
+        alpha = rr / curvature
+        d.add_(p, alpha=alpha)
+        r.sub_(hp, alpha=alpha)
+        before, rr = rr, float(r @ r)
+        if rr <= goal:
+            return CgResult(d, i + 1, True, "converged")
+        p.mul_(rr / before).add_(r)
+    return CgResult(d, iterations, False, f"residual {math.sqrt(rr):.3g} after {iterations} iterations")
+
+
+class Step(NamedTuple):
+    """Decision of the line search; `theta` is the starting point, untouched, when it found nothing."""
+
+    theta: Tensor
+    found: bool
+    gain: float
+    """L-hat over B minus eta-hat, at `theta`."""
+    distance: float
+    """D-hat over B at `theta`."""
+
+
+@torch.no_grad()
+def line_search(
+    whole: Surrogate,
+    part: Surrogate,
+    theta: Tensor,
+    direction: Tensor,
+    slope: float,
+    first: float,
+    delta: float,
+    settings: InnerSettings,
+) -> Step:
+    """Longest alpha of first * backtrack_factor^j that meets both conditions of (4.8).
+
+    L-hat rises on b_l by at least tau * alpha * slope, and D-hat over the whole of B stays <= delta.
+
+    Args:
+        whole, part: the estimates over B and over b_l.
+        theta: theta_{k,l}.
+        direction: d_l.
+        slope: d_l' g_l, > 0.
+        first: first step length tried.
+        delta: radius delta_k.
+        settings: tau, backtracks, backtrack_factor.
+    """
+    start, distance = whole.gain_and_distance(theta)
+    start_part = start if part is whole else part.gain_and_distance(theta)[0]
+    alpha = first
+    for _ in range(settings.backtracks):
+        trial = theta + alpha * direction
+        gain, trial_distance = whole.gain_and_distance(trial)
+        rise = (gain if part is whole else part.gain_and_distance(trial)[0]) - start_part
+        if float(trial_distance) <= delta and float(rise) >= settings.tau * alpha * slope:
+            return Step(trial, True, float(gain), float(trial_distance))
+        alpha *= settings.backtrack_factor
+    return Step(theta, False, float(start), float(distance))
+
+
+def boundary_step(delta: float, distance: float, slope_so_far: float, curvature: float) -> float:
+    """The alpha > 0 at which the quadratic model of D-hat along s + alpha d reaches delta.
+
+    1/2 (s + alpha d)' H (s + alpha d) = distance + alpha s'Hd + alpha^2 d'Hd / 2 = delta.
+
+    Args:
+        delta: radius.
+        distance: D-hat at s = theta_{k,l} - theta_k, <= delta.
+        slope_so_far: s' H d.
+        curvature: d' H d, > 0.
+    """
+    room = max(delta - distance, 0.0)
+    return (-slope_so_far + math.sqrt(slope_so_far**2 + 2 * curvature * room)) / curvature
+
+
+def inner_solu(
+    whole: Surrogate, theta_k: Tensor, delta: float, settings: InnerSettings, rng: np.random.Generator
+) -> Step:
+    """Maximise L-hat over the trust region D-hat <= delta approximately, Algorithm 4.2.
+
+    Args:
+        whole: the estimates over B around theta_k.
+        theta_k: current parameters, shape (size,).
+        delta: radius delta_k.
+        settings: see InnerSettings. Unless joint_log_std, theta_sigma stays fixed (4.11).
+        rng: draws the subsets b_l.
+
+    Returns:
+        The last theta_{k,l}, its gain and distance over B; `found` if any inner step was taken.
+    """
+    policy, n = whole.policy, len(whole.actions)
+    free = policy.size if settings.joint_log_std else policy.mean_size
+    entropy_k = float(policy.entropy(whole.pi))
+    step = Step(theta_k, False, float(whole.advantages.mean()), 0.0)
+    for l in range(1, settings.iterations + 1):
+        part = whole
+        if settings.subset < 1:
+            chosen = np.sort(rng.choice(n, max(1, round(settings.subset * n)), replace=False))
+            part = whole.subset(torch.from_numpy(chosen).to(theta_k.device))
+        g = part.gradient(step.theta)
+        g[free:] = 0  # H_l is block-diagonal, so the solution stays in the block as well
+        fisher = policy.fisher_vector_product(theta_k, part.observations)
+        d = conjugate_gradients(
+            lambda v, F=fisher: F(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
+        ).solution
+        hd, slope = fisher(d), float(d @ g)
+        curvature = float(d @ hd)
+        if not (slope > 0 and curvature > 0):
+            break
+        first = boundary_step(delta, step.distance, float((step.theta - theta_k) @ hd), curvature)
+        before, step = step, line_search(whole, part, step.theta, d, slope, first, delta, settings)
+        if not step.found:
+            step = before
+            break
+        if l % settings.l0 == 0 and _stop(policy, whole, before, step, entropy_k, settings):
+            break
+    return step
+
+
+@torch.no_grad()
+def _stop(
+    policy: Policy, whole: Surrogate, before: Step, step: Step, entropy_k: float, settings: InnerSettings
+) -> bool:
+    """Stopping rule (4.9): L-hat changes little, or the entropy has changed much since theta_k."""
+    if settings.iterations == 1:
+        return True
+    rise = abs(step.gain - before.gain) <= settings.eps * max(abs(before.gain), abs(step.gain))
+    entropy = float(policy.entropy(policy.distribution(step.theta, whole.observations)))
+    return rise or abs(entropy - entropy_k) >= settings.eps * abs(entropy_k)
+
+
+def log_std_step(whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float, settings: InnerSettings) -> Tensor:
+    """Projected gradient ascent on L-hat in theta_sigma with the mean fixed, eq. (4.12).
+
+    Args:
+        whole: the estimates over B around theta_k.
+        theta: parameters with the new mean, shape (size,).
+        theta_k: parameters before this iteration.
+        floor: smallest log-std.
+        settings: bound Abar_k = log_std_bound + log_std_bound_entropy * |entropy|, rate and number of steps.
+
+    Returns:
+        The parameters with theta_sigma moved by at most Abar_k in each coordinate, and not below the floor.
+    """
+    policy, m = whole.policy, whole.policy.mean_size
+    if settings.joint_log_std or m == policy.size:
+        return torch.cat([theta[:m], theta[m:].clamp(min=floor)])
+    bound = settings.log_std_bound + settings.log_std_bound_entropy * abs(float(policy.entropy(whole.pi)))
+    sigma_k, sigma = theta_k[m:], theta[m:]
+    for _ in range(settings.log_std_steps):
+        g = whole.gradient(torch.cat([theta[:m], sigma]))[m:]
+        sigma = torch.clamp(sigma + settings.log_std_rate * g, sigma_k - bound, sigma_k + bound).clamp(min=floor)
+    return torch.cat([theta[:m], sigma])

@@ -1,0 +1,117 @@
+"""A tanh multilayer perceptron over one flat parameter vector, with its derivatives written out.
+
+Trust-region methods treat the parameters as a vector theta (conjugate gradients, line search, projections), so the
+network is a function f(theta, x) and holds no parameters.  `Linearisation` keeps the activations of one forward pass and
+gives products with the Jacobian J = df/dtheta of the stacked outputs,
+
+    jvp(v) = J v  (forward mode),      vjp(u) = J' u  (backward mode),
+
+which is all that the Gauss-Newton form J' M J of the Fisher matrix and the gradient of a loss need.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deep.actors import MlpActor
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Shape of a tanh network with a linear head.
+
+    Raises:
+        ValueError: fewer than two sizes, or a size below one.
+    """
+
+    sizes: tuple[int, ...]
+    """Widths from the input to the output, e.g. (17, 64, 64, 6)."""
+    head_scale: float = 1.0
+    """Factor of the initial head weights; a small one starts a policy near its mean-zero, uniform state."""
+
+    def __post_init__(self) -> None:
+        if len(self.sizes) < 2 or min(self.sizes) < 1:
+            raise ValueError(f"network: need at least input and output widths >= 1, got {self.sizes}")
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return sum((m + 1) * n for m, n in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def initial(self, rng: np.random.Generator) -> Tensor:
+        """Orthogonal weights (gain sqrt(2), head_scale for the head), zero biases; shape (size,), float32."""
+        theta = torch.zeros(self.size)
+        layers = self.layers(theta)
+        for i, (w, _) in enumerate(layers):
+            gain = self.head_scale if i == len(layers) - 1 else math.sqrt(2.0)
+            rows, columns = w.shape
+            q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+            q = q * np.sign(np.diag(r))
+            w.copy_(torch.from_numpy(gain * (q if rows >= columns else q.T)))
+        return theta
+
+    def layers(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views of theta as (weights (inputs, outputs), biases (outputs,)), first layer first."""
+        views, start = [], 0
+        for m, n in zip(self.sizes, self.sizes[1:], strict=False):
+            views.append((theta[start : start + m * n].view(m, n), theta[start + m * n : start + (m + 1) * n]))
+            start += (m + 1) * n
+        return views
+
+    def forward(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Outputs of shape (n, outputs) for inputs of shape (n, inputs); differentiable in theta."""
+        *hidden, (weights, biases) = self.layers(theta)
+        for w, b in hidden:
+            x = torch.tanh(torch.addmm(b, x, w))
+        return torch.addmm(biases, x, weights)
+
+    def linearise(self, theta: Tensor, x: Tensor) -> "Linearisation":
+        """The network at theta on inputs x of shape (n, inputs), with its Jacobian products."""
+        layers, activations = self.layers(theta), [x]
+        for i, (w, b) in enumerate(layers):
+            z = torch.addmm(b, activations[-1], w)
+            activations.append(z.tanh_() if i < len(layers) - 1 else z)
+        return Linearisation(self, layers, activations)
+
+    def actor(self, theta: Tensor) -> MlpActor:
+        """A NumPy copy of the network at theta for single observations."""
+        fixed = theta.detach().cpu()
+        return MlpActor(tuple((w.numpy().copy(), b.numpy().copy()) for w, b in self.layers(fixed)))
+
+
+class Linearisation:
+    """One forward pass and products with its Jacobian (see the module's docstring)."""
+
+    def __init__(self, net: MLP, layers: list[tuple[Tensor, Tensor]], activations: list[Tensor]):
+        self.net, self.weights = net, layers
+        self.activations = activations
+        self.slopes = [1 - a * a for a in activations[1:-1]]
+
+    @property
+    def output(self) -> Tensor:
+        """f(theta, x), shape (n, outputs)."""
+        return self.activations[-1]
+
+    def jvp(self, v: Tensor) -> Tensor:
+        """J v for a parameter direction v of shape (size,); shape (n, outputs)."""
+        tangent = None
+        for i, (dw, db) in enumerate(self.net.layers(v)):
+            dz = torch.addmm(db, self.activations[i], dw)
+            if tangent is not None:
+                dz.addmm_(tangent, self.weights[i][0])
+            tangent = dz.mul_(self.slopes[i]) if i < len(self.slopes) else dz
+        return tangent
+
+    def vjp(self, u: Tensor) -> Tensor:
+        """J' u for an output cotangent u of shape (n, outputs); shape (size,)."""
+        gradient = torch.empty(self.net.size, dtype=u.dtype, device=u.device)
+        views = self.net.layers(gradient)
+        for i in reversed(range(len(views))):
+            torch.mm(self.activations[i].t(), u, out=views[i][0])
+            torch.sum(u, 0, out=views[i][1])
+            if i > 0:
+                u = torch.mm(u, self.weights[i][0].t()).mul_(self.slopes[i - 1])
+        return gradient
