@@ -1,0 +1,92 @@
+"""SAMPLE (Algorithm 4.1 of Zhao, Li and Wen, arXiv 1911.11640) on a finite MDP, many replications in lockstep.
+
+Episodes.  After every step the episode ends with probability 1 - gamma, and the next one starts from rho0.  An episode
+is then alive at its step t with probability gamma^t, so that with *undiscounted* sums over episodes
+
+    E[sum of rewards] = eta(pi), eq. (2.1),        E[visits of s] = rho_pi(s), eq. (2.3):
+
+the total reward R_i of (4.1)-(4.2) estimates eta without a cut horizon, and every sample weighs the same, as in the
+means over the batch of (4.3).  Two traces of a finite batch remain, both of order 1/(N (1-gamma)): a batch begins at
+the start of an episode, and the episode that it cuts off does not count in (4.1), which favours short episodes.
+
+The end is a device of the sampler and known to be independent of state and action.  So the next state is drawn before
+the coin is tossed, and a temporal difference is r + gamma V(s') - V(s) at every step, the ends included.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from exact.mdp import MDP, Array
+
+Integers = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N steps of each of R independent replications; every array has shape (N, R)."""
+
+    states: Integers
+    """s_t."""
+    actions: Integers
+    """a_t ~ pi(.|s_t)."""
+    rewards: Array
+    """r(s_t, a_t), the MDP's expected reward of the pair: rewards carry no noise of their own."""
+    next_states: Integers
+    """s'_t ~ P(.|s_t, a_t), also where the episode ends."""
+    ended: NDArray[np.bool_]
+    """The episode ended with step t: s_{t+1} is drawn from rho0, otherwise s_{t+1} = s'_t."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """The tables of one MDP from which next states are drawn by inversion."""
+
+    mdp: MDP
+    successors: Integers
+    """Possible next states of the pair s*A + a, shape (S*A, w), padded with the last one."""
+    cumulative: Array
+    """Their cumulative probabilities, shape (S*A, w)."""
+
+
+def sampler(mdp: MDP) -> Sampler:
+    """Tabulate the successors of every state-action pair; w is the largest number of them."""
+    kernel: Any = sparse.csr_array(mdp.kernel)
+    kernel.eliminate_zeros()
+    counts = np.diff(kernel.indptr)
+    column = np.minimum(np.arange(counts.max()), counts[:, None] - 1)
+    entry = kernel.indptr[:-1, None] + column
+    cumulative = np.take_along_axis(np.cumsum(kernel.data), entry.ravel(), 0).reshape(entry.shape)
+    before = np.cumsum(kernel.data)[kernel.indptr[:-1]] - kernel.data[kernel.indptr[:-1]]
+    return Sampler(mdp, kernel.indices[entry].astype(np.intp), cumulative - before[:, None])
+
+
+def sample(source: Sampler, policies: Array, n_steps: int, rng: np.random.Generator) -> Samples:
+    """Take n_steps with each policy, starting every replication at the beginning of an episode.
+
+    Args:
+        source: the tables of the MDP.
+        policies: pi(a|s) of every replication, shape (R, S, A).
+        n_steps: N >= 1.
+        rng: source of all randomness.
+    """
+    mdp, R = source.mdp, len(policies)
+    pi = np.cumsum(policies, axis=2)[:, :, :-1]  # the last action takes what rounding leaves over
+    successor = source.cumulative[:, :-1]
+    replication = np.arange(R)
+    shape = (n_steps, R)
+    u_action, u_next = rng.random(shape), rng.random(shape)
+    ended = rng.random(shape) >= mdp.discount
+    starts = rng.choice(mdp.n_states, size=(n_steps + 1, R), p=mdp.initial)
+    states, actions, next_states = (np.empty(shape, dtype=np.intp) for _ in range(3))
+    s = starts[n_steps]
+    for t in range(n_steps):
+        a = (pi[replication, s] <= u_action[t, :, None]).sum(axis=1)
+        pair = s * mdp.n_actions + a
+        following = source.successors[pair, (successor[pair] <= u_next[t, :, None]).sum(axis=1)]
+        states[t], actions[t], next_states[t] = s, a, following
+        s = np.where(ended[t], starts[t], following)
+    return Samples(states, actions, mdp.rewards[states, actions], next_states, ended)
