@@ -19,17 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from tyro.conf import Positional
 
+from deep.environments import make_env
+from exact.cli import FAULT, INTERRUPTED, parse, run
 from exact.errors import InputError
-from paper_figs.cli import INTERRUPTED, Parser, nonnegative, positive, run
-from paper_figs.results import env_folder, read_json, write_text
+from paper_figs.results import env_folder, read_json, write
 
 TRAINER = (sys.executable, "-m", "deep.train")
-FAILED = 3
-"""Exit status when a run of the grid failed."""
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10.0
 """How long an interrupted run may take to leave before it is killed; runs survive being killed at any moment."""
@@ -80,38 +79,46 @@ class Failure:
     message: str
 
 
-def parse(arguments: Sequence[str]) -> Grid:
-    """The grid a command line asks for; what follows `--` is passed on to deep.train."""
-    arguments = list(arguments)
-    split = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = Parser(prog="python -m deep.benchmark", description=__doc__.splitlines()[0])
-    parser.add_argument("--envs", nargs="+", required=True, metavar="ID", help="Gymnasium ids")
-    parser.add_argument("--seeds", type=positive, default=5, help="runs per environment (default 5)")
-    parser.add_argument("--first-seed", type=nonnegative, default=0, help="seeds count up from here (default 0)")
-    parser.add_argument("--jobs", type=positive, default=1, help="runs at a time (default 1)")
-    parser.add_argument("--preset", default="default", help="deep.train's preset (default: default)")
-    parser.add_argument("--variant", help="name of this setting (default: the preset's)")
-    parser.add_argument("--steps", type=positive, default=1_000_000, help="environment steps of a run (default 1e6)")
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of all runs (default runs)")
-    options = parser.parse_args(arguments[:split])
-    for env in options.envs:
-        check_env(env)
-    variant = options.variant or options.preset
-    if Path(variant).name != variant:
-        raise InputError(f"--variant: expected a plain folder name, got {variant!r}")
-    folder = options.out / variant
+@dataclass(frozen=True)
+class Options:
+    """A grid of training runs, environments x seeds; the same command again continues it."""
+
+    envs: tuple[str, ...]
+    """Gymnasium ids."""
+    flags: Positional[tuple[str, ...]] = ()
+    """After `--`: further flags of deep.train, for every run."""
+    seeds: int = 5
+    """Runs per environment."""
+    first_seed: int = 0
+    """Seeds count up from here."""
+    jobs: int = 1
+    """Runs at a time."""
+    preset: str = "default"
+    """deep.train's preset."""
+    variant: str | None = None
+    """Name of this setting, the folder of its runs; None: the preset's."""
+    steps: int = 1_000_000
+    """Environment steps of a run."""
+    out: Path = Path("runs")
+    """Folder of all runs."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("seeds", 1), ("first_seed", 0), ("jobs", 1), ("steps", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}")
+        if self.variant is not None and Path(self.variant).name != self.variant:
+            raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
+        for env in self.envs:
+            make_env(env).close()  # raises InputError for an id that is unknown or cannot be made here
+
+
+def make_grid(options: Options) -> Grid:
+    """The grid that a command line asks for."""
+    folder = options.out / (options.variant or options.preset)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     # Seeds outside: an interrupted grid has every environment before it has any of them often.
     runs = tuple(Run(env, seed, folder / env_folder(env) / f"seed{seed}") for seed in seeds for env in options.envs)
-    return Grid(runs, options.preset, options.steps, tuple(arguments[split + 1 :]), folder, options.jobs)
-
-
-def check_env(env: str) -> None:
-    """InputError unless Gymnasium knows the id; its message suggests near ones."""
-    try:
-        gymnasium.spec(env)
-    except (gymnasium.error.Error, ImportError) as error:
-        raise InputError(f"--envs: unknown environment {env!r}: {error}") from error
+    return Grid(runs, options.preset, options.steps, options.flags, folder, options.jobs)
 
 
 def claim(grid: Grid) -> None:
@@ -132,7 +139,7 @@ def claim(grid: Grid) -> None:
         for key, value in wanted.items():
             if config.get(key) != value:
                 raise InputError(f"{cell.directory} was run with {key}={config.get(key)}, not {value}")
-    write_text(record, json.dumps(setting, indent=1) + "\n")
+    write(record, json.dumps(setting, indent=1) + "\n")
 
 
 def start(cell: Run, grid: Grid, trainer: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -274,9 +281,9 @@ def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> 
     return failures
 
 
-def main(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
+def main(options: Options, trainer: Sequence[str] = TRAINER) -> int:
     """Run the grid; returns 0, 3 if a run failed, 130 if interrupted."""
-    grid = parse(arguments)
+    grid = make_grid(options)
     claim(grid)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -289,8 +296,8 @@ def main(arguments: Sequence[str], trainer: Sequence[str] = TRAINER) -> int:
     for failure in failures:
         name, log = f"{failure.run.env} seed {failure.run.seed}", failure.run.log
         print(f"failed: {name}, exit status {failure.status}: {failure.message} (see {log})", file=sys.stderr)
-    return FAILED if failures else 0
+    return FAULT if failures else 0
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "deep.benchmark")))

@@ -28,12 +28,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from tyro.conf import Positional
 
-from deep.benchmark import FAILED, TRAINER, check_env, last_line
+from deep.benchmark import TRAINER, last_line
 from deep.environments import make_env
+from exact.cli import FAULT, parse, run
 from exact.errors import InputError
-from paper_figs.cli import Parser, nonnegative, positive, run
-from paper_figs.results import read_json, write_text
+from paper_figs.results import read_json, write
 from paper_figs.tables import Table, publish
 
 RAW_PROCESSES = 2
@@ -53,6 +54,30 @@ NAMES = {
     "trpo": "sb3-contrib TRPO",
     "ppo": "stable-baselines3 PPO",
 }
+
+
+@dataclass(frozen=True)
+class Options:
+    """Speed of whole training beside raw stepping, sb3-contrib TRPO and stable-baselines3 PPO."""
+
+    flags: Positional[tuple[str, ...]] = ()
+    """After `--`: further flags of deep.train."""
+    env: str = "Walker2d-v4"
+    """Gymnasium id."""
+    steps: int = 40_000
+    """Environment steps of each contestant."""
+    repeats: int = 3
+    """Rounds."""
+    seed: int = 0
+    """Seed of every contestant."""
+    out: Path | None = None
+    """Write every measurement to this JSON file."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("repeats", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        make_env(self.env).close()  # raises InputError for an id that is unknown or cannot be made here
 
 
 class ContestantError(RuntimeError):
@@ -217,22 +242,12 @@ def record(rounds: Sequence[dict[str, Measurement]], job: Job) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: Options) -> int:
     """Measure and report; returns 3 if a contestant failed."""
-    arguments = list(arguments)
-    split = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = Parser(prog="python -m deep.speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--env", default="Walker2d-v4", metavar="ID", help="Gymnasium id (default Walker2d-v4)")
-    parser.add_argument("--steps", type=positive, default=40_000, help="steps of each contestant (default 40000)")
-    parser.add_argument("--repeats", type=positive, default=3, help="rounds (default 3)")
-    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of every contestant (default 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write every measurement here")
-    options = parser.parse_args(arguments[:split])
-    check_env(options.env)
     for package in ("psutil", *(package for package, _ in PEERS.values())):
         if importlib.util.find_spec(package) is None:
             raise InputError(f"{package} is not installed: expected the optional dependencies [bench]")
-    job = Job(options.env, options.steps, options.seed, tuple(arguments[split + 1 :]))
+    job = Job(options.env, options.steps, options.seed, options.flags)
     rounds = []
     try:
         for number in range(1, options.repeats + 1):
@@ -241,12 +256,12 @@ def main(arguments: Sequence[str]) -> int:
             print(f"round {number} of {options.repeats}, steps/s: {rates}", flush=True)
     except ContestantError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return FAULT
     publish([report(rounds, job)], None)
     if options.out is not None:
-        write_text(options.out, record(rounds, job))
+        write(options.out, record(rounds, job))
     return 0
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "deep.speed")))

@@ -7,17 +7,36 @@ the runs' configurations.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exact.cli import parse, run
 from exact.errors import InputError
-from paper_figs.cli import Parser, nonnegative, run
 from paper_figs.paper import PaperTask, normalised, read_random_policy, read_table1
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.statistics import interval, iqm, summarise
 from paper_figs.tables import MISSING, Table, by_env, interval_text, mean_std, provenance, publish
+
+
+@dataclass(frozen=True)
+class Options:
+    """Variants of the setting beside each other."""
+
+    runs: tuple[Path, ...] = (MUJOCO,)
+    """Folders of runs or of result files."""
+    reference: str = "default"
+    """The variant that the others change."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+    out: Path | None = None
+    """Write Markdown here."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"expected --seed >= 0, got {self.seed}")
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -93,18 +112,12 @@ def ablation(
     return Table("Ablation", header, rows, notes)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: Options) -> int:
     """Show the table and write it if asked to."""
-    parser = Parser(prog="python -m paper_figs.ablation", description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, nargs="+", default=[MUJOCO], metavar="DIR", help="run or result folders")
-    parser.add_argument("--reference", default="default", help="the variant that the others change (default: default)")
-    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of the bootstrap (default 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write Markdown here")
-    options = parser.parse_args(arguments)
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     publish([ablation(load(options.runs), options.reference, read_random_policy(), rng)], options.out)
     return 0
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "paper_figs.ablation")))

@@ -4,20 +4,26 @@ python -m paper_figs.collect --runs runs [--out paper_figs/data/mujoco]
 """
 
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from exact.cli import parse, run
 from exact.errors import InputError
-from paper_figs.cli import Parser, run
 from paper_figs.results import MUJOCO, check_comparable, read_run, run_directories, write_result
 
 
-def main(arguments: Sequence[str]) -> int:
+@dataclass(frozen=True)
+class Options:
+    """Turn finished run directories into the small result files that the tables and figures are made from."""
+
+    runs: tuple[Path, ...]
+    """Folders of runs."""
+    out: Path = MUJOCO
+    """Folder of the result files."""
+
+
+def main(options: Options) -> int:
     """Read every run first, so that a damaged one leaves the result files as they were, then write."""
-    parser = Parser(prog="python -m paper_figs.collect", description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, metavar="DIR", help="folders of runs")
-    parser.add_argument("--out", type=Path, default=MUJOCO, help="folder of the result files")
-    options = parser.parse_args(arguments)
     found = [run_directories(root) for root in options.runs]
     results = [read_run(directory) for finished, _ in found for directory in finished]
     unfinished = sum(len(directories) for _, directories in found)
@@ -33,4 +39,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "paper_figs.collect")))

@@ -1,13 +1,13 @@
 """The 3x3 grid of learning curves behind Figures 1 and 2."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from exact.errors import InputError
-from paper_figs.cli import Parser, nonnegative
 from paper_figs.paper import PaperTask, read_table1
 from paper_figs.plotting import learning_curve, note, paper_line, save
 from paper_figs.results import MUJOCO, Result, load
@@ -15,6 +15,26 @@ from paper_figs.tables import by_env
 
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown")
 PAPER_COLORS = {"STRO": "0.1", "TRPO": "0.55"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the two figures share."""
+
+    variants: tuple[str, ...]
+    """Settings to draw."""
+    out: Path
+    """PNG, PDF or SVG file."""
+    runs: tuple[Path, ...] = (MUJOCO,)
+    """Folders of runs or of result files."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"expected --seed >= 0, got {self.seed}")
+        if not 1 <= len(self.variants) <= len(COLORS):
+            raise InputError(f"--variants: expected 1 to {len(COLORS)} names, got {len(self.variants)}")
 
 
 def draw(
@@ -42,18 +62,8 @@ def draw(
     return figure
 
 
-def main(arguments: Sequence[str], figure: str, description: str, variants: Sequence[str]) -> int:
-    """Draw one figure; `variants` are those it shows unless the command line names others."""
-    parser = Parser(prog=f"python -m paper_figs.{figure}", description=description)
-    parser.add_argument("--runs", type=Path, nargs="+", default=[MUJOCO], metavar="DIR", help="run or result folders")
-    parser.add_argument(
-        "--variants", nargs="+", default=variants, metavar="NAME", help=f"settings (default {' '.join(variants)})"
-    )
-    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of the bootstrap (default 0)")
-    parser.add_argument("--out", type=Path, default=Path("figures") / f"{figure}.png", help="PNG, PDF or SVG file")
-    options = parser.parse_args(arguments)
-    if len(options.variants) > len(COLORS):
-        raise InputError(f"--variants: expected at most {len(COLORS)}, got {len(options.variants)}")
+def main(options: Options) -> int:
+    """Draw one figure."""
     results = [result for result in load(options.runs) if result.variant in options.variants]
     if not results:
         raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")

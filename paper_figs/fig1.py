@@ -3,14 +3,22 @@
 python -m paper_figs.fig1 [--runs DIR ...] [--variants default paper] [--out figures/fig1.png]
 """
 
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
-from paper_figs.cli import run
-from paper_figs.curves import main as draw_figure
+from exact.cli import parse, run
+from paper_figs import curves
 
-main = partial(
-    draw_figure, figure="fig1", description="Figure 1: learning curves on Table 1.", variants=("default", "paper")
-)
+
+@dataclass(frozen=True)
+class Options(curves.Options):
+    """The paper's Figure 1: learning curves on Table 1's nine tasks."""
+
+    variants: tuple[str, ...] = ("default", "paper")
+    """Settings to draw."""
+    out: Path = Path("figures/fig1.png")
+    """PNG, PDF or SVG file."""
+
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: curves.main(parse(Options, "paper_figs.fig1")))

@@ -6,17 +6,22 @@
 The paper prints no numbers for this protocol; the dotted lines are Table 1's, for orientation.
 """
 
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
-from paper_figs.cli import run
-from paper_figs.curves import main as draw_figure
+from exact.cli import parse, run
+from paper_figs import curves
 
-main = partial(
-    draw_figure,
-    figure="fig2",
-    description="Figure 2: learning curves without normalisation.",
-    variants=("paper-no-normalize",),
-)
+
+@dataclass(frozen=True)
+class Options(curves.Options):
+    """The paper's Figure 2: learning curves without normalised observations and rewards."""
+
+    variants: tuple[str, ...] = ("paper-no-normalize",)
+    """Settings to draw."""
+    out: Path = Path("figures/fig2.png")
+    """PNG, PDF or SVG file."""
+
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: curves.main(parse(Options, "paper_figs.fig2")))

@@ -1,15 +1,15 @@
 """Drawing layer: every function takes an Axes, draws on it and returns it."""
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exact.errors import InputError
+from paper_figs.results import write
 from paper_figs.statistics import common_grid, interval, iqm
 
 Curve = Sequence[tuple[int, float]]
@@ -43,11 +43,6 @@ def save(figure: Figure, out: Path) -> None:
     kind = out.suffix.removeprefix(".")
     if kind not in formats:
         raise InputError(f"--out: expected a file ending in one of {', '.join(sorted(formats))}, got {out}")
-    temporary = out.with_name(out.name + ".tmp")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context({"svg.hashsalt": "paper_figs"}):
-            figure.savefig(temporary, format=kind, dpi=150)
-        os.replace(temporary, out)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}") from error
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=150)
+    write(out, content.getvalue())

@@ -5,16 +5,33 @@ python -m paper_figs.random_policy
 
 import json
 import warnings
-from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 
-from paper_figs.cli import Parser, nonnegative, positive, run
+from exact.cli import parse, run
+from exact.errors import InputError
 from paper_figs.paper import RANDOM_POLICY, read_table1
-from paper_figs.results import write_text
+from paper_figs.results import write
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure uniformly random actions on Table 1's tasks."""
+
+    episodes: int = 100
+    """Episodes per environment."""
+    seed: int = 0
+    """Seed of environments and actions."""
+    out: Path = RANDOM_POLICY
+    """Result file."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.seed < 0:
+            raise InputError(f"expected --episodes >= 1 and --seed >= 0, got {self.episodes} and {self.seed}")
 
 
 def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> float:
@@ -37,13 +54,8 @@ def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> f
     return total / episodes
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: Options) -> int:
     """Measure every task and write the file."""
-    parser = Parser(prog="python -m paper_figs.random_policy", description=__doc__.splitlines()[0])
-    parser.add_argument("--episodes", type=positive, default=100, help="episodes per environment (default 100)")
-    parser.add_argument("--seed", type=nonnegative, default=0, help="seed (default 0)")
-    parser.add_argument("--out", type=Path, default=RANDOM_POLICY, help="result file")
-    options = parser.parse_args(arguments)
     tasks = read_table1().tasks
     seeds = np.random.SeedSequence(options.seed).spawn(len(tasks))
     returns = {
@@ -55,10 +67,10 @@ def main(arguments: Sequence[str]) -> int:
         "versions": {name: version(name) for name in ("gymnasium", "mujoco", "numpy")},
         "returns": returns,
     }
-    write_text(options.out, json.dumps(record, indent=1) + "\n")
+    write(options.out, json.dumps(record, indent=1) + "\n")
     print(f"wrote {options.out}")
     return 0
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "paper_figs.random_policy")))

@@ -9,7 +9,6 @@ runs of one variant on one environment differ in their seed only, which `load` c
 
 import json
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from exact.errors import InputError
+from exact.files import atomic_write
 
 DATA = Path(__file__).parent / "data"
 MUJOCO = DATA / "mujoco"
@@ -80,15 +80,13 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is damaged: expected JSON ({error})") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all; InputError if it cannot be written."""
-    temporary = path.with_name(path.name + ".tmp")
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file and the folders it lies in, the file whole or not at all; InputError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
+    atomic_write(path, content)
 
 
 def env_folder(env: str) -> str:
@@ -166,7 +164,7 @@ def write_result(result: Result, root: Path) -> Path:
     fields = asdict(result)
     curve = json.dumps(fields.pop("curve"))
     body = json.dumps(fields, indent=1, sort_keys=True)
-    write_text(path, body.removesuffix("\n}") + f',\n "curve": {curve}\n}}\n')
+    write(path, body.removesuffix("\n}") + f',\n "curve": {curve}\n}}\n')
     return path
 
 

@@ -1,17 +1,18 @@
 """The paper's Table 1 beside ours.
 
-    python -m paper_figs.table1 [--runs DIR ...] [--variants default=5 paper=3] [--out FILE.md]
+    python -m paper_figs.table1 [--runs DIR ...] [--variants default 5 paper 3] [--out FILE.md]
 
 Without --runs it reads the result files committed under paper_figs/data/mujoco.
 """
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from paper_figs.cli import Parser, nonnegative, positive, run
+from exact.cli import parse, run
+from exact.errors import InputError
 from paper_figs.paper import COLUMNS, PaperTable, PaperTask, normalised, read_random_policy, read_table1
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.statistics import interval, iqm, summarise
@@ -29,12 +30,22 @@ HEADER = (
 )
 
 
-def variant(text: str) -> tuple[str, int]:
-    """Parse NAME=SEEDS, as an argparse type."""
-    name, separator, seeds = text.partition("=")
-    if not (name and separator):
-        raise argparse.ArgumentTypeError(f"expected NAME=SEEDS, got {text}")
-    return name, positive(seeds)
+@dataclass(frozen=True)
+class Options:
+    """The paper's Table 1 beside ours."""
+
+    runs: tuple[Path, ...] = (MUJOCO,)
+    """Folders of runs or of result files."""
+    variants: tuple[tuple[str, int], ...] = (("default", 5), ("paper", 3))
+    """Settings, and the seeds asked of each."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+    out: Path | None = None
+    """Write Markdown here."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or any(asked < 1 for _, asked in self.variants):
+            raise InputError(f"expected --seed >= 0 and seeds >= 1 in --variants, got {self.seed} and {self.variants}")
 
 
 def row(task: PaperTask, results: Sequence[Result], asked: int, rng: np.random.Generator) -> tuple[str, ...]:
@@ -96,21 +107,8 @@ def section(
     return Table(f"Table 1, setting `{name}`", HEADER, rows, notes)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(options: Options) -> int:
     """Show the table and write it if asked to."""
-    parser = Parser(prog="python -m paper_figs.table1", description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, nargs="+", default=[MUJOCO], metavar="DIR", help="run or result folders")
-    parser.add_argument(
-        "--variants",
-        type=variant,
-        nargs="+",
-        default=[("default", 5), ("paper", 3)],
-        metavar="NAME=SEEDS",
-        help="settings and the seeds asked of each (default: default=5 paper=3)",
-    )
-    parser.add_argument("--seed", type=nonnegative, default=0, help="seed of the bootstrap (default 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write Markdown here")
-    options = parser.parse_args(arguments)
     results, table, random_policy = load(options.runs), read_table1(), read_random_policy()
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     tables = [section(table, results, name, asked, random_policy, rng) for name, asked in options.variants]
@@ -119,4 +117,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(lambda: main(parse(Options, "paper_figs.table1")))

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from paper_figs.results import Result, write_text
+from paper_figs.results import Result, write
 from paper_figs.statistics import Summary
 
 MISSING = "missing"
@@ -49,7 +49,7 @@ def publish(tables: Sequence[Table], out: Path | None) -> None:
     for table in tables:
         table.show(console)
     if out is not None:
-        write_text(out, "\n".join(table.markdown() for table in tables))
+        write(out, "\n".join(table.markdown() for table in tables))
         console.print(f"wrote {out}")
 
 

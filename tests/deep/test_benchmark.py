@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deep import benchmark
+from exact.cli import parse
 from exact.errors import InputError
 
 FAKE_TRAINER = '''
@@ -54,7 +55,7 @@ def trainer(tmp_path: Path) -> tuple[str, ...]:
     return (sys.executable, str(script))
 
 
-ENVS = ["CartPole-v1", "Acrobot-v1"]
+ENVS = ("CartPole-v1", "Acrobot-v1")
 
 
 @pytest.fixture(autouse=True)
@@ -63,13 +64,13 @@ def impatient(monkeypatch):
     monkeypatch.setattr(benchmark, "POLL_SECONDS", 0.02)
 
 
-def grid_arguments(out: Path, *further: str) -> list[str]:
-    return ["--envs", *ENVS, "--seeds", "2", "--jobs", "2", "--steps", "100", "--out", str(out), *further]
+def options(out: Path, **further: object) -> benchmark.Options:
+    return benchmark.Options(**{"envs": ENVS, "seeds": 2, "jobs": 2, "steps": 100, "out": out} | further)
 
 
 def test_runs_every_cell_then_skips_them(tmp_path, trainer, capsys):
-    arguments = grid_arguments(tmp_path / "runs")
-    assert benchmark.main(arguments, trainer) == 0
+    grid = options(tmp_path / "runs")
+    assert benchmark.main(grid, trainer) == 0
     made = sorted(path.parent for path in (tmp_path / "runs" / "default").rglob("result.json"))
     assert [path.relative_to(tmp_path / "runs" / "default").as_posix() for path in made] == [
         "Acrobot-v1/seed0",
@@ -79,22 +80,22 @@ def test_runs_every_cell_then_skips_them(tmp_path, trainer, capsys):
     ]
     assert "[4/4]" in capsys.readouterr().out
     before = [path.stat().st_mtime_ns for path in made]
-    assert benchmark.main(arguments, trainer) == 0
+    assert benchmark.main(grid, trainer) == 0
     assert capsys.readouterr().out.count("already finished") == 4
     assert [path.stat().st_mtime_ns for path in made] == before
 
 
 def test_an_interrupted_run_is_resumed_and_only_that_one(tmp_path, trainer):
-    arguments = grid_arguments(tmp_path / "runs")
-    benchmark.main(arguments, trainer)
+    grid = options(tmp_path / "runs")
+    benchmark.main(grid, trainer)
     interrupted = tmp_path / "runs" / "default" / "CartPole-v1" / "seed1"
     (interrupted / "result.json").unlink()
-    assert benchmark.main(arguments, trainer) == 0
+    assert benchmark.main(grid, trainer) == 0
     assert [path.parent for path in tmp_path.rglob("resumed")] == [interrupted]
 
 
 def test_a_failing_run_is_reported_and_the_others_still_run(tmp_path, trainer, capsys):
-    assert benchmark.main(grid_arguments(tmp_path / "runs", "--", "--fail", "Acrobot-v1"), trainer) == benchmark.FAILED
+    assert benchmark.main(options(tmp_path / "runs", flags=("--fail", "Acrobot-v1")), trainer) == 3
     captured = capsys.readouterr()
     assert captured.err.count("failed: Acrobot-v1") == 2
     assert "the environment returned NaN" in captured.out
@@ -103,35 +104,39 @@ def test_a_failing_run_is_reported_and_the_others_still_run(tmp_path, trainer, c
 
 def test_a_variant_has_its_own_folder_and_one_setting(tmp_path, trainer):
     out = tmp_path / "runs"
-    assert benchmark.main(grid_arguments(out, "--variant", "low-gamma", "--", "--gamma", "0.9"), trainer) == 0
+    assert benchmark.main(options(out, variant="low-gamma", flags=("--gamma", "0.9")), trainer) == 0
     assert json.loads((out / "low-gamma" / "grid.json").read_text())["flags"] == ["--gamma", "0.9"]
     with pytest.raises(InputError, match=r"low-gamma holds runs made with .*0\.9"):
-        benchmark.main(grid_arguments(out, "--variant", "low-gamma", "--", "--gamma", "0.8"), trainer)
+        benchmark.main(options(out, variant="low-gamma", flags=("--gamma", "0.8")), trainer)
 
 
 def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path, trainer):
     out = tmp_path / "runs"
-    benchmark.main(grid_arguments(out), trainer)
+    benchmark.main(options(out), trainer)
     (out / "default" / "grid.json").unlink()
     with pytest.raises(InputError, match="was run with steps=100, not 200"):
-        benchmark.main([*grid_arguments(out), "--steps", "200"], trainer)
+        benchmark.main(options(out, steps=200), trainer)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("setting", "message"),
     [
-        (["--envs", "CartPol-v1"], "unknown environment 'CartPol-v1'.*CartPole"),
-        (["--envs", "no_such_module:Env-v0"], "unknown environment 'no_such_module:Env-v0'"),
-        (["--envs", "CartPole-v1", "--seeds", "0"], "whole number >= 1"),
-        (["--envs", "CartPole-v1", "--jobs", "two"], "--jobs"),
-        (["--envs", "CartPole-v1", "--variant", "../x"], "plain folder name"),
-        (["--envs", "CartPole-v1", "--gama", "1"], "unrecognized arguments: --gama"),
-        ([], "--envs"),
+        ({"envs": ("CartPol-v1",)}, "'CartPol-v1'.*CartPole-v1"),
+        ({"envs": ("no_such_module:Env-v0",)}, "'no_such_module:Env-v0'"),
+        ({"seeds": 0}, "--seeds must be at least 1, got 0"),
+        ({"first_seed": -1}, "--first-seed must be at least 0"),
+        ({"variant": "../x"}, "plain folder name"),
     ],
 )
-def test_bad_arguments_raise_one_clear_error(arguments, message, tmp_path):
+def test_bad_settings_raise_one_clear_error(setting, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        benchmark.main([*arguments, "--out", str(tmp_path)] if arguments else [])
+        options(tmp_path, **setting)
+
+
+def test_what_follows_two_dashes_is_for_the_trainer(monkeypatch):
+    command = ["benchmark", "--envs", "CartPole-v1", "--jobs", "2", "--", "--no-normalize", "--sampling.N", "512"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert parse(benchmark.Options, "deep.benchmark").flags == ("--no-normalize", "--sampling.N", "512")
 
 
 def test_an_unwritable_output_is_refused_in_one_line(tmp_path):
@@ -146,19 +151,19 @@ def test_an_unwritable_output_is_refused_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, sent):
-    code = f"from deep.benchmark import main; import sys; sys.exit(main(sys.argv[1:], {trainer!r}))"
-    arguments = ["--envs", "CartPole-v1", "--seeds", "1", "--steps", "100", "--out", str(tmp_path / "runs")]
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments, "--", "--hang"], stderr=subprocess.PIPE)
+    grid = options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",))
+    code = f"from deep.benchmark import *; sys.exit(main({grid!r}, {trainer!r}))".replace("PosixPath", "Path")
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
     deadline = time.monotonic() + 30
     while not (directory / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, sent)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == benchmark.INTERRUPTED
+    assert process.returncode == 130
     assert stderr.decode() == "interrupted: the same command continues where it stopped\n"
     assert not (directory / "result.json").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int((directory / "pid").read_text()), 0)
-    assert benchmark.main([*arguments, "--", "--hang"], trainer) == 0
+    assert benchmark.main(grid, trainer) == 0
     assert (directory / "resumed").exists()

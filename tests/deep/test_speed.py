@@ -50,14 +50,14 @@ def test_a_failing_trainer_ends_the_benchmark_with_its_message(monkeypatch, caps
     monkeypatch.setattr(speed, "TRAINER", fails)
     monkeypatch.setattr(speed, "RAW_PROCESSES", 1)
     out = tmp_path / "speed.json"
-    assert speed.main(["--env", "CartPole-v1", "--steps", "10", "--out", str(out)]) == 3
+    assert speed.main(speed.Options(env="CartPole-v1", steps=10, out=out)) == 3
     assert capsys.readouterr().err == "error: deep.train ended with exit status 2: error: no such preset\n"
     assert not out.exists()
 
 
 def test_bad_arguments_are_refused(monkeypatch):
-    with pytest.raises(InputError, match="unknown environment 'CartPol-v1'"):
-        speed.main(["--env", "CartPol-v1"])
+    with pytest.raises(InputError, match="did you mean CartPole-v1"):
+        speed.Options(env="CartPol-v1")
     monkeypatch.setattr(speed, "PEERS", {"trpo": ("no_such_package", "TRPO")})
     with pytest.raises(InputError, match="no_such_package is not installed: expected"):
-        speed.main(["--env", "CartPole-v1"])
+        speed.main(speed.Options(env="CartPole-v1"))

@@ -15,7 +15,7 @@ def test_runs_collected_are_the_runs_loaded(tmp_path, make_run, capsys):
     make_run("ALE/Pong-v5", 0, 20.0, variant="low-gamma", gamma=0.9)
     unfinished = make_run("Walker2d-v4", 2, 1.0)
     (unfinished / "result.json").unlink()
-    assert collect.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "data")]) == 0
+    assert collect.main(collect.Options((tmp_path / "runs",), tmp_path / "data")) == 0
     captured = capsys.readouterr()
     assert "wrote 3 result files" in captured.out
     assert captured.err == "left out 1 unfinished runs\n"
@@ -55,14 +55,14 @@ def test_a_damaged_run_is_named_and_nothing_is_written(tmp_path, make_run, name,
     file = make_run("Walker2d-v4", 1, 100.0) / name
     file.write_text(damage(file.read_text()))
     with pytest.raises(InputError, match=message) as caught:
-        collect.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "data")])
+        collect.main(collect.Options((tmp_path / "runs",), tmp_path / "data"))
     assert "seed1" in str(caught.value)
     assert not (tmp_path / "data").exists()
 
 
 def test_a_damaged_result_file_is_named(tmp_path, make_run):
     make_run("Walker2d-v4", 0, 100.0)
-    collect.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "data")])
+    collect.main(collect.Options((tmp_path / "runs",), tmp_path / "data"))
     (file,) = (tmp_path / "data").rglob("seed0.json")
     file.write_text(file.read_text()[:100])
     with pytest.raises(InputError, match=r"seed0\.json is damaged"):
@@ -78,7 +78,7 @@ def test_runs_of_different_settings_are_not_averaged(tmp_path, make_run):
     with pytest.raises(InputError, match=r"default/Walker2d-v4: seeds 0 and 1 .* \(gamma\)"):
         load([tmp_path / "runs"])
     with pytest.raises(InputError, match="different settings"):
-        collect.main(["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "data")])
+        collect.main(collect.Options((tmp_path / "runs",), tmp_path / "data"))
     assert not (tmp_path / "data").exists()
 
 
@@ -94,4 +94,4 @@ def test_folders_without_results_are_refused(tmp_path):
     with pytest.raises(InputError, match="holds no finished run"):
         load([tmp_path])
     with pytest.raises(InputError, match="no finished run under"):
-        collect.main(["--runs", str(tmp_path)])
+        collect.main(collect.Options((tmp_path,)))
