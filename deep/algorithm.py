@@ -22,7 +22,7 @@ from torch import Tensor
 from deep.advantage import gae
 from deep.config import Config
 from deep.critic import Critic
-from deep.errors import RunFault
+from deep.errors import RunFaultError
 from deep.innersolu import Surrogate, inner_solu, log_std_step
 from deep.normalise import Normaliser, RunningMoments
 from deep.policies import Policy
@@ -129,6 +129,7 @@ class Learner:
         sampler: the workers.
         seed: for the initial parameters and the random subsets of InnerSolu.
         device: where to compute.
+        observation_shape: of one observation.
     """
 
     def __init__(
@@ -139,21 +140,25 @@ class Learner:
         sampler: Sampler,
         seed: np.random.SeedSequence,
         device: torch.device,
+        observation_shape: tuple[int, ...],
     ):
         self.config, self.policy, self.critic, self.sampler, self.device = config, policy, critic, sampler, device
+        self.observation_shape = observation_shape
         initial, inner = seed.spawn(2)
         self.initial_seed, self.rng = initial, np.random.default_rng(inner)
         self.episodes: list[tuple[int, float, int]] = []
         self.state: State
 
-    def start(self, observation_shape: tuple[int, ...]) -> None:
+    def start(self) -> None:
         """Draw theta_0 and the first batch."""
         theta = self.policy.initial(np.random.default_rng(self.initial_seed)).to(self.device)
-        empty = RunningMoments.empty(observation_shape)
+        empty = RunningMoments.empty(self.observation_shape)
         none = torch.empty(0)
         no_batch = Batch(none, none, none, none, empty, 0.0, 0.0)
         controller = ControllerState(self.config.radius.initial)
-        self.state = State(theta, no_batch, controller, [], empty, RunningMoments.empty(), deque(maxlen=RECENT_EPISODES))
+        self.state = State(
+            theta, no_batch, controller, [], empty, RunningMoments.empty(), deque(maxlen=RECENT_EPISODES)
+        )
         self.request(theta)
         self.adopt(theta, self.receive())
 
@@ -246,7 +251,7 @@ class Learner:
         step = inner_solu(L, theta_k, delta, config.inner, self.rng)  # (4.11)
         theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, config.inner)  # (4.12)
         if not torch.isfinite(theta).all():
-            raise RunFault(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
+            raise RunFaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 
         self.request(theta)
         self.critic.fit(s.B.observations, s.B.targets)  # (4.5)

@@ -153,8 +153,8 @@ class RadiusSettings:
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
-    denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in choosing
-    the step, ascribe to it, against its standard error plus the predicted gain."""
+    denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in
+    choosing the step, ascribe to it, against its standard error plus the predicted gain."""
     memory: float = 0.0
     """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 
@@ -197,7 +197,9 @@ class Config:
             _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
         if self.sampling.N % self.workers:
-            raise InputError(f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}")
+            raise InputError(
+                f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"
+            )
 
 
 DEFAULT_CONTROLLER = ControllerSettings(

@@ -1,5 +1,6 @@
 """The value network, fitted by least squares to V + A-hat with Adam, STRO, eq. (4.5)."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Critic:
         return {
             "phi": self.phi.detach(),
             "optimiser": self.optimiser.state_dict(),
-            "rng": self.rng.bit_generator.state,
+            "rng": json.dumps(self.rng.bit_generator.state),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -59,4 +60,4 @@ class Critic:
         with torch.no_grad():
             self.phi.copy_(state["phi"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.rng.bit_generator.state = state["rng"]
+        self.rng.bit_generator.state = json.loads(state["rng"])

@@ -52,7 +52,7 @@ class ActionMap:
         return x
 
 
-def make_env(env_id: str) -> gym.Env:
+def make_env(env_id: str, render_mode: str | None = None) -> gym.Env:
     """gymnasium.make without its checker, which would cost time in every step.
 
     Raises:
@@ -61,7 +61,7 @@ def make_env(env_id: str) -> gym.Env:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # v4 ids are the task here; gymnasium calls them out of date
-            return gym.make(env_id, disable_env_checker=True)
+            return gym.make(env_id, render_mode=render_mode, disable_env_checker=True)
     except gym.error.UnregisteredEnv:
         known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]
         close = difflib.get_close_matches(env_id, known, n=3, cutoff=0.6)
@@ -69,7 +69,9 @@ def make_env(env_id: str) -> gym.Env:
         raise InputError(f"unknown environment {env_id!r}; {hint}") from None
     except Exception as error:  # a user's package may raise anything while it is being imported or built
         reason = str(error).strip().splitlines()
-        raise InputError(f"cannot make environment {env_id!r}: {type(error).__name__}: {reason[0] if reason else ''}") from None
+        raise InputError(
+            f"cannot make environment {env_id!r}: {type(error).__name__}: {reason[0] if reason else ''}"
+        ) from None
 
 
 def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
@@ -80,7 +82,9 @@ def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
     """
     observation, action = env.observation_space, env.action_space
     if not (isinstance(observation, spaces.Box) and len(observation.shape) == 1 and observation.shape[0] > 0):
-        raise InputError(f"environment {env_id!r}: observation space {observation} is not supported; expected a flat Box")
+        raise InputError(
+            f"environment {env_id!r}: observation space {observation} is not supported; expected a flat Box"
+        )
     if isinstance(action, spaces.Discrete):
         empty = np.zeros(0, np.float32)
         return EnvSpec(observation.shape, True, int(action.n), empty, empty, int(action.start))

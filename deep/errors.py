@@ -6,7 +6,7 @@ from collections.abc import Callable
 from exact.errors import InputError
 
 
-class RunFault(Exception):
+class RunFaultError(Exception):
     """An environment, a worker or the numerics failed; the last good checkpoint is kept. Exit status 3."""
 
 
@@ -17,7 +17,7 @@ def exit_status(main: Callable[[], None]) -> int:
     except InputError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except RunFault as error:
+    except RunFaultError as error:
         print(f"fault: {' '.join(str(error).split())}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:

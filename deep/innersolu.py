@@ -34,7 +34,9 @@ class Surrogate:
 
     @classmethod
     @torch.no_grad()
-    def at(cls, policy: Policy, theta: Tensor, observations: Tensor, actions: Tensor, advantages: Tensor) -> "Surrogate":
+    def at(
+        cls, policy: Policy, theta: Tensor, observations: Tensor, actions: Tensor, advantages: Tensor
+    ) -> "Surrogate":
         """The estimates around theta = theta_k."""
         pi = policy.distribution(theta, observations)
         return cls(policy, observations, actions, advantages, policy.log_prob(pi, actions), pi)
@@ -77,7 +79,8 @@ def conjugate_gradients(product: Callable[[Tensor], Tensor], g: Tensor, iteratio
         tolerance: stop when ||H d - g|| <= tolerance * ||g||.
 
     Returns:
-        d and how it was found. Stops, and says so, at a direction of non-positive curvature; d is then the last iterate.
+        d and how it was found. Stops, and says so, at a direction of non-positive curvature; d is then the last
+        iterate.
     """
     d, r = torch.zeros_like(g), g.clone()
     p, rr = r.clone(), float(r @ r)
@@ -181,7 +184,7 @@ def inner_solu(
     free = policy.size if settings.joint_log_std else policy.mean_size
     entropy_k = float(policy.entropy(whole.pi))
     step = Step(theta_k, False, float(whole.advantages.mean()), 0.0)
-    for l in range(1, settings.iterations + 1):
+    for i in range(1, settings.iterations + 1):
         part = whole
         if settings.subset < 1:
             chosen = np.sort(rng.choice(n, max(1, round(settings.subset * n)), replace=False))
@@ -201,7 +204,7 @@ def inner_solu(
         if not step.found:
             step = before
             break
-        if l % settings.l0 == 0 and _stop(policy, whole, before, step, entropy_k, settings):
+        if i % settings.l0 == 0 and _stop(policy, whole, before, step, entropy_k, settings):
             break
     return step
 

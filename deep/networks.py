@@ -1,8 +1,8 @@
 """A tanh multilayer perceptron over one flat parameter vector, with its derivatives written out.
 
 Trust-region methods treat the parameters as a vector theta (conjugate gradients, line search, projections), so the
-network is a function f(theta, x) and holds no parameters.  `Linearisation` keeps the activations of one forward pass and
-gives products with the Jacobian J = df/dtheta of the stacked outputs,
+network is a function f(theta, x) and holds no parameters.  `Linearisation` keeps the activations of one forward pass
+and gives products with the Jacobian J = df/dtheta of the stacked outputs,
 
     jvp(v) = J v  (forward mode),      vjp(u) = J' u  (backward mode),
 

@@ -1,12 +1,12 @@
 """Policies as functions of a flat parameter vector: Gaussian (STRO, section 4.3) and categorical.
 
-Both satisfy `Policy`; the algorithm uses nothing else.  The parameters are theta = (theta_mu, theta_sigma): the network's,
-and those of a state-independent scale, which are empty for a categorical policy.  So the alternating update (4.11)-(4.12)
-needs no case distinction: its second half moves an empty block.
+Both satisfy `Policy`; the algorithm uses nothing else.  The parameters are theta = (theta_mu, theta_sigma): the
+network's, and those of a state-independent scale, which are empty for a categorical policy.  So the alternating update
+(4.11)-(4.12) needs no case distinction: its second half moves an empty block.
 
-The Fisher matrix is the Hessian of the mean KL divergence at theta itself.  The KL divergence is stationary there, so the
-Hessian is exactly the Gauss-Newton form mean_i J_i' M_i J_i, with J_i the Jacobian of the network's output and M_i the
-Hessian of the divergence in that output (1/sigma^2 for a mean, diag(p) - pp' for logits).
+The Fisher matrix is the Hessian of the mean KL divergence at theta itself.  The KL divergence is stationary there, so
+the Hessian is exactly the Gauss-Newton form mean_i J_i' M_i J_i, with J_i the Jacobian of the network's output and M_i
+the Hessian of the divergence in that output (1/sigma^2 for a mean, diag(p) - pp' for logits).
 """
 
 import math

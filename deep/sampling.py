@@ -4,8 +4,8 @@ Each worker holds one environment and does N/W steps per request with its own Nu
 exchanged per step.  The learner can work while a request is under way (`request`, then `collect`).  Results are put
 together in the workers' order and all randomness is each worker's own, so they do not depend on scheduling.
 
-Every episode is started with `reset(seed=...)`, the seed being a function of the worker's seed and the episode's number.
-A running episode is therefore restored exactly by replaying its actions, for every environment that honours gymnasium's
+Every episode is started with `reset(seed=...)`, the seed a function of the worker's seed and the episode's number.  A
+running episode is therefore restored exactly by replaying its actions, for every environment that honours gymnasium's
 seeding contract (restoring a simulator's state is not exact: warm-started solvers keep more than positions).
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from deep.actors import Actor
 from deep.environments import ActionMap, make_env, spec_of
-from deep.errors import RunFault
+from deep.errors import RunFaultError
 from deep.normalise import Normaliser
 from exact.errors import InputError
 
@@ -107,7 +107,7 @@ def rollout(runner: EpisodeRunner, actor: Actor, normalise: Normaliser, n: int) 
     """n steps with a fixed policy; the running episode is carried over from the last call and to the next.
 
     Raises:
-        RunFault: the environment returned a reward or an observation that is not finite.
+        RunFaultError: the environment returned a reward or an observation that is not finite.
     """
     spec, dtype = runner.spec, runner.env.observation_space.dtype
     kept = np.float32 if np.issubdtype(dtype, np.floating) else dtype
@@ -138,11 +138,13 @@ def rollout(runner: EpisodeRunner, actor: Actor, normalise: Normaliser, n: int) 
 def _require_finite(env_id: str, observations: NDArray, successors: NDArray, ends: NDArray, rewards: NDArray) -> None:
     if not np.isfinite(rewards).all():
         t = int(np.argmin(np.isfinite(rewards)))
-        raise RunFault(f"environment {env_id!r}: non-finite reward {rewards[t]} at step {t} of the rollout")
+        raise RunFaultError(f"environment {env_id!r}: non-finite reward {rewards[t]} at step {t} of the rollout")
     for values, times in ((observations, np.arange(len(observations))), (successors, ends + 1)):
         finite = np.isfinite(values).all(1)
         if not finite.all():
-            raise RunFault(f"environment {env_id!r}: non-finite observation at step {times[np.argmin(finite)]} of the rollout")
+            raise RunFaultError(
+                f"environment {env_id!r}: non-finite observation at step {times[np.argmin(finite)]} of the rollout"
+            )
 
 
 def _serve(connection: Connection, env_id: str, seed: int, discount: float) -> None:
@@ -160,10 +162,10 @@ def _serve(connection: Connection, env_id: str, seed: int, discount: float) -> N
                 connection.send(runner.restore(*arguments))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
-    except (InputError, RunFault) as error:
+    except (InputError, RunFaultError) as error:
         connection.send(error)
     except Exception as error:  # a user's environment may raise anything: the learner reports it
-        connection.send(RunFault(f"environment {env_id!r} raised {type(error).__name__}: {error}"))
+        connection.send(RunFaultError(f"environment {env_id!r} raised {type(error).__name__}: {error}"))
 
 
 class Sampler:
@@ -176,7 +178,7 @@ class Sampler:
 
     Raises:
         InputError: the environment cannot be made.
-        RunFault: (all methods) a worker failed or died.
+        RunFaultError: (all methods) a worker failed or died.
     """
 
     def __init__(self, env_id: str, seeds: list[int], discount: float):
@@ -214,13 +216,13 @@ class Sampler:
                     answers[i] = connection.recv()
                 except (EOFError, ConnectionResetError):
                     raise self._death(i) from None
-                if isinstance(answers[i], InputError | RunFault):
+                if isinstance(answers[i], InputError | RunFaultError):
                     raise answers[i]
         return answers
 
-    def _death(self, i: int) -> RunFault:
+    def _death(self, i: int) -> RunFaultError:
         self.workers[i].join(5)
-        return RunFault(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
+        return RunFaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
 
     def request(self, actor: Actor, normalise: Normaliser, n: int) -> None:
         """Start SAMPLE(theta, n): n / W steps in each worker; n must be a multiple of W."""

@@ -1,0 +1,160 @@
+"""Train a STRO agent.
+
+    python -m deep.train --env Walker2d-v4 [--steps 1000000 --seed 0 --preset default|paper --out DIR ...]
+    python -m deep.train --resume DIR
+
+`--help` explains every setting. A run can be killed at any moment: --resume continues it, and its parameters and
+metrics (but for the clock) are the uninterrupted run's bit for bit.
+"""
+
+import contextlib
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deep.algorithm import RECENT_EPISODES, Learner
+from deep.build import make_learner
+from deep.checkpoint import read_newest, write
+from deep.command import parse
+from deep.config import Config
+from deep.display import Display, tensorboard_writer
+from deep.errors import exit_status
+from deep.rundir import RunDirectory, read_config
+from deep.snapshot import pack, unpack
+from exact.errors import InputError
+
+Observer = Callable[[dict[str, Any]], None]
+"""Told of every iteration's metrics."""
+
+
+def _ignore(_: dict[str, Any]) -> None:
+    pass
+
+
+def train(config: Config, out: Path, command: str = "deep.train.train", observe: Observer = _ignore) -> dict[str, Any]:
+    """Train in a new run directory and return what result.json holds.
+
+    Raises:
+        InputError: the directory or the environment cannot be used.
+        RunFaultError: the environment or a worker failed; the last checkpoint stays.
+    """
+    with _learner(config) as learner, RunDirectory.create(out, config, command) as run:
+        learner.start()
+        return _loop(learner, run, 0.0, observe)
+
+
+def resume(out: Path, observe: Observer = _ignore) -> dict[str, Any]:
+    """Continue an interrupted run and return what result.json holds.
+
+    Raises:
+        InputError: there is nothing to continue, or no usable checkpoint.
+        RunFaultError: as `train`.
+    """
+    config = read_config(out)
+    if (out / "result.json").exists():
+        raise InputError(f"{out} holds a finished run; there is nothing to resume")
+    with RunDirectory(out) as run, _learner(config) as learner:
+        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
+        if saved is None:  # stopped before its first checkpoint
+            run.rewind(0)
+            learner.start()
+            return _loop(learner, run, 0.0, observe)
+        _restore(learner, run, saved)
+        return _loop(learner, run, saved["seconds"], observe)
+
+
+@contextlib.contextmanager
+def _learner(config: Config) -> Iterator[Learner]:
+    torch.set_num_threads(
+        1
+    )  # the matrices are small: a second thread costs more than it gives, and takes a worker's core
+    learner = make_learner(config)
+    try:
+        yield learner
+    finally:
+        learner.sampler.close()
+
+
+def _restore(learner: Learner, run: RunDirectory, saved: dict[str, Any]) -> None:
+    try:
+        unpack(learner, saved["learner"])
+        run.rewind(saved["metrics_bytes"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"the checkpoint in {run.checkpoints} does not match {run.folder / 'config.json'}: {error}"
+        ) from error
+
+
+def _loop(learner: Learner, run: RunDirectory, seconds: float, observe: Observer) -> dict[str, Any]:
+    """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
+    config, began = learner.config, time.perf_counter()
+    while learner.state.steps < config.steps:
+        line = learner.iterate()
+        line["seconds"] = seconds + time.perf_counter() - began
+        run.append(line)
+        if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
+            state = {"learner": pack(learner), "seconds": line["seconds"], "metrics_bytes": run.sync()}
+            write(run.checkpoints, state)
+        observe(line)
+    result = summary(run.entries())
+    run.finish(result)
+    return result
+
+
+def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of a run: the paper's measure is the maximum over training of the mean return of 100 episodes.
+
+    A run of fewer than 100 episodes is given the mean of all of them for both measures, None if there were none.
+    """
+    last, returns = entries[-1], np.array([episode[1] for line in entries for episode in line["episodes"]])
+    window = min(RECENT_EPISODES, len(returns))
+    means = np.convolve(returns, np.ones(window) / window, "valid") if window else np.array([])
+    best, final = (float(means.max()), float(means[-1])) if window else (None, None)
+    return {
+        "steps": last["steps"],
+        "seconds": last["seconds"],
+        "max100": best,
+        "final100": final,
+        "episodes": len(returns),
+        "status": "finished",
+    }
+
+
+def _main() -> None:
+    arguments = sys.argv[1:]
+    command = parse(arguments)
+    if command.resume is not None:
+        config, folder = read_config(command.resume), command.resume
+    else:
+        config = command.config
+        folder = command.out or Path("runs") / f"{config.env.replace('/', '-')}-{config.preset}-seed{config.seed}"
+    display = Display(config)
+    observers: list[Observer] = [display.update]
+    if command.tensorboard:
+        observers.append(tensorboard_writer(folder))
+
+    def observe(line: dict[str, Any]) -> None:
+        for observer in observers:
+            observer(line)
+
+    with display:
+        if command.resume is not None:
+            result = resume(folder, observe)
+        else:
+            result = train(config, folder, shlex.join(["python", "-m", "deep.train", *arguments]), observe)
+    best = (
+        "no episode ended"
+        if result["max100"] is None
+        else f"max100 {result['max100']:.1f}, final100 {result['final100']:.1f}"
+    )
+    print(f"{config.env} seed {config.seed}: {best}, {result['seconds']:.0f} s, {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(_main))
