@@ -243,6 +243,8 @@ class Display:
 def describe(cell: Run) -> str:
     """One line about a finished run."""
     result = read_json(cell.directory / "result.json")
+    if result["max100"] is None:
+        return f"no episode ended, {result['seconds']:,.0f} s"
     return f"max100 {result['max100']:,.1f}, final100 {result['final100']:,.1f}, {result['seconds']:,.0f} s"
 
 

@@ -7,8 +7,10 @@ runs of one variant on one environment differ in their seed only, which `load` c
     result file     ROOT/<variant>/<env>/seed<k>.json
 """
 
+import itertools
 import json
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ DATA = Path(__file__).parent / "data"
 MUJOCO = DATA / "mujoco"
 CURVE_POINTS = 100
 """Points kept of a learning curve: enough for a figure a few centimetres wide."""
-RUN_FIELDS = frozenset({"seed", "out", "resume", "command", "versions", "workers", "device", "tensorboard"})
+RUN_FIELDS = frozenset({"seed", "command", "versions", "workers", "device", "checkpoint_every"})
 """Fields of config.json in which the runs of one setting may differ: they identify a run, or where it ran."""
 
 
@@ -66,7 +68,7 @@ class Result:
             raise InputError("a result must hold finite numbers only")
         if self.seed < 0 or self.steps < 1 or self.seconds < 0:
             raise InputError(f"need seed >= 0, steps >= 1, seconds >= 0, got {self.seed}, {self.steps}, {self.seconds}")
-        if any(later[0] <= earlier[0] for earlier, later in zip(self.curve, self.curve[1:], strict=False)):
+        if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(self.curve)):
             raise InputError("the steps of the learning curve must increase")
 
 
@@ -115,6 +117,15 @@ def read_curve(metrics: Path) -> tuple[tuple[int, float], ...]:
     return tuple(points[i] for i in kept)
 
 
+def portable(command: str) -> str:
+    """A run's command without the name of a folder that only the machine it ran on has."""
+    words = shlex.split(command)
+    for i, (option, value) in enumerate(itertools.pairwise(words)):
+        if option == "--out" and Path(value).is_absolute():
+            words[i + 1] = "DIR"
+    return shlex.join(words)
+
+
 def variant_of(directory: Path, config: dict[str, Any]) -> str:
     """Name of a run's setting: the grid's folder if deep.benchmark laid the run out, the preset otherwise."""
     if directory.name == f"seed{config['seed']}" and directory.parent.name == env_folder(config["env"]):
@@ -127,6 +138,8 @@ def read_run(directory: Path) -> Result:
     config = read_json(directory / "config.json")
     outcome = read_json(directory / "result.json")
     try:
+        if outcome["max100"] is None:
+            raise InputError("no episode ended in this run: it has no return to report")
         return Result(
             variant=variant_of(directory, config),
             env=config["env"],
@@ -136,7 +149,7 @@ def read_run(directory: Path) -> Result:
             seconds=round(outcome["seconds"], 1),
             max100=round(outcome["max100"], 3),
             final100=round(outcome["final100"], 3),
-            command=config["command"],
+            command=portable(config["command"]),
             versions=config["versions"],
             settings={key: value for key, value in config.items() if key not in RUN_FIELDS | {"env", "preset"}},
             curve=read_curve(directory / "metrics.jsonl"),
@@ -161,10 +174,8 @@ def read_result(path: Path) -> Result:
 def write_result(result: Result, root: Path) -> Path:
     """Write ROOT/<variant>/<env>/seed<k>.json and return its path."""
     path = root / result.variant / env_folder(result.env) / f"seed{result.seed}.json"
-    fields = asdict(result)
-    curve = json.dumps(fields.pop("curve"))
-    body = json.dumps(fields, indent=1, sort_keys=True)
-    write(path, body.removesuffix("\n}") + f',\n "curve": {curve}\n}}\n')
+    lines = (f" {json.dumps(name)}: {json.dumps(value)}" for name, value in asdict(result).items())
+    write(path, "{\n" + ",\n".join(lines) + "\n}\n")
     return path
 
 

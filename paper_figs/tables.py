@@ -70,7 +70,8 @@ def interval_text(ends: tuple[float, float] | None) -> str:
 
 def provenance(results: Sequence[Result]) -> tuple[str, ...]:
     """Steps, seeds, versions and command of the runs of one variant; `results` is not empty."""
-    steps = " and ".join(f"{value:,}" for value in sorted({result.steps for result in results}))
+    least, most = min(result.steps for result in results), max(result.steps for result in results)
+    steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
     versions = sorted({f"{name} {version}" for result in results for name, version in result.versions.items()})
     return (

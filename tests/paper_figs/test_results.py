@@ -6,7 +6,7 @@ import pytest
 
 from exact.errors import InputError
 from paper_figs import collect
-from paper_figs.results import load, read_curve, read_run
+from paper_figs.results import load, portable, read_curve, read_run
 
 
 def test_runs_collected_are_the_runs_loaded(tmp_path, make_run, capsys):
@@ -31,6 +31,12 @@ def test_a_run_outside_a_grid_is_named_by_its_preset(tmp_path, make_run):
     assert read_run(moved).variant == "default"
 
 
+def test_a_folder_of_this_machine_is_no_part_of_the_command():
+    command = "python -m deep.train --env X-v0 --out {} --no-normalize"
+    assert portable(command.format("/home/me/runs/x")) == command.format("DIR")
+    assert portable(command.format("runs/x")) == command.format("runs/x")
+
+
 def test_a_long_curve_is_thinned_to_about_100_points_with_its_ends(make_run):
     directory = make_run("Walker2d-v4", 0, 1000.0, points=5000)
     curve = read_curve(directory / "metrics.jsonl")
@@ -46,7 +52,7 @@ def test_a_long_curve_is_thinned_to_about_100_points_with_its_ends(make_run):
         ("metrics.jsonl", lambda text: text[:-9], r"metrics.jsonl, line 6: expected a JSON object"),
         ("result.json", lambda text: text.replace("max100", "maximum"), "lacks 'max100'"),
         ("result.json", lambda text: json.dumps(json.loads(text) | {"max100": float("nan")}), "finite numbers only"),
-        ("result.json", lambda text: json.dumps(json.loads(text) | {"max100": None}), "wrong value"),
+        ("result.json", lambda text: json.dumps(json.loads(text) | {"max100": None}), "no episode ended"),
         ("result.json", lambda _: "[]", "wrong value"),
     ],
 )
