@@ -7,6 +7,9 @@ What the paper leaves open is how far sigma may move and whether the sigma step 
 in log sigma and its own ratio test, by the same controller: eta then never decreases, the statements about the mean
 step (Lemmas 3.6 and 3.7) apply to every iteration unchanged, and sigma stays between fixed bounds, which Theorem 3.8
 needs.
+
+The numerator of the ratio is taken from (2.3), eta(trial) - eta(pi_k) = sum_s rho_trial(s) f(s), with the f(s) of the
+denominator: near convergence the difference of two etas would be rounding error.
 """
 
 from dataclasses import dataclass, replace
@@ -15,10 +18,10 @@ import numpy as np
 
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
 from exact.errors import InputError
-from exact.gaussian import GaussianEvaluation, GaussianMDP, GaussianPolicy, evaluate, gradient, surrogate
+from exact.gaussian import GaussianEvaluation, GaussianMDP, GaussianPolicy, evaluate, gradient, policy_advantage
 from exact.gaussian_steps import MeanStep, mean_step, sigma_step
 
-NOISE_FLOOR = 1e-13
+NOISE_FLOOR = 1e-15
 """A predicted gain below this fraction of max|V| + |eta| is rounding: its ratio would mean nothing."""
 
 WIDTH_MIN, WIDTH_MAX = 1e-3, 1.0
@@ -61,7 +64,7 @@ class GaussianIteration:
     step: MeanStep
     """The trial point of (3.12)."""
     actual: float
-    """eta(trial) - eta(pi_k)."""
+    """eta(trial) - eta(pi_k), by (2.3)."""
     r: float
     """The ratio (3.2) of the mean step."""
     outcome: Outcome
@@ -89,7 +92,7 @@ def solve(
     settings: ControllerSettings,
     delta0: float,
     sigma_settings: SigmaSettings | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     max_iterations: int = 500,
 ) -> GaussianResult:
     """Algorithm 3.1 from `start`, until ||grad_mu eta|| <= tolerance.
@@ -100,7 +103,8 @@ def solve(
         settings: constants of the ratio test; radius_max bounds delta, and with it the cost of the global search.
         delta0: initial radius, rho-weighted KL, > 0.
         sigma_settings: None keeps sigma fixed.
-        tolerance: on the gradient's Euclidean norm.
+        tolerance: on the gradient's Euclidean norm. A gradient g promises a gain of about g^2 / (2 curvature); below
+            1e-6, for values of the order of 10, that is rounding.
         max_iterations: trial points at most.
 
     Raises:
@@ -122,7 +126,7 @@ def solve(
             message = "the predicted gain fell below rounding"
             break
         trial = evaluate(mdp, step.policy)
-        actual = trial.eta - current.eta
+        actual = float(trial.rho @ policy_advantage(mdp, current, step.policy))
         r = ratio(actual, step.gain)
         outcome, following = decide(settings, state, r)
         accepted = trial if outcome is not Outcome.REJECT else current
@@ -150,7 +154,7 @@ def _move_sigma(
     """One tested sigma step: the policy to go on with, the controller's next state, and the ratio."""
     trial_policy = sigma_step(mdp, current, state.radius, (sigma_settings.smallest, sigma_settings.largest))
     trial = evaluate(mdp, trial_policy)
-    predicted = surrogate(mdp, current, trial_policy) - current.eta
-    r = ratio(trial.eta - current.eta, predicted)
+    f = policy_advantage(mdp, current, trial_policy)
+    r = ratio(float(trial.rho @ f), float(current.rho @ f))
     outcome, following = decide(replace(settings, radius_min=WIDTH_MIN, radius_max=WIDTH_MAX), state, r)
     return (current if outcome is Outcome.REJECT else trial), following, r

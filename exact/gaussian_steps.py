@@ -54,7 +54,11 @@ TIE_WIDTH = 1e-11
 PRICE_FLOOR = 1e-18
 """A price below this fraction of its upper bound is zero: what the budget could still buy is below rounding."""
 NEWTON_ITERATIONS = 40
-"""Bisection, Newton's fall-back, gains a bit per iteration; Newton needs about five."""
+"""Bisection, Newton's fall-back, gains a bit per iteration; Newton needs about four."""
+NEWTON_TOLERANCE = 1e-9
+"""Last Newton step in units of a grid cell; what is left is of the order of its square."""
+TINY = 1e-300
+"""Keeps the used budget positive where no state moves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +136,8 @@ def mean_step(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> Me
         # A maximiser obeys price |x_s| = sigma^2 |q_s'|; twice the price that makes the budget suffice for any slope.
         ceiling = 2 * sigma * math.sqrt(float(rho @ slopes**2) / (2 * delta))
         tolerances = {"xtol": PRICE_FLOOR * ceiling, "rtol": 1e-15, "maxiter": 200}
-        price = float(brentq(lambda p: used(maximiser(p)) / delta - 1, 0.0, ceiling, **tolerances))
+        # Far from ties the step is proportional to 1 / price: in this form the equation is nearly linear.
+        price = float(brentq(lambda p: math.sqrt(delta / (used(maximiser(p)) + TINY)) - 1, 0.0, ceiling, **tolerances))
         x, beyond = maximiser(price * (1 + TIE_WIDTH)), maximiser(price * (1 - TIE_WIDTH))
         if used(beyond) - used(x) > TIE_TOLERANCE * delta:
             x = _settle_tie(mdp, current, delta, [x, beyond])
@@ -163,19 +168,21 @@ def _lagrangian_maximiser(mdp: GaussianMDP, current: GaussianEvaluation, offsets
 def _polish(mdp: GaussianMDP, current: GaussianEvaluation, price: float, start: Array, width: Array) -> Array:
     """Local maxima of psi_s within one cell of the best grid points, shape (S,), by safeguarded Newton on psi' = 0.
 
-    `start` and `width` have shape (S, 1). psi' may keep its sign in the cell; then the far end is returned.
+    `start` and `width` have shape (S, 1). Where psi' keeps its sign in the cell, the far end is returned.
     """
     mu, sigma = current.policy.mu[:, None], current.policy.sigma
     stiffness = price / sigma**2
-    x, low, high = start, start - width, start + width
+    ends = start - width, start + width
+    x, (low, high) = start, ends
     for _ in range(NEWTON_ITERATIONS):
         slope = action_value(mdp, current.V, mu + x, sigma, 1) - stiffness * x
         bend = action_value(mdp, current.V, mu + x, sigma, 2) - stiffness
         low, high = np.where(slope > 0, x, low), np.where(slope > 0, high, x)
         newton = x - slope / np.where(bend < 0, bend, -np.inf)
-        inside = (bend < 0) & (low <= newton) & (newton <= high)
-        following = np.where(slope == 0, x, np.where(inside, newton, 0.5 * (low + high)))
-        if (np.abs(following - x) <= 4e-16 * (np.abs(x) + width)).all():
+        untried = np.where(slope > 0, high == ends[1], low == ends[0])
+        fallback = np.where(untried, np.where(slope > 0, high, low), 0.5 * (low + high))
+        following = np.where((bend < 0) & (low <= newton) & (newton <= high), newton, fallback)
+        if (np.abs(following - x) <= NEWTON_TOLERANCE * width).all():
             break
         x = following
     return following[:, 0]
