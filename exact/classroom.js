@@ -1,0 +1,313 @@
+// The views. Every number comes from the page's data, computed by exact/; nothing is solved or evaluated here.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const SVG_HEIGHT = 440;
+const state = { scene: DATA.scenes[0], k: 0, index: 0, follow: true, timer: null };
+const byId = (id) => document.getElementById(id);
+const plotOf = (id) => document.querySelector(`#${id} .plot`);
+
+// The data of iteration k at every radius; undefined once the run has reached the optimum.
+const sweep = () => state.scene.steps[state.k];
+
+function drawSquare() {
+  const { scene, k, index } = state, { policies, contours } = scene.square, now = sweep();
+  const plot = frame(plotOf("square"), {
+    x: [0, 1], y: [0, 1], xName: "π(1|0), action 1 in state 0", yName: "π(1|1), action 1 in state 1", height: SVG_HEIGHT, square: true,
+  });
+  for (const line of contours) polyline(plot, line, "level");
+  const [px, py] = policies[k];
+  if (now) {
+    const [wx, wy] = now.rho.map((rho) => now.delta[index] / rho);
+    const corners = [[px + wx, py], [px, py + wy], [px - wx, py], [px, py - wy]].map(([x, y]) => `${plot.X(x)} ${plot.Y(y)}`);
+    make("path", { d: `M${corners.join("L")}Z`, class: "region" }, plot.inside);
+    polyline(plot, [policies[k], ...now.trial_policies], "line orange dots");
+  }
+  drawPath(plot, policies, now && now.trial_policies[index]);
+}
+
+function drawPolytope() {
+  const { scene, k, index } = state, { values, segments } = scene.polytope, now = sweep();
+  const corners = segments.flat(2);
+  const plot = frame(plotOf("polytope"), {
+    x: extent(corners.map((v) => v[0])), y: extent(corners.map((v) => v[1])), xName: "V(0), value of state 0", yName: "V(1), value of state 1", height: SVG_HEIGHT,
+  });
+  for (const segment of segments.flat()) polyline(plot, segment, "level");
+  const [x, y] = [plot.X(values[k][0]), plot.Y(values[k][1])];
+  make("rect", { x, y: plot.box.top, width: plot.box.right - x, height: y - plot.box.top, class: "better" }, plot.inside);
+  if (now) polyline(plot, [values[k], ...now.trial_values], "line orange dots");
+  drawPath(plot, values, now && now.trial_values[index]);
+}
+
+// The policies so far, the current one, and the trial point at the radius of the slider.
+function drawPath(plot, points, trial) {
+  const { k } = state, at = ([x, y]) => [plot.X(x), plot.Y(y)];
+  polyline(plot, points.slice(0, k + 1), "line blue");
+  points.slice(0, k).forEach(([x, y]) => dot(plot, x, y, "dot", 4.5));
+  if (trial) {
+    arrow(plot.svg, ...at(points[k]), ...at(trial), "line orange");
+    dot(plot, ...trial, "trial");
+  }
+  dot(plot, ...points[k], "dot", 7.5);
+}
+
+function drawWater() {
+  const now = sweep();
+  if (!now) return nothingLeft("water");
+  const { height, width, state: s, action: a } = now.bars, used = now.distance[state.index], price = now.price[state.index];
+  const ends = width.reduce((sums, w) => [...sums, sums.at(-1) + w], [0]);
+  const plot = frame(plotOf("water"), {
+    x: [0, ends.at(-1)], y: [0, height[0] * 1.15], xName: "width ρ(s) π(a|s), budget δ", yName: "height G(s,a)", height: SVG_HEIGHT,
+  });
+  const block = (from, to, h, style) => make("rect", {
+    x: plot.X(from), width: Math.max(plot.X(to) - plot.X(from), 0), y: plot.Y(h), height: plot.box.bottom - plot.Y(h), class: style,
+  }, plot.inside);
+  height.forEach((h, i) => {
+    block(ends[i], ends[i + 1], h, "bar");
+    if (ends[i] < used) block(ends[i], Math.min(ends[i + 1], used), h, "gain");
+    if (plot.X(ends[i + 1]) - plot.X(ends[i]) < 66) return;
+    const middle = (ends[i] + ends[i + 1]) / 2, label = { x: plot.X(middle), y: plot.box.bottom - 8, "text-anchor": "middle" };
+    make("text", { ...label, class: middle < used ? "on-gain" : "" }, plot.inside, `s=${s[i]}, a=${a[i]}`);
+  });
+  make("line", { x1: plot.box.left, x2: plot.box.right, y1: plot.Y(price), y2: plot.Y(price), class: "line orange dash" }, plot.inside);
+  make("line", { x1: plot.X(used), x2: plot.X(used), y1: plot.box.top, y2: plot.box.bottom, class: "line orange" }, plot.inside);
+  make("text", { x: plot.box.right, y: 18, "text-anchor": "end" }, plot.svg, `λ = ${show(price)},  used ${show(used)},  gain ${show(now.predicted[state.index])}`);
+}
+
+const BOUNDS = [
+  { key: "ratio", style: "blue", name: "r, the exact ratio" },
+  { key: "bound_visitation", style: "green dash", name: "min ρ′/ρ" },
+  { key: "bound_posterior", style: "green", name: "1/(1 + γD′/((1−γ) min ρ′))" },
+  { key: "bound_prior", style: "purple", name: "1 − γD/((1−γ) min ρ)" },
+  { key: "bound_lemma34", style: "orange", name: "Lemma 3.4, as printed" },
+];
+
+function drawRatio() {
+  const { scene, index } = state, now = sweep();
+  byId("ratio").querySelector(".legend").hidden = !now;
+  if (!now) return nothingLeft("ratio");
+  const plot = frame(plotOf("ratio"), {
+    x: [now.delta[0], now.delta.at(-1), "log"], y: [-0.15, 1.08 * Math.max(1, ...now.ratio)],
+    xName: "radius δ", yName: "ratio r and its lower bounds", height: 340, right: 84,
+  });
+  horizontal(plot, 0, "axis");
+  horizontal(plot, scene.beta0, "grey dots", `β₀ = ${scene.beta0}`);
+  horizontal(plot, scene.beta1, "grey dots", `β₁ = ${scene.beta1}`);
+  vertical(plot, now.delta[index]);
+  for (const { key, style } of [...BOUNDS].reverse()) polyline(plot, now.delta.map((d, i) => [d, now[key][i]]), `line ${style}`);
+  dot(plot, now.delta[index], now.ratio[index], "dot");
+  legend(byId("ratio").querySelector(".legend"), BOUNDS.map((row) => ({ ...row, value: show(now[row.key][index]) })));
+}
+
+function nothingLeft(id) {
+  const note = document.createElement("p");
+  note.className = "absent";
+  note.textContent = "A* = 0: this policy is optimal, there is nothing left to gain.";
+  plotOf(id).replaceChildren(note);
+}
+
+function drawRun() {
+  const { scene, k } = state, places = document.querySelectorAll("#run .plot");
+  const series = [[scene.gap, "η* − η, missing return"], [scene.advantage, "A*, policy advantage"], [scene.delta, "δ, radius"]];
+  series.forEach(([values, name], i) => {
+    const positive = values.filter((v) => v > 0);
+    const y = [Math.min(...positive) / 2, Math.max(...positive) * 2, "log"];
+    const plot = frame(places[i], { x: [-0.5, scene.eta.length - 0.5], y, xName: "iteration k", yName: name, height: 300 });
+    polyline(plot, values.map((v, j) => [j, v > 0 ? v : null]), "line grey");
+    vertical(plot, k);
+    values.forEach((v, j) => {
+      if (v === 0) return;
+      if (scene.accepted[j] === false) cross(plot, j, v, j === k ? 8 : 5);
+      else dot(plot, j, v, j === k ? "trial" : "dot", j === k ? 8 : 4.5);
+    });
+  });
+}
+
+const MOVES = { "←": [-1, 0], "→": [1, 0], "↑": [0, -1], "↓": [0, 1] };
+
+function drawGrid() {
+  const { methods } = state.scene.grid, places = document.querySelectorAll("#grid .plot");
+  const all = methods.flatMap((method) => method.values.flat());
+  const range = [Math.min(...all), Math.max(...all)];
+  methods.forEach((method, i) => drawMap(places[i], method, range));
+}
+
+function drawMap(place, { name, eta, values, percent }, [low, high]) {
+  const { letters, arrows } = state.scene.grid, j = Math.min(state.k, eta.length - 1);
+  const rows = letters.length, columns = letters[0].length, width = place.clientWidth;
+  const cell = Math.min(width / columns, 420 / rows), left = (width - cell * columns) / 2, top = 54, height = top + cell * rows + 4;
+  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": `${name}, values and policy` });
+  make("text", { x: left, y: 18, class: "big" }, svg, name);
+  make("text", { x: left, y: 42 }, svg, `η = ${show(eta[j])}${j < state.k ? `, done after ${j}` : ""}`);
+  values[j].forEach((v, s) => {
+    const x = left + (s % columns) * cell, y = top + Math.floor(s / columns) * cell, share = (100 * (v - low)) / (high - low || 1);
+    const style = `fill: color-mix(in oklab, var(--high) ${share.toFixed(1)}%, var(--low))`;
+    make("rect", { x, y, width: cell, height: cell, class: "cell", style }, svg);
+    const numbered = cell > 58, cx = x + cell / 2, cy = y + cell * (numbered ? 0.42 : 0.5);
+    percent[j][s].forEach((p, a) => {
+      const [dx, dy] = MOVES[arrows[a]], reach = ((numbered ? 0.32 : 0.42) * cell * p) / 100;
+      if (p >= 5) arrow(svg, cx, cy, cx + dx * reach, cy + dy * reach, "arrow");
+    });
+    const letter = letters[Math.floor(s / columns)][s % columns];
+    if (!".F".includes(letter)) make("text", { x: x + 4, y: y + 15 }, svg, letter);
+    if (numbered) make("text", { x: cx, y: y + cell - 5, "text-anchor": "middle" }, svg, show(v, 3));
+  });
+  place.replaceChildren(svg);
+}
+
+const PANELS = [
+  ["lemma36", "gain", ["best feasible gain", "promised by Lemma 3.6", "with ρ in the bound"]],
+  ["lemma37", "1 − r", ["exact step", "allowed by Lemma 3.7", "with Pinsker’s inequality"]],
+];
+
+function drawPanel(id, yName, names) {
+  const { delta } = DATA.panels, panel = DATA.panels[id], now = sweep();
+  const wanted = Math.log(now ? now.delta[state.index] : delta[0]);
+  const nearest = delta.reduce((best, d, i) => (Math.abs(Math.log(d) - wanted) < Math.abs(Math.log(delta[best]) - wanted) ? i : best), 0);
+  const all = [...panel.truth, ...panel.printed, ...panel.repaired];
+  const plot = frame(plotOf(id), {
+    x: [delta[0], delta.at(-1), "log"], y: [Math.min(...all) / 1.5, Math.max(...all) * 1.5, "log"], xName: "KL radius δ", yName, height: 340,
+  });
+  vertical(plot, delta[nearest]);
+  const rows = [["printed", "orange"], ["repaired", "green"], ["truth", "blue"]];
+  for (const [key, style] of rows) polyline(plot, delta.map((d, i) => [d, panel[key][i]]), `line ${style}`);
+  dot(plot, delta[nearest], panel.printed[nearest], "trial");
+  dot(plot, delta[nearest], panel.truth[nearest], "dot");
+  const value = (key) => show(panel[key][nearest]);
+  legend(byId(id).querySelector(".legend"), [
+    { style: "blue", key: "truth", name: names[0], value: value("truth") },
+    { style: "orange", key: "printed", name: names[1], value: value("printed") },
+    { style: "green", key: "repaired", name: names[2], value: value("repaired") },
+    { style: "grey dots", key: "delta", name: "at radius", value: show(delta[nearest]) },
+  ]);
+}
+
+// What the marks of the two views of a two-state MDP mean.
+const MARKS = [
+  { style: "blue", name: "the run so far" },
+  { style: "orange", name: "the step at this radius" },
+  { style: "orange dots", name: "steps at all other radii" },
+];
+
+// Views that not every MDP has: what they need, and which scenes offer it.
+const PARTIAL = [
+  ["square", "needs two states and two actions", drawSquare],
+  ["polytope", "needs two states", drawPolytope],
+  ["grid", "needs a grid world", drawGrid],
+];
+
+function drawPartial(id, need, draw) {
+  const section = byId(id), present = Boolean(state.scene[id]);
+  for (const part of section.querySelectorAll(".why, .equations, .plots, .plot, .legend")) part.hidden = !present;
+  section.querySelector(".absent")?.remove();
+  if (present) return draw();
+  const note = document.createElement("p");
+  note.className = "absent";
+  note.append(`This view ${need}. `);
+  for (const scene of DATA.scenes.filter((other) => other[id]).slice(0, 3)) {
+    const button = document.createElement("button");
+    button.textContent = `Show ${scene.name}`;
+    button.addEventListener("click", () => choose(DATA.scenes.indexOf(scene)));
+    note.append(button);
+  }
+  section.append(note);
+}
+
+function drawStatus() {
+  const { scene, k, index } = state, now = sweep(), parts = [["η(π_k)", "eta", scene.eta[k]], ["A*", "advantage", scene.advantage[k]]];
+  if (now) parts.push(["predicted gain", "predicted", now.predicted[index]], ["true gain", "actual", now.actual[index]], ["ratio r", "r", now.ratio[index]]);
+  byId("status").replaceChildren(...parts.map(([name, key, value]) => {
+    const span = document.createElement("span"), number = document.createElement("b");
+    number.dataset.key = key;
+    number.textContent = show(value, 5);
+    span.append(name.replace("π_k", "πₖ") + " = ", number);
+    return span;
+  }), verdict(now));
+  byId("k").max = scene.eta.length - 1;
+  byId("k").value = k;
+  byId("k-shown").textContent = `${k} of ${scene.eta.length - 1}`;
+  byId("radius").disabled = !now;
+  byId("own").disabled = !now || state.follow;
+  byId("radius-shown").textContent = now ? show(now.delta[index], 5) : "–";
+  if (now) {
+    byId("radius").max = now.delta.length - 1;
+    byId("radius").value = index;
+  }
+}
+
+function verdict(now) {
+  const word = document.createElement("b");
+  word.id = "verdict";
+  if (!now) word.textContent = "optimal";
+  else if (state.index === now.own) word.textContent = state.scene.accepted[state.k] ? "accepted" : "rejected";
+  return word;
+}
+
+function draw() {
+  drawStatus();
+  for (const [id, need, view] of PARTIAL) drawPartial(id, need, view);
+  drawWater();
+  drawRatio();
+  drawRun();
+  for (const panel of PANELS) drawPanel(...panel);
+}
+
+function setIteration(k) {
+  const wanted = sweep()?.delta[state.index];
+  state.k = Math.max(0, Math.min(k, state.scene.eta.length - 1));
+  const now = sweep();
+  if (now && !state.follow && wanted) state.index = now.delta.findLastIndex((delta) => delta <= wanted * (1 + 1e-6));
+  else if (now) state.index = now.own;
+  draw();
+}
+
+function setRadius(index) {
+  const now = sweep();
+  if (!now) return;
+  state.index = Math.max(0, Math.min(index, now.delta.length - 1));
+  state.follow = false;
+  draw();
+}
+
+function choose(i) {
+  state.scene = DATA.scenes[i];
+  state.follow = true;
+  byId("mdp").value = i;
+  setIteration(0);
+}
+
+function play(on = state.timer === null) {
+  clearInterval(state.timer);
+  state.timer = on ? setInterval(step, 900) : null;
+  byId("play").textContent = on ? "Pause" : "Play";
+  if (on && state.k === state.scene.eta.length - 1) setIteration(0);
+}
+
+function step() {
+  setIteration(state.k + 1);
+  if (state.k === state.scene.eta.length - 1) play(false);
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("select")) return;
+  const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (event.key === " " && !event.target.matches("button")) play();
+  else if (direction && event.shiftKey) setRadius(state.index + direction);
+  else if (direction && event.target.id !== "radius") setIteration(state.k + direction);
+  else return;
+  event.preventDefault();
+}
+
+DATA.scenes.forEach((scene, i) => byId("mdp").append(new Option(scene.name, i)));
+byId("mdp").addEventListener("change", (event) => choose(Number(event.target.value)));
+byId("k").addEventListener("input", (event) => setIteration(Number(event.target.value)));
+byId("radius").addEventListener("input", (event) => setRadius(Number(event.target.value)));
+byId("own").addEventListener("click", () => { state.follow = true; setIteration(state.k); });
+byId("play").addEventListener("click", () => play());
+byId("theme").addEventListener("click", () => {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches, root = document.documentElement.style;
+  root.colorScheme = root.colorScheme === (dark ? "light" : "dark") ? "" : dark ? "light" : "dark";
+});
+document.addEventListener("keydown", onKey);
+addEventListener("resize", draw);
+for (const id of ["square", "polytope"]) legend(byId(id).querySelector(".legend"), MARKS);
+choose(0);
