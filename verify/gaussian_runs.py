@@ -168,7 +168,7 @@ def falsify(
 ) -> tuple[Instance, float]:
     """The instance and radius near the given ones that make `objective` large, by random local search.
 
-    Rewards, mu_k, sigma_k and delta are perturbed together; the stride grows after a success and shrinks after a
+    Rewards, discount, mu_k, sigma_k and delta are perturbed together; the stride grows after a success and shrinks after a
     failure (a (1+1) evolution strategy). The first restart begins at the given instance, the others further away.
     """
     best, best_value = (instance, delta), objective(instance, delta)
@@ -207,5 +207,6 @@ def _neighbour(instance: Instance, delta: float, stride: float, rng: np.random.G
         instance,
         coefficients=Trigonometric(move(old.rewards), old.transitions),
         policy=GaussianPolicy(move(policy.mu), sigma),
+        discount=1 - float(np.clip((1 - instance.discount) * math.exp(stride * rng.normal()), 0.03, 0.9)),
     )
     return near, float(np.clip(delta * math.exp(stride * rng.normal()), SMALLEST_RADIUS, LARGEST_RADIUS))

@@ -140,7 +140,7 @@ def draw(checks: list[Check]) -> Figure:
 
 def loss_panel(ax: Axes) -> Axes:
     """1 - r of the two-state counterexample and what the statements allow it to be."""
-    deltas = np.geomspace(1e-6, 0.1, 60)
+    deltas = np.geomspace(1e-6, 0.1, 31)
     found = [{c.statement: c for c in claims(measure_step(two_state(), delta))} for delta in deltas]
     ax.loglog(deltas, [1 - c[PRINTED].actual for c in found], "k", lw=2, label="$1 - r$, exact")
     for statement in (PRINTED, REPAIRED, POSTERIOR, PRIOR):
