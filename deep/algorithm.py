@@ -44,6 +44,8 @@ class Batch:
     """A-hat (4.4) in units of normalised reward, shape (n,)."""
     targets: Tensor
     """V + A-hat, what the critic is fitted to (4.5), shape (n,)."""
+    log_prob: Tensor
+    """log pi(a_i|s_i) of the policy that drew the samples, shape (n,)."""
     moments: RunningMoments
     """Of the observations as the environment gave them."""
     eta: float
@@ -56,7 +58,7 @@ class Batch:
         n, m = len(self.actions), len(other.actions)
         both = {
             name: torch.cat([getattr(self, name), getattr(other, name)])
-            for name in ("observations", "actions", "advantages", "targets")
+            for name in ("observations", "actions", "advantages", "targets", "log_prob")
         }
         eta, sigma = ((n * a + m * b) / (n + m) for a, b in ((self.eta, other.eta), (self.sigma, other.sigma)))
         return Batch(**both, moments=self.moments.merge(other.moments), eta=eta, sigma=sigma)
@@ -154,13 +156,13 @@ class Learner:
         theta = self.policy.initial(np.random.default_rng(self.initial_seed)).to(self.device)
         empty = RunningMoments.empty(self.observation_shape)
         none = torch.empty(0)
-        no_batch = Batch(none, none, none, none, empty, 0.0, 0.0)
+        no_batch = Batch(none, none, none, none, none, empty, 0.0, 0.0)
         controller = ControllerState(self.config.radius.initial)
         self.state = State(
             theta, no_batch, controller, [], empty, RunningMoments.empty(), deque(maxlen=RECENT_EPISODES)
         )
         self.request(theta)
-        self.adopt(theta, self.receive())
+        self.adopt(theta, self.receive(theta))
 
     def adopt(self, theta: Tensor, batch: Batch) -> None:
         """Make theta the current policy and `batch` its samples."""
@@ -180,17 +182,20 @@ class Learner:
         """Let the workers start SAMPLE(theta, N)."""
         self.sampler.request(self.policy.actor(theta), self.normaliser(), self.config.sampling.N)
 
-    def receive(self) -> Batch:
-        """Wait for the samples; estimate their advantages (4.4) and eta-hat, sigma-hat (4.1), (4.2)."""
+    @torch.no_grad()
+    def receive(self, theta: Tensor) -> Batch:
+        """Wait for the samples of pi_theta; estimate their advantages (4.4) and eta-hat, sigma-hat (4.1), (4.2)."""
         rollouts, s, normalise = self.sampler.collect(), self.state, self.normaliser()
         parts = [self._advantages(rollout, normalise) for rollout in self._scaled(rollouts)]
         observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
+        actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
         returns = self._count(rollouts)
         return Batch(
             observations=observations,
-            actions=torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device),
+            actions=actions,
             advantages=advantages,
             targets=values + advantages,
+            log_prob=self.policy.log_prob(self.policy.distribution(theta, observations), actions),
             moments=RunningMoments.of(np.concatenate([r.observations for r in rollouts])),
             eta=float(np.mean(returns)) if returns else s.B.eta,
             sigma=float(np.std(returns, ddof=1)) if len(returns) > 1 else s.B.sigma,
@@ -227,11 +232,13 @@ class Learner:
 
     # Algorithm 4.3
 
+    @torch.no_grad()
     def surrogate(self, theta: Tensor, batch: Batch) -> Surrogate:
         """The estimates (4.3) from samples of pi_theta."""
         standard = self.config.sampling.standardise_advantages
         advantages = standardise(batch.advantages) if standard else batch.advantages
-        return Surrogate.at(self.policy, theta, batch.observations, batch.actions, advantages)
+        pi = self.policy.distribution(theta, batch.observations)
+        return Surrogate(self.policy, batch.observations, batch.actions, advantages, batch.log_prob, pi)
 
     def radius(self, L: Surrogate, theta: Tensor) -> float:
         """delta_k = mu_k ||g_k||, or mu_k; with the schedule of RadiusSettings.final_fraction."""
@@ -255,7 +262,7 @@ class Learner:
 
         self.request(theta)
         self.critic.fit(s.B.observations, s.B.targets)  # (4.5)
-        trial_batch = self.receive()
+        trial_batch = self.receive(theta)
         estimate = self.estimate(L, theta_k, theta, trial_batch)
         r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)
         outcome, s.controller = decide(config.controller, s.controller, r)  # (4.15), (4.16)
@@ -266,7 +273,7 @@ class Learner:
         elif outcome is Outcome.REJECT:
             s.rejected.append(trial)
             self.request(theta_k)
-            s.B = s.B.merge(self.receive())
+            s.B = s.B.merge(self.receive(theta_k))
         else:
             best = max([*s.rejected, trial], key=lambda point: point.gain)  # (4.13)
             self.adopt(best.theta, best.batch)
@@ -276,7 +283,7 @@ class Learner:
     def estimate(self, L: Surrogate, theta_k: Tensor, theta: Tensor, batch: Batch) -> GainEstimate:
         """The terms of (4.14) as RadiusSettings.numerator has them."""
         s, settings = self.state, self.config.radius
-        predicted = float(L.gain_and_distance(theta)[0] - L.advantages.mean())
+        predicted = float(L.gain_and_distance(theta)[0] - L.gain_and_distance(theta_k)[0])
         if settings.numerator == "returns":
             return GainEstimate(batch.eta - s.B.eta, predicted, s.B.sigma)
         gain, error = reverse_gain(self.surrogate(theta, batch), theta_k)

@@ -61,7 +61,8 @@ def make_env(env_id: str, render_mode: str | None = None) -> gym.Env:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # v4 ids are the task here; gymnasium calls them out of date
-            return gym.make(env_id, render_mode=render_mode, disable_env_checker=True)
+            rendering = {} if render_mode is None else {"render_mode": render_mode}
+            return gym.make(env_id, disable_env_checker=True, **rendering)
     except gym.error.UnregisteredEnv:
         known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]
         close = difflib.get_close_matches(env_id, known, n=3, cutoff=0.6)

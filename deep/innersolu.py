@@ -32,15 +32,6 @@ class Surrogate:
     pi: Distribution
     """pi_k at the observations."""
 
-    @classmethod
-    @torch.no_grad()
-    def at(
-        cls, policy: Policy, theta: Tensor, observations: Tensor, actions: Tensor, advantages: Tensor
-    ) -> "Surrogate":
-        """The estimates around theta = theta_k."""
-        pi = policy.distribution(theta, observations)
-        return cls(policy, observations, actions, advantages, policy.log_prob(pi, actions), pi)
-
     def subset(self, index: Tensor) -> "Surrogate":
         """The estimates from the samples b_l of B."""
         pi = Distribution(self.pi.output[index], self.pi.log_std)
@@ -183,7 +174,8 @@ def inner_solu(
     policy, n = whole.policy, len(whole.actions)
     free = policy.size if settings.joint_log_std else policy.mean_size
     entropy_k = float(policy.entropy(whole.pi))
-    step = Step(theta_k, False, float(whole.advantages.mean()), 0.0)
+    with torch.no_grad():
+        step = Step(theta_k, False, float(whole.gain_and_distance(theta_k)[0]), 0.0)
     for i in range(1, settings.iterations + 1):
         part = whole
         if settings.subset < 1:

@@ -1,0 +1,178 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from deep.config import InnerSettings
+from deep.innersolu import Surrogate, boundary_step, conjugate_gradients, inner_solu, line_search, log_std_step
+from deep.networks import MLP
+from deep.policies import CategoricalPolicy, GaussianPolicy
+
+GAUSSIAN = GaussianPolicy(MLP((3, 6, 2), 0.5), -0.5)
+CATEGORICAL = CategoricalPolicy(MLP((3, 6, 4), 0.5))
+SETTINGS = InnerSettings()
+TINY = 1e-12
+"""eps of (4.9) at which only the number of iterations stops a Gaussian policy's mean step: its entropy is constant."""
+
+
+def make(policy, n=200, seed=0):
+    """theta_k and a surrogate from samples of pi_k with advantages that favour one kind of action."""
+    rng = np.random.default_rng(seed)
+    theta = policy.initial(rng).double()
+    x = torch.from_numpy(rng.standard_normal((n, 3)))
+    pi = policy.distribution(theta, x)
+    if policy is GAUSSIAN:
+        actions = pi.output + pi.log_std.exp() * torch.from_numpy(rng.standard_normal((n, 2)))
+        advantages = -((actions - x[:, :2]) ** 2).sum(1)
+    else:
+        actions = torch.from_numpy(rng.integers(0, 4, n))
+        advantages = (actions == 1).double()
+    advantages = (advantages - advantages.mean()) / advantages.std()
+    return theta, Surrogate(policy, x, actions, advantages, policy.log_prob(pi, actions), pi)
+
+
+@pytest.mark.parametrize("condition", [1e1, 1e6])
+def test_conjugate_gradients_agree_with_a_dense_solve(condition):
+    rng = np.random.default_rng(0)
+    q = np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    H = torch.from_numpy(q * np.geomspace(1, condition, 12) @ q.T)
+    g = torch.from_numpy(rng.standard_normal(12))
+    result = conjugate_gradients(lambda v: H @ v, g, 500, 1e-10)
+    assert result.converged
+    torch.testing.assert_close(result.solution, torch.linalg.solve(H, g), rtol=1e-3, atol=1e-9)
+
+
+def test_conjugate_gradients_report_an_indefinite_matrix_and_too_few_iterations():
+    g = torch.tensor([1.0, 1.0, 1.0])
+    indefinite = conjugate_gradients(lambda v: torch.tensor([1.0, -3.0, 1.0]) * v, g, 10, 1e-8)
+    assert not indefinite.converged
+    assert "not positive definite" in indefinite.message
+    short = conjugate_gradients(lambda v: torch.tensor([1.0, 10.0, 100.0]) * v, g, 1, 1e-8)
+    assert (short.converged, short.iterations) == (False, 1)
+    assert "residual" in short.message
+
+
+def test_conjugate_gradients_of_zero_is_zero():
+    result = conjugate_gradients(lambda v: v, torch.zeros(3), 10, 1e-8)
+    assert result.converged
+    assert not result.solution.any()
+
+
+def test_boundary_step_reaches_the_radius_of_a_quadratic():
+    H, s, d = torch.diag(torch.tensor([1.0, 4.0])), torch.tensor([0.1, 0.05]), torch.tensor([1.0, -2.0])
+    distance = float(s @ H @ s) / 2
+    alpha = boundary_step(0.5, distance, float(s @ H @ d), float(d @ H @ d))
+    moved = s + alpha * d
+    assert alpha > 0
+    assert float(moved @ H @ moved) / 2 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("policy", [GAUSSIAN, CATEGORICAL], ids=["gaussian", "categorical"])
+@pytest.mark.parametrize("iterations", [1, 5])
+@pytest.mark.parametrize("subset", [1.0, 0.5])
+def test_inner_solu_gains_within_the_radius(policy, iterations, subset):
+    theta, L = make(policy)
+    before = theta.clone()
+    settings = replace(SETTINGS, iterations=iterations, subset=subset, eps=TINY)
+    step = inner_solu(L, theta, 0.02, settings, np.random.default_rng(0))
+    gain, distance = L.gain_and_distance(step.theta)
+    assert step.found
+    assert float(gain) > 0.05
+    assert 0.005 < float(distance) <= 0.02
+    torch.testing.assert_close(theta, before, rtol=0, atol=0)
+    torch.testing.assert_close(step.theta[policy.mean_size :], theta[policy.mean_size :], rtol=0, atol=0)
+
+
+def test_joint_log_std_moves_inside_the_trust_region():
+    theta, L = make(GAUSSIAN)
+    step = inner_solu(L, theta, 0.02, replace(SETTINGS, joint_log_std=True), np.random.default_rng(0))
+    assert (step.theta[GAUSSIAN.mean_size :] != theta[GAUSSIAN.mean_size :]).all()
+    assert step.distance <= 0.02
+
+
+def test_more_inner_steps_gain_more_on_the_whole_batch():
+    theta, L = make(GAUSSIAN)
+    gains = [
+        inner_solu(L, theta, 0.05, replace(SETTINGS, iterations=n, eps=TINY), np.random.default_rng(0)).gain
+        for n in (1, 8)
+    ]
+    assert gains[1] > gains[0]
+
+
+def test_stopping_rule_looks_at_the_entropy():
+    theta, L = make(CATEGORICAL)
+    few = replace(SETTINGS, iterations=8, eps=1e-9)  # any change of the entropy stops
+    many = replace(SETTINGS, iterations=8, l0=9)  # never asked
+    one = inner_solu(L, theta, 0.5, few, np.random.default_rng(0))
+    all_steps = inner_solu(L, theta, 0.5, many, np.random.default_rng(0))
+    torch.testing.assert_close(
+        one.theta, inner_solu(L, theta, 0.5, replace(few, iterations=1), np.random.default_rng(0)).theta
+    )
+    assert all_steps.gain > one.gain
+
+
+def search(L, theta, direction, first=1.0, delta=0.02, **changes):
+    slope = float(L.gradient(theta) @ direction)
+    return line_search(L, L, theta, direction, slope, first, delta, replace(SETTINGS, **changes))
+
+
+def test_line_search_accepts_the_first_length_that_fits():
+    theta, L = make(GAUSSIAN)
+    g = L.gradient(theta)
+    g[GAUSSIAN.mean_size :] = 0
+    small = 1e-3 / float(g.norm())
+    step = search(L, theta, g, first=small)
+    torch.testing.assert_close(step.theta, theta + small * g)
+
+
+def test_line_search_shortens_until_the_distance_fits():
+    theta, L = make(GAUSSIAN)
+    g = L.gradient(theta)
+    step = search(L, theta, g, first=50.0, delta=1e-3, backtracks=60)
+    assert step.found
+    assert 1e-4 < step.distance <= 1e-3
+
+
+@pytest.mark.parametrize("case", ["downhill", "too far"])
+def test_exhausted_line_search_leaves_the_parameters(case):
+    theta, L = make(GAUSSIAN)
+    g = L.gradient(theta)
+    step = search(L, theta, -g if case == "downhill" else g, first=1e-2 if case == "downhill" else 1e3, backtracks=3)
+    assert not step.found
+    assert step.theta is theta
+    assert step.distance == 0
+
+
+def test_downhill_inner_step_is_not_taken():
+    theta, L = make(GAUSSIAN)
+    flat = replace(L, advantages=torch.zeros_like(L.advantages))
+    step = inner_solu(flat, theta, 0.02, SETTINGS, np.random.default_rng(0))
+    assert not step.found
+    assert step.theta is theta
+
+
+def test_log_std_step_respects_its_bound_and_the_floor():
+    theta, L = make(GAUSSIAN)
+    m = GAUSSIAN.mean_size
+    bounded = log_std_step(L, theta, theta, -2.5, replace(SETTINGS, log_std_rate=100.0, log_std_bound=0.01))
+    torch.testing.assert_close((bounded - theta)[m:].abs(), torch.full((2,), 0.01, dtype=theta.dtype))
+    by_entropy = replace(SETTINGS, log_std_rate=100.0, log_std_bound=0.0, log_std_bound_entropy=0.02)
+    bound = 0.02 * abs(float(GAUSSIAN.entropy(L.pi)))
+    torch.testing.assert_close(
+        (log_std_step(L, theta, theta, -2.5, by_entropy) - theta)[m:].abs(), torch.full((2,), bound, dtype=theta.dtype)
+    )
+    floored = log_std_step(L, theta, theta, -0.4, SETTINGS)
+    torch.testing.assert_close(floored[m:], torch.full((2,), -0.4, dtype=theta.dtype))
+    torch.testing.assert_close(bounded[:m], theta[:m], rtol=0, atol=0)
+
+
+def test_log_std_step_climbs_the_surrogate():
+    theta, L = make(GAUSSIAN)
+    moved = log_std_step(L, theta, theta, -2.5, SETTINGS)
+    assert L.gain_and_distance(moved)[0] > L.gain_and_distance(theta)[0]
+
+
+def test_categorical_policy_has_no_log_std_to_move():
+    theta, L = make(CATEGORICAL)
+    torch.testing.assert_close(log_std_step(L, theta, theta, -2.5, SETTINGS), theta, rtol=0, atol=0)
