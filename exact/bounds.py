@@ -11,8 +11,6 @@ nothing but the four operations and comparisons.  So what is drawn, what is meas
 
 from typing import Any, TypeVar
 
-from exact.controller import ControllerSettings
-
 Number = TypeVar("Number", float, Any)
 """float, or an exact rational."""
 
@@ -54,12 +52,14 @@ def ratio_posterior(discount: Number, min_rho_new: Number, D_new: Number) -> Num
     return 1 / (1 + discount * D_new / ((1 - discount) * min_rho_new))
 
 
-def radius_floor(discount: Number, p0: Number, delta0: Number, settings: ControllerSettings) -> Number:
+def radius_floor(
+    discount: Number, p0: Number, delta0: Number, beta0: Number, beta1: Number, gamma2: Number, gamma3: Number
+) -> Number:
     """(3.10) corrected: delta_k >= min(delta_0, gamma2 (1-beta1) c, gamma3 (1-beta0) c), c = (1-gamma) p0 / gamma."""
     if discount == 0:
         return delta0  # without a future every ratio is 1 and the radius never shrinks
     c = (1 - discount) * p0 / discount
-    return min(delta0, settings.gamma2 * (1 - settings.beta1) * c, settings.gamma3 * (1 - settings.beta0) * c)
+    return min(delta0, gamma2 * (1 - beta1) * c, gamma3 * (1 - beta0) * c)
 
 
 def surrogate_error_ladder(

@@ -23,6 +23,8 @@ a mistyped probability far above."""
 class MDP:
     """A finite discounted MDP, validated once and read-only afterwards.
 
+    Dense arrays are copied; a sparse kernel in canonical form, which may be gigabytes, is shared with the caller.
+
     Raises:
         InputError: a shape does not fit, a number is not finite, a probability is negative, a distribution does not
             sum to one (the message names the state, the action and the sum), or the discount is outside [0, 1).
@@ -44,8 +46,9 @@ class MDP:
         store(self, "rewards", _floats(self.rewards, self.name, "rewards", ndim=2))
         store(self, "initial", _floats(self.initial, self.name, "initial distribution", ndim=1))
         if sparse.issparse(self.transitions):
-            kernel = sparse.csr_array(self.transitions, dtype=np.float64)
-            kernel.sum_duplicates()
+            canonical = getattr(self.transitions, "has_canonical_format", False)
+            kernel = sparse.csr_array(self.transitions, dtype=np.float64, copy=not canonical)
+            kernel.sum_duplicates()  # in place: on a copy, unless there is nothing to do
             store(self, "transitions", kernel)
         else:
             store(self, "transitions", _floats(self.transitions, self.name, "transitions", ndim=3))
@@ -139,7 +142,7 @@ def _floats(x: object, name: str, what: str, ndim: int) -> Array:
     """A read-only float64 copy of x with `ndim` finite dimensions."""
     try:
         array: Array = np.array(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name}: {what} must be an array of numbers ({error})") from None
     if array.ndim != ndim:
         raise InputError(f"{name}: {what} must have {ndim} dimensions, got shape {array.shape}")

@@ -1,0 +1,155 @@
+"""The command line that all statement files share: options, parallel checking, report files, exit status."""
+
+import io
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+import tyro
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from exact import cli
+from exact.errors import InputError
+from exact.files import atomic_write
+from verify.report import Check, Row, Statement, as_json, print_table, tally
+
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs.
+
+    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
+    over the rationals (or in ball arithmetic). Exit status: 0 every statement came out as expected, 1 one did not,
+    2 bad input.
+    """
+
+    instances: int = 100
+    """Random instances: Garnet MDPs, or with --mdp runs from random policies and radii on every one of them."""
+    seed: int = 0
+    """Instance i uses the seed SEED + i, so that it can be repeated alone with --instances 1."""
+    mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file; repeatable. Default: the
+    named library and random Garnet MDPs."""
+    solver: Literal["closed-form", "lp"] = "closed-form"
+    """Solver of the subproblem (3.6)."""
+    certify: bool = False
+    """Decide every check in exact arithmetic, not only those that floating point leaves open."""
+    float_only: bool = False
+    """Leave open what floating point cannot decide (fast)."""
+    json: Path | None = None
+    """Write the report to this file."""
+    figure: Path | None = None
+    """Write a figure to this file (.png, .pdf or .svg)."""
+    jobs: int = 1
+    """Worker processes; the result does not depend on it."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("instances", 0), ("seed", 0), ("jobs", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        if self.certify and self.float_only:
+            raise InputError("--certify and --float-only exclude each other")
+        for path in (self.json, self.figure):
+            if path is not None:
+                check_writable(path)
+        if self.figure is not None and self.figure.suffix not in FIGURE_SUFFIXES:
+            raise InputError(f"--figure {self.figure}: expected a file name ending in {', '.join(FIGURE_SUFFIXES)}")
+
+
+@dataclass(frozen=True)
+class SearchOptions(Options):
+    """Options of the statement files that also search for the worst instance near a given one."""
+
+    search: int = 100
+    """Perturbations that the falsifier tries around each of the instances it starts from."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.search < 0:
+            raise InputError(f"--search must be at least 0, got {self.search}")
+
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError if the file could not be written, before the work is done and not after."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, title: str) -> Iterator[Result]:
+    """work(item) for every item, in order, in `jobs` processes, under a progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    jobs = min(jobs, len(items))
+    # The pool comes first: processes must not be forked while the progress bar's thread runs.
+    pool = multiprocessing.Pool(jobs) if jobs > 1 else None
+    try:
+        results: Iterable[Result] = map(work, items) if pool is None else pool.imap(work, items)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            yield from progress.track(results, total=len(items), description=title)
+    finally:
+        if pool is not None:
+            pool.terminate()
+
+
+@dataclass(frozen=True)
+class Study(Generic[AnyOptions]):
+    """What a statement file checks, how, and how it is drawn."""
+
+    title: str
+    command: str
+    """Module name, as in `python -m verify.lemma34`."""
+    statements: tuple[Statement, ...]
+    options: type[AnyOptions]
+    """Its command line."""
+    check: Callable[[AnyOptions], list[Check]]
+    """Make all checks the options ask for."""
+    draw: Callable[[list[Check]], Figure]
+    """Draw the checks."""
+
+
+def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
+    """Check, print the table, write the report files."""
+    checks = study.check(options)
+    rows = tally(study.statements, checks)
+    print_table(study.title, rows, terminal())
+    if options.figure is not None:
+        save_figure(study.draw(checks), options.figure)
+    if options.json is not None:
+        atomic_write(options.json, as_json(rows))
+    return rows
+
+
+def terminal() -> Console:
+    """Standard output, wide enough for the tables where it is not a terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the file's suffix, completely or not at all."""
+    image = io.BytesIO()
+    figure.savefig(image, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    atomic_write(path, image.getvalue())
+
+
+def main(study: Study[AnyOptions]) -> None:
+    """Command line of one statement file."""
+
+    def work() -> int:
+        rows = carry_out(study, cli.parse(study.options, study.command))
+        return 0 if all(row.as_expected for row in rows) else 1
+
+    cli.run(work)
