@@ -14,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Polygon, Rectangle
 
 from exact.classroom_data import RunSettings, scene
@@ -48,9 +49,13 @@ def animate(mdp: MDP, settings: RunSettings, target: Path) -> None:
     shown = scene(mdp, settings)
     frames = [*range(len(shown["eta"])), *[len(shown["eta"]) - 1] * LAST_FRAME_REPEATS]
     with rc_context(rc), tempfile.TemporaryDirectory() as folder:
-        figure = Figure(figsize=(12.8, 7.2), dpi=100, layout="constrained")
+        figure = Figure(figsize=(12.8, 7.2), dpi=100, layout=ConstrainedLayoutEngine(rect=(0, 0, 1, 0.94)))
         grid = figure.add_gridspec(2, 2, width_ratios=(1.15, 1))
         axes = (figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]))
+
+        draw_frame(figure, axes, shown, 0)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # lay out once: the axes stand still, and frames are drawn faster
 
         def draw(k: int) -> list[Any]:
             draw_frame(figure, axes, shown, k)

@@ -4,8 +4,8 @@
     python -m exact.classroom --live
     python -m exact.classroom --animate FILE.gif|FILE.mp4 [--mdp NAME-OR-FILE]
 
-All numbers come from `exact.classroom_data` and `exact.classroom_gaussian`; the page (classroom.html, .css, .js and
-classroom_plot.js in this folder) draws them, without a network, from a file.
+All numbers come from `exact.classroom_data` and `exact.classroom_gaussian`; the page (classroom*.html, .css and .js in
+this folder) draws them, without a network, from a file.
 """
 
 import importlib.util
@@ -74,7 +74,7 @@ def page(scenes: Sequence[dict[str, Any]], panels: dict[str, Any]) -> str:
     html = _template("classroom.html")
     for mark, text in (
         ("/*STYLE*/", _template("classroom.css")),
-        ("/*SCRIPT*/", _template("classroom_plot.js") + _template("classroom.js")),
+        ("/*SCRIPT*/", "\n".join(_template(f"classroom{part}.js") for part in ("_plot", "", "_controls"))),
         ("/*DATA*/", data.replace("<", "\\u003c")),  # no name of an MDP can end the script element
     ):
         html = html.replace(mark, text)

@@ -1,0 +1,62 @@
+// The two sliders, the menu, the buttons and the keys: they change the state, and the views are drawn again.
+
+function setIteration(k) {
+  const wanted = sweep()?.delta[state.index];
+  state.k = Math.max(0, Math.min(k, state.scene.eta.length - 1));
+  const now = sweep();
+  if (now && !state.follow && wanted) state.index = now.delta.findLastIndex((delta) => delta <= wanted * (1 + 1e-6));
+  else if (now) state.index = now.own;
+  draw();
+}
+
+function setRadius(index) {
+  const now = sweep();
+  if (!now) return;
+  state.index = Math.max(0, Math.min(index, now.delta.length - 1));
+  state.follow = false;
+  drawRadius();
+}
+
+function choose(i) {
+  state.scene = DATA.scenes[i];
+  state.follow = true;
+  byId("mdp").value = i;
+  setIteration(0);
+}
+
+function play(on = state.timer === null) {
+  clearInterval(state.timer);
+  state.timer = on ? setInterval(step, 900) : null;
+  byId("play").textContent = on ? "Pause" : "Play";
+  if (on && state.k === state.scene.eta.length - 1) setIteration(0);
+}
+
+function step() {
+  setIteration(state.k + 1);
+  if (state.k === state.scene.eta.length - 1) play(false);
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("select")) return;
+  const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (event.key === " " && !event.target.matches("button")) play();
+  else if (direction && event.shiftKey) setRadius(state.index + direction);
+  else if (direction && event.target.id !== "radius") setIteration(state.k + direction);
+  else return;
+  event.preventDefault();
+}
+
+DATA.scenes.forEach((scene, i) => byId("mdp").append(new Option(scene.name, i)));
+byId("mdp").addEventListener("change", (event) => choose(Number(event.target.value)));
+byId("k").addEventListener("input", (event) => setIteration(Number(event.target.value)));
+byId("radius").addEventListener("input", (event) => setRadius(Number(event.target.value)));
+byId("own").addEventListener("click", () => { state.follow = true; setIteration(state.k); });
+byId("play").addEventListener("click", () => play());
+byId("theme").addEventListener("click", () => {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches, root = document.documentElement.style;
+  root.colorScheme = root.colorScheme === (dark ? "light" : "dark") ? "" : dark ? "light" : "dark";
+});
+document.addEventListener("keydown", onKey);
+addEventListener("resize", draw);
+for (const id of ["square", "polytope"]) legend(byId(id).querySelector(".legend"), MARKS);
+choose(0);
