@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exact.mdp import MDP, Array
-from verify.sampling import Samples
+from verify.sampling import Integers, Samples
 
 HALVES = 2
 
@@ -90,15 +90,13 @@ def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array |
     half = (np.arange(N) >= N // HALVES)[:, None]
     cell = ((half * R + replication) * S + samples.states) * A + samples.actions
 
-    def per_pair(x: Array | None) -> Array:
-        sums = np.bincount(cell.ravel(), None if x is None else x.ravel(), minlength=HALVES * R * S * A)
-        return sums.astype(np.float64).reshape(HALVES, R, S, A)
+    def per_pair(x: Array) -> Array:
+        return _sums(cell, x, HALVES * R * S * A).reshape(HALVES, R, S, A)
 
-    state = replication * S + samples.states
-    target = np.bincount(state.ravel(), (value + advantage).ravel(), minlength=R * S).reshape(R, S)
+    target = _sums(replication * S + samples.states, value + advantage, R * S).reshape(R, S)
     returns, squares, count = total_rewards(samples)
     return Batch(
-        per_pair(None), per_pair(advantage), per_pair(advantage**2), target,
+        per_pair(np.ones_like(td)), per_pair(advantage), per_pair(advantage**2), target,
         td.sum(axis=0), (td**2).sum(axis=0), returns, squares, count,
     )  # fmt: skip
 
@@ -106,8 +104,8 @@ def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array |
 def gae(td: Array, ended: NDArray[np.bool_], lam: float) -> Array:
     """Generalised advantage estimates (4.4), A_t = td_t + lambda [episode goes on] A_{t+1}, shape (N, R).
 
-    The coin that ends an episode survives with probability gamma, so it is the factor gamma of (4.4) itself; the batch's
-    last step is cut like an end.
+    The episode goes on with probability gamma, which is the factor gamma of (4.4); the batch's last step is cut like
+    an end.
 
     Args:
         td: r_t + gamma V(s'_t) - V(s_t), shape (N, R).
@@ -134,8 +132,8 @@ def total_rewards(samples: Samples) -> tuple[Array, Array, Array]:
     so_far = earned[t, replication]
     first = np.diff(replication, prepend=-1) > 0
     R_i = so_far - np.where(first, 0.0, np.roll(so_far, 1))
-    returns, squares, count = (np.bincount(replication, x) for x in (R_i, R_i**2, np.ones_like(R_i)))
-    return returns, squares, count
+    R = len(ended[0])
+    return _sums(replication, R_i, R), _sums(replication, R_i**2, R), _sums(replication, np.ones_like(R_i), R)
 
 
 def merge(a: Batch, b: Batch) -> Batch:
@@ -219,6 +217,12 @@ def half(batch: Batch, i: int) -> tuple[Array, Array, Array]:
 def whole(batch: Batch) -> tuple[Array, Array, Array]:
     """The same of the whole batch."""
     return batch.visits.sum(axis=0), batch.advantage.sum(axis=0), batch.advantage_squared.sum(axis=0)
+
+
+def _sums(index: Integers, x: Array, n: int) -> Array:
+    """Sum of x over every value of index in [0, n), shape (n,)."""
+    sums: Array = np.bincount(index.ravel(), x.ravel(), minlength=n).astype(np.float64)
+    return sums
 
 
 def _scaled_mean(total: Array, squares: Array, n: Array, gamma: float) -> Estimate:

@@ -3,18 +3,20 @@
 Every rule is a choice of the three terms of r = actual / (noise + predicted), (4.14) of Zhao, Li and Wen (arXiv
 1911.11640), and of the controller's constants; the decision (4.15) and the radius (4.16) are then the controller's.
 
-    paper         returns over sigma-hat + predicted gain: (4.14) as printed
-    no sigma      returns over predicted gain: (3.2) with both terms sampled
-    relaxed       2 standard errors in numerator and denominator (Sun and Nocedal, arXiv 2201.00973)
+    (4.14)        returns over sigma-hat + predicted gain, as printed; or without sigma-hat
     z             an estimate over its own standard error; predicted is zero, so the ratio is a z-score
-    pooled        the derivative of eta at the trial over the one at pi_k, both out of sample and averaged over iterations
+    relaxed       two standard errors in numerator and denominator (Sun and Nocedal, arXiv 2201.00973)
+    pooled        the derivative of eta at the trial over the one at pi_k, both out of sample and averaged over trials
+    guard         a z-score that only rejects; the radius coefficient is constant
 
-The radius is the mean KL divergence per sample. Algorithm 4.3's further factor ||g_k|| is left out of it, so that the
-fixed radii that the rules are compared with are points on the same axis.
+The radius delta_k is a mean KL divergence per sample, mu_k times a factor (`Scale`). Algorithm 4.3 has delta_k =
+mu_k ||g_k||; here the norm is divided by that of the first batch, so that mu is a KL divergence whatever the MDP's
+rewards are.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,26 +25,45 @@ from exact.controller import ControllerSettings, ControllerState, Outcome, decid
 from exact.mdp import Array
 from verify.estimators import Estimate, average
 
-RADIUS_MIN, RADIUS_MAX = 1e-3, 0.3
-"""Range of every adaptive radius: that of the fixed radii compared."""
+MU = 0.1
+"""First mu of every rule that adapts it."""
+MU_MIN, MU_MAX = 0.01, 0.5
+"""Range of mu."""
 MAX_REJECTIONS = 4
 """Consecutive rejections before a step is forced: the paper's section 4."""
 RELAXATION = 2.0
 """Standard errors granted in the relaxed ratio."""
 
 
-def _settings(beta0: float, beta1: float, gamma1: float, gamma2: float, gamma3: float) -> ControllerSettings:
-    return ControllerSettings(beta0, beta1, gamma1, gamma2, gamma3, RADIUS_MIN, RADIUS_MAX, MAX_REJECTIONS)
+def _settings(
+    beta0: float, beta1: float, gammas: tuple[float, float, float], mu: tuple[float, float] = (MU_MIN, MU_MAX)
+) -> ControllerSettings:
+    return ControllerSettings(beta0, beta1, *gammas, *mu, MAX_REJECTIONS)
 
 
-PAPER = _settings(-0.1, 0.0, 2.0, 0.8, 0.6)
-"""The paper's gammas and beta1; beta0 is left open there."""
-DETERMINISTIC_LIKE = _settings(0.05, 0.5, 2.0, 0.8, 0.6)
-"""Thresholds of Algorithm 3.1 for ratios that are meant to be near one: the relaxed ratio's."""
-SIGNIFICANT = _settings(-1.0, 1.0, 1.25, 1.0, 0.6)
-"""For z-scores: shrink and reject on a significant loss only, grow on a significant gain, else keep the radius."""
-POOLED = _settings(-1.0, 0.5, 1.1, 0.9, 0.6)
-"""For pooled ratios, which change slowly: small factors, neutral on balance."""
+PAPER = _settings(-0.1, 0.0, (2.0, 0.8, 0.6))
+"""The paper's gammas and beta1; beta0 < 0 is left open there."""
+RELAXED = _settings(0.05, 0.5, (1.25, 0.8, 0.6))
+"""Thresholds of Algorithm 3.1, for ratios that are meant to be near one."""
+SIGNIFICANT = _settings(-2.0, 1.0, (1.1, 0.95, 0.8))
+"""For z-scores: reject a significant loss only, change mu slowly."""
+POOLED = _settings(-1.0, 0.5, (1.1, 0.9, 0.6))
+"""For pooled ratios, which change slowly."""
+GUARD = _settings(-2.0, 1.0, (1.1, 0.95, 0.8), (MU, MU))
+"""Reject a significant loss; floor and ceiling hold mu where it is."""
+
+
+class Scale(Enum):
+    """Factor of mu_k in the radius delta_k."""
+
+    NONE = "none"
+    """1: mu is the radius."""
+    EUCLIDEAN = "euclidean"
+    """||g_k|| over that of the first batch, g the gradient (4.3) with respect to the logits: Algorithm 4.3."""
+    NATURAL = "natural"
+    """(g' H^{-1} g)^{1/2} over that of the first batch, H the Hessian of the mean KL divergence."""
+    LINEAR = "linear"
+    """The share of the sample budget that is left: a schedule, which has to know the budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +87,7 @@ class Evidence:
     pooled_reverse: Estimate
     """Running mean of `reverse`."""
 
+
 Estimator = Callable[[Evidence], Estimate]
 Terms = tuple[Array, Array, Array]
 """Numerator, predicted gain and noise of the ratio, each (R,)."""
@@ -81,12 +103,13 @@ class Rule:
     terms: Callable[[Evidence], Terms]
     settings: ControllerSettings | None
     """None accepts every trial and keeps the radius."""
-    radius: float = 0.01
-    """First radius."""
+    mu: float = MU
+    """First mu."""
     before_trial: bool = False
     """The decision needs no samples of the trial point."""
     half_batch: bool = False
     """The step is chosen by the first half of the batch."""
+    scale: Scale = Scale.EUCLIDEAN
 
 
 def decide_all(
@@ -96,7 +119,7 @@ def decide_all(
     terms = {rule: np.stack(rule.terms(evidence), axis=1).tolist() for rule in set(rules)}
     outcomes: list[Outcome | None] = [None] * len(rules)
     following = list(states)
-    for r in np.flatnonzero(among):
+    for r in np.flatnonzero(among).tolist():
         settings = rules[r].settings
         if settings is None:
             outcomes[r] = Outcome.ACCEPT
@@ -111,9 +134,15 @@ def estimates(rules: Sequence[Rule], evidence: Evidence) -> Array:
     return np.array([value[rule][r] for r, rule in enumerate(rules)])
 
 
-def fixed(radius: float) -> Rule:
-    """No ratio test: every trial is accepted and the radius kept."""
-    return Rule(f"fixed {radius:g}", _predicted, _agreement(_predicted), None, radius)
+def fixed(mu: float, scale: Scale) -> Rule:
+    """No ratio test: every trial is accepted and mu kept."""
+    names = {
+        Scale.NONE: f"fixed radius {mu:g}",
+        Scale.EUCLIDEAN: f"fixed mu {mu:g}",
+        Scale.NATURAL: f"fixed mu {mu:g}, natural norm",
+        Scale.LINEAR: f"radius from {mu:g} to 0",
+    }
+    return Rule(names[scale], _predicted, _agreement(_predicted), None, mu, scale=scale)
 
 
 def _predicted(e: Evidence) -> Estimate:
@@ -176,9 +205,6 @@ def _pooled(e: Evidence) -> Terms:
     return e.pooled_reverse.value, e.pooled_held_out.value, e.pooled_held_out.error
 
 
-RADII = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-"""Fixed radii compared with the rules."""
-
 RULES = (
     Rule("(4.14)", _returns, _paper, PAPER),
     Rule("(4.14) without sigma", _returns, _agreement(_returns), PAPER),
@@ -189,8 +215,17 @@ RULES = (
     Rule("clean trapezoid, z", _clean_trapezoid, _z(_clean_trapezoid), SIGNIFICANT),
     Rule("held-out, z", _held_out, _z(_held_out), SIGNIFICANT, before_trial=True, half_batch=True),
     Rule("cross-fitted, z", _held_out, _z(_held_out), SIGNIFICANT, before_trial=True),
-    Rule("returns, relaxed", _returns, _relaxed(_returns), DETERMINISTIC_LIKE),
-    Rule("reverse, relaxed", _reverse, _relaxed(_reverse), DETERMINISTIC_LIKE),
+    Rule("returns, relaxed", _returns, _relaxed(_returns), RELAXED),
+    Rule("reverse, relaxed", _reverse, _relaxed(_reverse), RELAXED),
     Rule("derivative, pooled", _clean_trapezoid, _pooled, POOLED),
+    Rule("reverse, guard", _reverse, _z(_reverse), GUARD),
 )
-"""The rules that decide; `fixed` makes those that do not."""
+"""The rules that decide."""
+
+FIXED = (
+    *(fixed(mu, Scale.NONE) for mu in (0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3)),
+    *(fixed(mu, Scale.EUCLIDEAN) for mu in (0.03, 0.05, 0.07, 0.1, 0.15, 0.3)),
+    *(fixed(mu, Scale.NATURAL) for mu in (0.03, 0.05, 0.1)),
+    *(fixed(mu, Scale.LINEAR) for mu in (0.03, 0.05, 0.1)),
+)
+"""What the rules are compared with."""

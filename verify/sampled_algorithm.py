@@ -35,12 +35,14 @@ from verify.estimators import (
     reverse_surrogate,
     summarise,
 )
-from verify.rules import Evidence, Rule, decide_all, estimates
-from verify.sampled_step import Proposal, propose
+from verify.rules import Evidence, Rule, Scale, decide_all, estimates
+from verify.sampled_step import Proposal, gradient_norms, propose
 from verify.sampling import Sampler, sample
 
 Booleans = NDArray[np.bool_]
 
+RADIUS_MIN = 1e-6
+"""Floor of delta_k: the gradient vanishes at a deterministic policy, the radius must not."""
 MEMORY = 0.9
 """Weight of the past in the pooled estimates: about ten iterations count."""
 
@@ -70,7 +72,9 @@ class Lanes:
     critic: Array
     """V-hat, shape (R, S)."""
     states: tuple[ControllerState, ...]
-    """Radius and rejections."""
+    """mu and rejections."""
+    norms: tuple[Array, Array]
+    """`gradient_norms` of the first batch, each (R,)."""
     owing: Booleans
     """A trial was sampled and rejected: the next N steps belong to pi_k. Shape (R,)."""
     best: Array
@@ -92,7 +96,7 @@ class Round:
     eta: Array
     """Exact eta of pi_k after the round."""
     radius: Array
-    """Radius that the round began with."""
+    """Radius delta_k of the round."""
     decided: Booleans
     """A trial point was decided about."""
     accepted: Booleans
@@ -141,9 +145,7 @@ def weigh_unsampled(batch: Batch, proposal: Proposal) -> Evidence:
     )
 
 
-def begin(
-    source: Sampler, rules: Sequence[Rule], sampling: Sampling, rng: np.random.Generator
-) -> Lanes:
+def begin(source: Sampler, rules: Sequence[Rule], sampling: Sampling, rng: np.random.Generator) -> Lanes:
     """Every replication at the uniform policy with its first batch; the critic begins at zero and is fitted to it."""
     R, mdp = len(rules), source.mdp
     policy = np.repeat(mdp.uniform_policy()[None], R, axis=0)
@@ -154,7 +156,8 @@ def begin(
         eta=eta,
         batch=batch,
         critic=V if sampling.exact_advantages else fit_critic(batch, np.zeros_like(V)),
-        states=tuple(ControllerState(rule.radius) for rule in rules),
+        states=tuple(ControllerState(rule.mu) for rule in rules),
+        norms=gradient_norms(batch, policy),
         owing=np.zeros(R, dtype=np.bool_),
         best=np.full(R, -np.inf),
         best_policy=policy,
@@ -164,12 +167,30 @@ def begin(
     )
 
 
+def radii(rules: Sequence[Rule], lanes: Lanes, left: float) -> Array:
+    """delta_k = mu_k times the factor of the rule's scale, shape (R,), at least RADIUS_MIN."""
+    euclidean, natural = (
+        now / np.where(first > 0, first, 1.0)
+        for now, first in zip(gradient_norms(lanes.batch, lanes.policy), lanes.norms, strict=True)
+    )
+    factors = {
+        Scale.NONE: np.ones_like(natural),
+        Scale.EUCLIDEAN: euclidean,
+        Scale.NATURAL: natural,
+        Scale.LINEAR: np.full_like(natural, left),
+    }
+    factor = np.array([factors[rule.scale][r] for r, rule in enumerate(rules)])
+    mu = np.array([state.radius for state in lanes.states])
+    delta: Array = np.maximum(mu * factor, RADIUS_MIN)
+    return delta
+
+
 def advance(
-    source: Sampler, rules: Sequence[Rule], lanes: Lanes, sampling: Sampling, rng: np.random.Generator
+    source: Sampler, rules: Sequence[Rule], lanes: Lanes, sampling: Sampling, left: float, rng: np.random.Generator
 ) -> tuple[Lanes, Round]:
-    """One round of N steps for every replication, rules[r] deciding in replication r."""
+    """One round of N steps for every replication, rules[r] deciding in replication r; `left` of the budget is left."""
     gamma = source.mdp.discount
-    radius = np.array([state.radius for state in lanes.states])
+    radius = radii(rules, lanes, left)
     halved = np.array([rule.half_batch for rule in rules])
     early = np.array([rule.before_trial for rule in rules])
     proposal = propose(lanes.batch, lanes.policy, radius, gamma, halved)

@@ -24,6 +24,8 @@ SHORTEST, LONGEST = 1e-2, 1e8
 """Bracket of the step length t, as multiples of its value for small steps. A radius that even the longest step does
 not use up exceeds all that the greedy policy can spend; the longest step then is the greedy policy but for rounding."""
 
+FLAT = 1e-20
+"""Variance of A-hat under pi_k below which a policy stays where it is: it is deterministic but for rounding."""
 TOLERANCE = 1e-8
 """Of log t, and of the logarithm of the used radius."""
 
@@ -79,29 +81,47 @@ def natural_step(sums: tuple[Array, Array, Array], pi: Array, radius: Array) -> 
         pi: pi_k, shape (R, S, A).
         radius: mean KL divergence, > 0, shape (R,).
     """
-    visits, total, _ = sums
-    n = visits.sum(axis=2)
-    A_hat = np.divide(total, n[:, :, None] * pi, out=np.zeros_like(pi), where=visits > 0)
+    A_hat, rho_hat = _surrogate(sums, pi)
     A_hat -= np.where(pi > 0, A_hat, -np.inf).max(axis=2, keepdims=True)  # no exponent above zero: no overflow
     A_hat[pi == 0] = 0
-    rho_hat = n / n.sum(axis=1, keepdims=True)
 
     def log_kl(log_t: Array, r: Integers) -> Array:
         t = np.exp(log_t)
         new, z = _tilt(pi[r], A_hat[r], t)
         kl = t[:, None] * np.einsum("rsa,rsa->rs", new, A_hat[r]) - np.log(z)
-        return np.log(np.maximum(np.einsum("rs,rs->r", rho_hat[r], kl), np.finfo(float).tiny)) - np.log(radius[r])
+        used: Array = np.maximum(np.einsum("rs,rs->r", rho_hat[r], kl), np.finfo(float).tiny)
+        return np.log(used / radius[r])
 
-    mean = np.einsum("rsa,rsa->rs", pi, A_hat)
-    variance = np.einsum("rs,rsa,rsa,rsa->r", rho_hat, pi, A_hat, A_hat) - np.einsum("rs,rs,rs->r", rho_hat, mean, mean)
-    movable = variance > 0
+    every = np.arange(len(pi))
+    centred = A_hat - np.einsum("rsa,rsa->rs", pi, A_hat)[:, :, None]
+    variance = np.einsum("rs,rsa,rsa,rsa->r", rho_hat, pi, centred, centred)
+    movable = variance > FLAT
     small = np.sqrt(2 * radius / np.where(movable, variance, 1.0))
     ends = np.log(SHORTEST * small), np.log(LONGEST * small)
-    found = elementwise.find_root(
-        log_kl, ends, args=(np.arange(len(pi)),), tolerances={"xatol": TOLERANCE, "fatol": TOLERANCE}
-    )
-    log_t = np.where(found.success, found.x, ends[1])
+    found = elementwise.find_root(log_kl, ends, args=(every,), tolerances={"xatol": TOLERANCE, "fatol": TOLERANCE})
+    beyond = np.where(log_kl(ends[1], every) < 0, ends[1], ends[0])
+    log_t = np.where(found.success, found.x, beyond)
     return _tilt(pi, A_hat, np.where(movable, np.exp(log_t), 0.0))[0]
+
+
+def gradient_norms(batch: Batch, pi: Array) -> tuple[Array, Array]:
+    """||g|| and (g' H^{-1} g)^{1/2} of the sampled surrogate at pi_k, each (R,), up to the factor 1/(1-gamma).
+
+    g is its gradient with respect to the logits of tabular softmax policies, g(s,a) = rho-hat(s) pi_k(a|s) (A-hat(s,a)
+    - sum_b pi_k(b|s) A-hat(s,b)), and H the Hessian of the mean KL divergence over the batch.
+    """
+    A_hat, rho_hat = _surrogate(whole(batch), pi)
+    A_hat = A_hat - np.einsum("rsa,rsa->rs", pi, A_hat)[:, :, None]
+    g = rho_hat[:, :, None] * pi * A_hat
+    return np.sqrt(np.einsum("rsa,rsa->r", g, g)), np.sqrt(np.einsum("rsa,rsa->r", g, A_hat))
+
+
+def _surrogate(sums: tuple[Array, Array, Array], pi: Array) -> tuple[Array, Array]:
+    """A-hat(s,a), (R, S, A), and rho-hat(s) of total mass one, (R, S)."""
+    visits, total, _ = sums
+    n = visits.sum(axis=2)
+    A_hat = np.divide(total, n[:, :, None] * pi, out=np.zeros_like(pi), where=visits > 0)
+    return A_hat, n / n.sum(axis=1, keepdims=True)
 
 
 def _tilt(pi: Array, A: Array, t: Array) -> tuple[Array, Array]:
