@@ -1,8 +1,6 @@
 """The command line that all statement files share: options, parallel checking, report files, exit status."""
 
-import io
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,11 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from exact import cli
+from exact.drawing import check_figure_path, check_writable, save_figure
 from exact.errors import InputError
 from exact.files import atomic_write
 from verify.report import Check, Row, Statement, as_json, print_table, tally
-
-FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -57,11 +54,10 @@ class Options:
                 raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
         if self.certify and self.float_only:
             raise InputError("--certify and --float-only exclude each other")
-        for path in (self.json, self.figure):
-            if path is not None:
-                check_writable(path)
-        if self.figure is not None and self.figure.suffix not in FIGURE_SUFFIXES:
-            raise InputError(f"--figure {self.figure}: expected a file name ending in {', '.join(FIGURE_SUFFIXES)}")
+        if self.json is not None:
+            check_writable(self.json)
+        if self.figure is not None:
+            check_figure_path(self.figure)
 
 
 @dataclass(frozen=True)
@@ -78,12 +74,6 @@ class SearchOptions(Options):
 
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
-
-
-def check_writable(path: Path) -> None:
-    """Raise InputError if the file could not be written, before the work is done and not after."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
 
 
 Item = TypeVar("Item")
@@ -136,13 +126,6 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
 def terminal() -> Console:
     """Standard output, wide enough for the tables where it is not a terminal."""
     return Console() if sys.stdout.isatty() else Console(width=120)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file's suffix, completely or not at all."""
-    image = io.BytesIO()
-    figure.savefig(image, format=path.suffix[1:], dpi=150, bbox_inches="tight")
-    atomic_write(path, image.getvalue())
 
 
 def main(study: Study[AnyOptions]) -> None:

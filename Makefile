@@ -1,0 +1,40 @@
+# make demo: set up, check the theory, train for a minute.   make test: set up, run the tests.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+FIGURES := figures
+
+.PHONY: demo test check bench setup clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile; grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
+
+setup: $(VENV)/installed  ## make .venv and install the project with the tested versions of everything
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: needs Python >= 3.11; name one with make PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## the main job: every statement about the exact step checked, then a one-minute training run
+	mkdir -p $(FIGURES)
+	$(RUN) -m verify.lemma34 --jobs 2 --json $(FIGURES)/lemma34.json --figure $(FIGURES)/lemma34.png
+	$(RUN) -m deep.train --env InvertedPendulum-v4 --steps 100000 --seed 0 --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+	@echo "figures: $(FIGURES)/lemma34.png (theory); runs/: the training run, try python -m deep.evaluate on it"
+
+test: setup  ## the test suite
+	$(RUN) -m pytest -n 2
+
+check: setup  ## formatting, lint, types
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+bench: setup  ## speed and size as ratios against peers, in one run
+	$(RUN) -m exact.benchmark
+	$(RUN) -m deep.speed
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
