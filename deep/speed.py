@@ -60,8 +60,8 @@ NAMES = {
 class Options:
     """Speed of whole training beside raw stepping, sb3-contrib TRPO and stable-baselines3 PPO."""
 
-    flags: Positional[tuple[str, ...]] = ()
-    """After `--`: further flags of deep.train."""
+    flags: Positional[tuple[str, ...]] = ("--sampling.N", "2048")
+    """After `--`: further flags of deep.train. The targets are stated for N = 2048, which is the peers' too."""
     env: str = "Walker2d-v4"
     """Gymnasium id."""
     steps: int = 40_000
@@ -104,6 +104,8 @@ class Job:
     seed: int
     flags: tuple[str, ...]
     """Further flags of deep.train."""
+    load: float
+    """How many other processes competed for the cores: the one-minute load average before the first round."""
 
 
 def step_alone(env_id: str, steps: int, seed: int) -> tuple[float, float]:
@@ -221,8 +223,10 @@ def report(rounds: Sequence[dict[str, Measurement]], job: Job) -> Table:
     minutes = 1e6 / median(one["ours"].rate for one in rounds) / 60
     notes = (
         f"{job.env}, {job.steps:,} steps, {len(rounds)} rounds, {os.cpu_count()} cores; medians over rounds.",
+        f"Load average before the first round: {job.load:.1f}. "
+        "Far above 0 the ratios say little: the peers' threads wait for each other on cores that others hold.",
         f"At this rate 1e6 steps of {job.env} take {minutes:.1f} minutes (extrapolated).",
-        f"deep.train flags: {' '.join(job.flags) or 'none, its default preset'}.",
+        f"deep.train flags beyond its default preset: {' '.join(job.flags) or 'none'}.",
     )
     header = ("what", "steps/s", "range", "peak GiB", "ours / this", "target", "verdict")
     return Table("Speed of whole training", header, tuple(rows), notes)
@@ -237,6 +241,7 @@ def record(rounds: Sequence[dict[str, Measurement]], job: Job) -> str:
         "command": f"python -m deep.speed {options}{flags}",
         "versions": {name: version(name) for name in packages},
         "cores": os.cpu_count(),
+        "load": job.load,
         "rounds": [[asdict(one) for one in measured.values()] for measured in rounds],
     }
     return json.dumps(content, indent=1) + "\n"
@@ -247,7 +252,7 @@ def main(options: Options) -> int:
     for package in ("psutil", *(package for package, _ in PEERS.values())):
         if importlib.util.find_spec(package) is None:
             raise InputError(f"{package} is not installed: expected the optional dependencies [bench]")
-    job = Job(options.env, options.steps, options.seed, options.flags)
+    job = Job(options.env, options.steps, options.seed, options.flags, os.getloadavg()[0])
     rounds = []
     try:
         for number in range(1, options.repeats + 1):

@@ -8,7 +8,7 @@ import pytest
 from deep import speed
 from exact.errors import InputError
 
-JOB = speed.Job("CartPole-v1", 2000, 0, ())
+JOB = speed.Job("CartPole-v1", 2000, 0, (), 0.0)
 
 
 def measured(raw: float, ours: float, trpo: float, ppo: float, peak: float = 1.0) -> dict[str, speed.Measurement]:
@@ -29,13 +29,14 @@ def test_ratios_are_taken_within_a_round_and_put_beside_their_targets():
     assert ratios["sb3-contrib TRPO"] == ("6.00", "reached")
     assert ratios["stable-baselines3 PPO"] == ("6.00", "missed")
     assert ratios["deep.train"] == ("1", "reached")
-    assert "1e6 steps of CartPole-v1 take 2.8 minutes" in table.notes[1]
+    assert "1e6 steps of CartPole-v1 take 2.8 minutes" in table.notes[2]
     assert speed.report([measured(1, 1, 1, 1, peak=2.6)], JOB).rows[1][6] == "missed"
 
 
 def test_the_record_holds_every_measurement_and_the_command():
-    content = json.loads(speed.record([measured(4, 3, 2, 1)], speed.Job("CartPole-v1", 50, 7, ("--batch", "9"))))
+    content = json.loads(speed.record([measured(4, 3, 2, 1)], speed.Job("CartPole-v1", 50, 7, ("--batch", "9"), 1.5)))
     assert content["command"].endswith("--env CartPole-v1 --steps 50 --repeats 1 --seed 7 -- --batch 9")
+    assert content["load"] == 1.5
     assert [one["rate"] for one in content["rounds"][0]] == [4, 3, 2, 1]
 
 
