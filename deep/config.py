@@ -31,7 +31,7 @@ class PolicySettings:
     """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
-    initial_log_std: float = -0.5
+    initial_log_std: float = -1.0
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
     log_std_floor: float = -2.5
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
@@ -149,7 +149,7 @@ class RadiusSettings:
     scale_by_gradient: bool = False
     """delta_k = mu_k ||g_k|| as in the paper, and not delta_k = mu_k. The gradient's norm depends on the network's
     parameterisation; a KL radius does not."""
-    final_fraction: float = 1.0
+    final_fraction: float = 0.25
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
@@ -210,6 +210,7 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
     "HalfCheetah": {"discount": 0.99, "gae_lambda": 0.95},
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
     "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
+    "Walker2d": {"discount": 0.995, "gae_lambda": 0.97},
     "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
 }
@@ -230,7 +231,7 @@ def preset(name: Literal["default", "paper"], env: str) -> Config:
         inner=InnerSettings(
             iterations=10, subset=0.5, cg_iterations=10, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01
         ),
-        radius=RadiusSettings(initial=0.05, scale_by_gradient=True, numerator="returns"),
+        radius=RadiusSettings(initial=0.05, scale_by_gradient=True, final_fraction=1.0, numerator="returns"),
         controller=PAPER_CONTROLLER,
     )
 

@@ -37,6 +37,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def to_json(config: Config) -> str:
+    """All fields of a configuration."""
+    return json.dumps(dataclasses.asdict(config))
+
+
 def config_from_json(text: str, where: Path) -> Config:
     """Inverse of what `RunDirectory.create` writes.
 
@@ -82,6 +87,7 @@ class RunDirectory:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.lock.close()
             raise InputError(f"run directory {folder} is in use by another trainer") from None
         self.metrics = (folder / "metrics.jsonl").open("ab")
 

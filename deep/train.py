@@ -8,6 +8,7 @@ metrics (but for the clock) are the uninterrupted run's bit for bit.
 """
 
 import contextlib
+import json
 import shlex
 import sys
 import time
@@ -25,7 +26,7 @@ from deep.command import parse
 from deep.config import Config
 from deep.display import Display, tensorboard_writer
 from deep.errors import exit_status
-from deep.rundir import RunDirectory, read_config
+from deep.rundir import RunDirectory, read_config, to_json
 from deep.snapshot import pack, unpack
 from exact.errors import InputError
 
@@ -81,7 +82,23 @@ def _learner(config: Config) -> Iterator[Learner]:
         learner.sampler.close()
 
 
+def _save(learner: Learner, run: RunDirectory, seconds: float) -> None:
+    """Write a checkpoint that `_restore` continues from."""
+    config, metrics_bytes = to_json(learner.config), run.sync()
+    write(
+        run.checkpoints,
+        {"learner": pack(learner), "config": config, "metrics_bytes": metrics_bytes, "seconds": seconds},
+    )
+
+
 def _restore(learner: Learner, run: RunDirectory, saved: dict[str, Any]) -> None:
+    """Put the learner and metrics.jsonl where the checkpoint left them. Raises InputError if they do not fit it."""
+    made, given = json.loads(saved["config"]), json.loads(to_json(learner.config))
+    if made != given:
+        names = ", ".join(name for name in given if made.get(name) != given[name])
+        raise InputError(
+            f"the checkpoint in {run.checkpoints} was made with other settings ({names}) than config.json has"
+        )
     try:
         unpack(learner, saved["learner"])
         run.rewind(saved["metrics_bytes"])
@@ -99,8 +116,7 @@ def _loop(learner: Learner, run: RunDirectory, seconds: float, observe: Observer
         line["seconds"] = seconds + time.perf_counter() - began
         run.append(line)
         if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
-            state = {"learner": pack(learner), "seconds": line["seconds"], "metrics_bytes": run.sync()}
-            write(run.checkpoints, state)
+            _save(learner, run, line["seconds"])
         observe(line)
     result = summary(run.entries())
     run.finish(result)

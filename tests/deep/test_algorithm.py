@@ -1,0 +1,163 @@
+"""The outer loop against a sampler that is scripted: what it does with an accepted, a rejected and a forced trial."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from deep.algorithm import Learner, reverse_gain, standardise
+from deep.config import Config, CriticSettings, InnerSettings, RadiusSettings, SamplingSettings
+from deep.critic import Critic
+from deep.innersolu import Surrogate
+from deep.networks import MLP
+from deep.policies import GaussianPolicy
+from deep.sampling import Rollout
+from exact.controller import ControllerSettings
+
+N = 40
+POLICY = GaussianPolicy(MLP((2, 8, 1)), -0.5)
+
+
+class ScriptedSampler:
+    """Draws a_t from the actor at random states; the episodes' returns are those of a script, one request each."""
+
+    def __init__(self, returns):
+        self.returns, self.rng, self.asked = iter(returns), np.random.default_rng(0), []
+
+    def request(self, actor, normalise, n):
+        self.asked.append((actor, normalise))
+        x = self.rng.standard_normal((n, 2)).astype(np.float32)
+        noise = actor.draw_noise(self.rng, n)
+        actions = np.stack([actor.act(normalise(row), z) for row, z in zip(x, noise, strict=True)])
+        half = n // 2
+        returns = next(self.returns)
+        episodes = [(half - 1, returns[0], half), (n - 1, returns[1], half)]
+        ends, rewards = np.array([half - 1, n - 1]), -np.square(actions[:, 0] - x[:, 0]).astype(float)
+        terminated = np.zeros(n, bool)
+        terminated[ends] = True
+        self.pending = Rollout(x, actions, rewards, terminated, ends, x[ends], np.cumsum(rewards), episodes)
+
+    def collect(self):
+        return [self.pending]
+
+
+def make(returns, *, beta0=0.0, max_rejections=2, numerator="returns", radius_bounds=(1e-4, 0.1), **radius):
+    config = Config(
+        env="scripted",
+        workers=1,
+        sampling=SamplingSettings(N=N),
+        critic=CriticSettings(hidden=(8,), epochs=2, batch=16),
+        inner=InnerSettings(log_std_bound=0.01),
+        radius=RadiusSettings(numerator=numerator, **radius),
+        controller=ControllerSettings(
+            beta0=beta0,
+            beta1=0.5,
+            radius_min=radius_bounds[0],
+            radius_max=radius_bounds[1],
+            max_rejections=max_rejections,
+        ),
+    )
+    seeds = np.random.SeedSequence(0).spawn(2)
+    cpu, sampler = torch.device("cpu"), ScriptedSampler(returns)
+    critic = Critic(MLP((2, 8, 1)), config.critic, seeds[0], cpu)
+    learner = Learner(config, POLICY, critic, sampler, seeds[1], cpu, (2,))
+    learner.start()
+    return learner
+
+
+def test_an_accepted_trial_is_the_next_policy_and_its_samples_the_next_batch():
+    learner = make([(0, 2), (3, 5)])
+    theta = learner.state.theta.clone()
+    line = learner.iterate()
+    s = learner.state
+    assert line["outcome"] == "accept"
+    assert line["actual_gain"] == 3
+    assert (s.theta != theta).any()
+    assert len(s.B.actions) == N
+    assert s.B.eta == 4
+    assert s.B.sigma == pytest.approx(np.std([3, 5], ddof=1))
+    assert s.steps == line["steps"] == 2 * N
+    assert line["ratio"] == pytest.approx(3 / (np.std([0, 2], ddof=1) + line["predicted_gain"]))
+    assert [episode[0] for episode in line["episodes"]] == [20, 40, 60, 80]
+
+
+def test_a_rejected_trial_is_remembered_and_the_batch_grows_by_samples_of_the_old_policy():
+    learner = make([(0, 0), (-3, -5), (2, 2)])
+    theta, radius = learner.state.theta.clone(), learner.state.controller.radius
+    line = learner.iterate()
+    s = learner.state
+    assert line["outcome"] == "reject"
+    torch.testing.assert_close(s.theta, theta, rtol=0, atol=0)
+    assert len(s.B.actions) == 2 * N
+    assert s.B.eta == 1
+    assert len(s.rejected) == 1
+    assert s.steps == 3 * N
+    assert s.controller.radius < radius
+    old = learner.sampler.asked[0][0]
+    np.testing.assert_array_equal(learner.sampler.asked[2][0].mean.layers[0][0], old.mean.layers[0][0])
+
+
+def test_a_forced_step_takes_the_best_of_the_rejected_trials():
+    learner = make([(0, 0), (-1, -1), (0, 0), (-9, -9), (0, 0), (-4, -4)])
+    learner.iterate()
+    best = learner.state.rejected[0]
+    learner.iterate()
+    line = learner.iterate()
+    s = learner.state
+    assert line["outcome"] == "force"
+    torch.testing.assert_close(s.theta, best.theta, rtol=0, atol=0)
+    assert s.B.eta == -1
+    assert s.rejected == []
+    assert s.controller.rejections == 0
+
+
+def test_the_normaliser_never_changes_under_a_policy_in_use():
+    learner = make([(0, 0), (-3, -3), (0, 0), (1, 1)])
+    learner.iterate()
+    trial, again = learner.sampler.asked[1][1], learner.sampler.asked[2][1]
+    np.testing.assert_array_equal(trial.mean, again.mean)
+    before = learner.state.observations.count
+    learner.iterate()
+    assert learner.state.observations.count == before + N
+
+
+def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
+    learner = make([(0, 0)], initial=0.02, scale_by_gradient=True)
+    s = learner.state
+    L = learner.surrogate(s.theta, s.B)
+    assert learner.radius(L, s.theta) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
+    falling = make([(0, 0)], initial=0.02, final_fraction=0.5)
+    falling.state.steps = falling.config.steps // 2
+    assert falling.radius(L, s.theta) == pytest.approx(0.02 * 0.75)
+
+
+def test_reverse_gain_is_positive_after_an_ascent_and_negative_the_other_way():
+    learner = make([(0, 0)])
+    s = learner.state
+
+    def samples(theta, seed):
+        rng = np.random.default_rng(seed)
+        x = torch.from_numpy(rng.standard_normal((4000, 2)).astype(np.float32))
+        pi = POLICY.distribution(theta, x)
+        actions = pi.output + pi.log_std.exp() * torch.from_numpy(rng.standard_normal((4000, 1)).astype(np.float32))
+        advantages = standardise(-((actions[:, 0] - x[:, 0]) ** 2))
+        return Surrogate(POLICY, x, actions, advantages, POLICY.log_prob(pi, actions), pi)
+
+    g = samples(s.theta, 0).gradient(s.theta)
+    up = s.theta + 0.1 * g / g.norm()
+    forth, error = reverse_gain(samples(up, 1), s.theta)
+    back, _ = reverse_gain(samples(s.theta, 2), up)
+    assert forth > 2 * error > 0
+    assert back < 0
+    shifted = replace(samples(up, 1), advantages=samples(up, 1).advantages + 5)
+    assert reverse_gain(shifted, s.theta)[0] == pytest.approx(forth, rel=1e-3)
+
+
+def test_pooled_gains_forget_exponentially():
+    gains = {}
+    for memory in (0.0, 0.5):
+        learner = make([(0, 0)] * 3, numerator="reverse", memory=memory, beta0=-1e9, radius_bounds=(0.01, 0.01))
+        gains[memory] = [learner.iterate()["actual_gain"] for _ in range(2)]
+    first, second = gains[0.0]
+    assert gains[0.5] == pytest.approx([0.5 * first, 0.25 * first + 0.5 * second])
