@@ -67,7 +67,7 @@ def iterate(
         mdp: the MDP.
         subproblem: solver of the subproblem; any function of the signature of `exact.subproblem.solve_tv`.
         start: pi_0, shape (S, A); uniform by default.
-        delta0: first radius; by default 0.1/(1-gamma), a tenth of the total visitation.
+        delta0: first radius; by default 0.01/(1-gamma), a hundredth of the total visitation.
         settings: the controller's constants; None accepts every trial and keeps the radius (the comparison methods).
         tolerance: stop at A*_k <= tolerance, in units of return.
 
@@ -77,7 +77,7 @@ def iterate(
     if not tolerance >= 0:
         raise InputError(f"tolerance must be >= 0, got {tolerance}")
     policy = mdp.uniform_policy() if start is None else mdp.check_policy(start)
-    state = ControllerState(0.1 / (1 - mdp.discount) if delta0 is None else delta0)
+    state = ControllerState(0.01 / (1 - mdp.discount) if delta0 is None else delta0)
     current = evaluate(mdp, policy)
     k = 0
     while current.policy_advantage > tolerance:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -55,7 +56,7 @@ class Options:
     seed: int = 0
     """Seed of the random start."""
     delta0: float | None = None
-    """First radius, in units of visitation times distance; a tenth of the total visitation by default."""
+    """First radius, in units of visitation times distance; a hundredth of the total visitation by default."""
     beta0: float = DETERMINISTIC.beta0
     """Accept a step if its ratio is at least beta0."""
     beta1: float = DETERMINISTIC.beta1
@@ -177,8 +178,10 @@ def marked(ax: Axes, trajectory: Trajectory, values: list[float], label: str) ->
     """A curve over the trials with rejected ones crossed."""
     ax.plot(values, "o-", ms=3, color="C7")
     rejected = [i for i, r in enumerate(trajectory.records) if not r.accepted]
-    ax.plot(rejected, [values[i] for i in rejected], "x", color="C3", label="rejected")
+    if rejected:
+        ax.plot(rejected, [values[i] for i in rejected], "x", color="C3", label="rejected")
     ax.set(xlabel="trial $k$", ylabel=label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
 
 
