@@ -12,9 +12,7 @@ from typing import NoReturn, TypeVar
 
 import tyro
 
-from exact.convex import SolverError
-from exact.errors import InputError
-from exact.evaluation import EvaluationError
+from exact.errors import FaultError, InputError
 
 Options = TypeVar("Options")
 
@@ -45,7 +43,7 @@ def run(main: Callable[[], int]) -> NoReturn:
         status = main()
     except InputError as error:
         status = _complain(error, BAD_INPUT)
-    except (SolverError, EvaluationError) as error:
+    except FaultError as error:
         status = _complain(error, FAULT)
     except KeyboardInterrupt:
         status = _complain("interrupted", INTERRUPTED)

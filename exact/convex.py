@@ -16,7 +16,7 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 
-from exact.errors import InputError
+from exact.errors import FaultError, InputError
 from exact.mdp import Array
 from exact.subproblem import Step, check_radius
 
@@ -29,7 +29,7 @@ class Distance(Enum):
     KL_REVERSE = "KL(pi || pi_k)"
 
 
-class SolverError(RuntimeError):
+class SolverError(FaultError):
     """The convex solver did not report an optimal solution."""
 
 

@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu
 
+from exact.errors import FaultError
 from exact.mdp import MDP, Array
 
 DENSE_MAX_STATES = 1000
@@ -28,7 +29,7 @@ RESIDUAL_TOLERANCE = 1e-12
 1/(1-gamma) times the residual in the maximum norm."""
 
 
-class EvaluationError(RuntimeError):
+class EvaluationError(FaultError):
     """No solver brought the residual of a policy's linear system below its tolerance."""
 
 
