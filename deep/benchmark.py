@@ -194,9 +194,10 @@ def last_line(path: Path) -> str:
 def last_metrics(cell: Run) -> dict[str, Any]:
     """The newest line of a run's metrics.jsonl, or an empty dictionary while there is none to read."""
     try:
-        return json.loads(last_line(cell.directory / "metrics.jsonl"))
+        entry: dict[str, Any] = json.loads(last_line(cell.directory / "metrics.jsonl"))
     except json.JSONDecodeError:
         return {}
+    return entry
 
 
 def status_text(entry: dict[str, Any]) -> str:

@@ -34,11 +34,13 @@ from deep.benchmark import TRAINER, last_line
 from deep.environments import make_env
 from exact.cli import FAULT, parse, run
 from exact.errors import InputError
-from paper_figs.results import read_json, write
+from paper_figs.results import write
 from paper_figs.tables import Table, publish
 
 RAW_PROCESSES = 2
 """The speed targets are stated for two cores."""
+MIN_STEPS = 10_000
+"""Several iterations of every contestant."""
 ACTIONS = 4096
 """Random actions drawn before the clock starts and used in turn."""
 MEMORY_POLL_SECONDS = 0.25
@@ -74,7 +76,7 @@ class Options:
     """Write every measurement to this JSON file."""
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("repeats", 1), ("seed", 0)):
+        for name, least in (("steps", MIN_STEPS), ("repeats", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
         make_env(self.env).close()  # raises InputError for an id that is unknown or cannot be made here
@@ -108,8 +110,8 @@ class Job:
     """How many other processes competed for the cores: the one-minute load average before the first round."""
 
 
-def step_alone(env_id: str, steps: int, seed: int) -> tuple[float, float]:
-    """Step one environment; returns when it started and ended, on the clock that all processes share."""
+def step_alone(env_id: str, steps: int, seed: int) -> float:
+    """Steps per second of one process that only steps an environment."""
     env = make_env(env_id)
     env.action_space.seed(seed)
     actions = [env.action_space.sample() for _ in range(ACTIONS)]
@@ -119,7 +121,7 @@ def step_alone(env_id: str, steps: int, seed: int) -> tuple[float, float]:
         _, _, terminated, truncated, _ = env.step(actions[i % ACTIONS])
         if terminated or truncated:
             env.reset()
-    return start, time.monotonic()
+    return steps / (time.monotonic() - start)
 
 
 def in_processes(count: int) -> ProcessPoolExecutor:
@@ -128,11 +130,13 @@ def in_processes(count: int) -> ProcessPoolExecutor:
 
 
 def raw_rate(job: Job) -> float:
-    """Steps per second of RAW_PROCESSES processes while the first to start and the last to end are running."""
+    """Steps per second of RAW_PROCESSES processes together.
+
+    Each is timed for itself: where they do not quite overlap this overstates the rate, never our share of it.
+    """
     seeds = [int(state) for state in np.random.SeedSequence(job.seed).generate_state(RAW_PROCESSES)]
     with in_processes(RAW_PROCESSES) as pool:
-        spans = list(pool.map(step_alone, [job.env] * RAW_PROCESSES, [job.steps] * RAW_PROCESSES, seeds))
-    return RAW_PROCESSES * job.steps / (max(end for _, end in spans) - min(start for start, _ in spans))
+        return sum(pool.map(step_alone, [job.env] * RAW_PROCESSES, [job.steps] * RAW_PROCESSES, seeds))
 
 
 def train_peer(peer: str, job: Job) -> float:
@@ -142,7 +146,7 @@ def train_peer(peer: str, job: Job) -> float:
     start = time.monotonic()
     model = algorithm("MlpPolicy", make_env(job.env), seed=job.seed, device="cpu")
     model.learn(job.steps)
-    return model.num_timesteps / (time.monotonic() - start)
+    return float(model.num_timesteps / (time.monotonic() - start))
 
 
 def peer_rate(peer: str, job: Job) -> float:
@@ -152,7 +156,7 @@ def peer_rate(peer: str, job: Job) -> float:
 
 
 def our_rate(job: Job) -> float:
-    """Steps per second of deep.train, by its own clock."""
+    """Steps per second of deep.train."""
     with tempfile.TemporaryDirectory() as folder:
         out, log = Path(folder) / "run", Path(folder) / "log"
         command = [*TRAINER, "--env", job.env, "--steps", str(job.steps), "--seed", str(job.seed), "--out", str(out)]
@@ -160,8 +164,19 @@ def our_rate(job: Job) -> float:
             done = subprocess.run([*command, *job.flags], stdout=output, stderr=subprocess.STDOUT, check=False)
         if done.returncode != 0:
             raise ContestantError(f"deep.train ended with exit status {done.returncode}: {last_line(log)}")
-        result = read_json(out / "result.json")
-        return result["steps"] / result["seconds"]
+        return training_rate(out / "metrics.jsonl")
+
+
+def training_rate(metrics: Path) -> float:
+    """Steps per second from the first iteration's end to the last's, by the run's own clock.
+
+    The first iteration is left out, because the clock starts after the first batch was sampled.
+    """
+    lines = metrics.read_text(encoding="utf-8").splitlines()
+    if len(lines) < 2:
+        raise ContestantError(f"deep.train made {len(lines)} iterations, expected at least 2: use more --steps")
+    first, last = json.loads(lines[0]), json.loads(lines[-1])
+    return float((last["steps"] - first["steps"]) / (last["seconds"] - first["seconds"]))
 
 
 class PeakMemory(threading.Thread):

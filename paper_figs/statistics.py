@@ -35,7 +35,8 @@ class Summary:
 
 def iqm(*tasks: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
     """Interquartile mean over `axis` of the runs of all tasks together."""
-    return stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED, axis=axis)
+    middle: NDArray[np.float64] = stats.trim_mean(np.concatenate(tasks, axis=axis), TRIMMED, axis=axis)
+    return middle
 
 
 def interval(

@@ -50,7 +50,10 @@ class Options:
 
 def row(task: PaperTask, results: Sequence[Result], asked: int, rng: np.random.Generator) -> tuple[str, ...]:
     """One task: the paper's columns and ours."""
-    paper = (*(f"{mean}±{std}" for mean, std in (task.scores[column] for column in COLUMNS)), str(task.best_known[0]))
+    paper: tuple[str, ...] = (
+        *(f"{mean}±{std}" for mean, std in (task.scores[column] for column in COLUMNS)),
+        str(task.best_known[0]),
+    )
     seeds = f"{len(results)} of {asked}"
     if not results:
         return task.task, *paper, seeds, *(MISSING,) * 4
@@ -97,7 +100,9 @@ def section(
     """The paper's Table 1 beside one variant of ours."""
     groups = {env: runs for env, runs in by_env(results, name).items() if env in {task.env for task in table.tasks}}
     rows = tuple(row(task, groups.get(task.env, []), asked, rng) for task in table.tasks)
-    notes = ("Maximum over training of the mean return of the last 100 episodes; `ours at the end`: at the last step.",)
+    notes: tuple[str, ...] = (
+        "Maximum over training of the mean return of the last 100 episodes; `ours at the end`: at the last step.",
+    )
     if groups:
         means = {env: float(np.mean([result.max100 for result in runs])) for env, runs in groups.items()}
         notes += tuple(shortfalls(table, means, column) for column in ("TRPO", "STRO"))

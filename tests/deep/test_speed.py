@@ -40,6 +40,12 @@ def test_the_record_holds_every_measurement_and_the_command():
     assert [one["rate"] for one in content["rounds"][0]] == [4, 3, 2, 1]
 
 
+def test_training_is_timed_from_the_end_of_its_first_iteration(tmp_path):
+    lines = [{"steps": 4096, "seconds": 1.0}, {"steps": 6144, "seconds": 1.5}, {"steps": 10240, "seconds": 3.0}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert speed.training_rate(tmp_path / "metrics.jsonl") == 6144 / 2
+
+
 def test_raw_stepping_runs_in_processes_whose_memory_is_seen():
     measurement = speed.measure("raw", JOB)
     assert measurement.rate > 1000
@@ -51,7 +57,7 @@ def test_a_failing_trainer_ends_the_benchmark_with_its_message(monkeypatch, caps
     monkeypatch.setattr(speed, "TRAINER", fails)
     monkeypatch.setattr(speed, "RAW_PROCESSES", 1)
     out = tmp_path / "speed.json"
-    assert speed.main(speed.Options(env="CartPole-v1", steps=10, out=out)) == 3
+    assert speed.main(speed.Options(env="CartPole-v1", out=out)) == 3
     assert capsys.readouterr().err == "error: deep.train ended with exit status 2: error: no such preset\n"
     assert not out.exists()
 
