@@ -30,8 +30,8 @@ def check_identities(mdp, policy, e, tolerance=1e-9):
     P_pi = policy_transitions(mdp, policy)
     r_pi = (policy * mdp.rewards).sum(axis=1)
     mass = 1 / (1 - gamma)
-    assert e.V == pytest.approx(r_pi + gamma * (P_pi @ e.V), abs=tolerance * size)
-    assert e.Q == pytest.approx(mdp.rewards + gamma * (mdp.kernel @ e.V).reshape(e.Q.shape), abs=tolerance * size)
+    assert pytest.approx(r_pi + gamma * (P_pi @ e.V), abs=tolerance * size) == e.V
+    assert pytest.approx(mdp.rewards + gamma * (mdp.kernel @ e.V).reshape(e.Q.shape), abs=tolerance * size) == e.Q
     assert e.rho == pytest.approx(mdp.initial + gamma * (P_pi.T @ e.rho), abs=tolerance * mass)
     assert e.rho.sum() == pytest.approx(mass, rel=tolerance)
     assert (policy * e.A).sum(axis=1) == pytest.approx(0, abs=tolerance * size)
@@ -48,7 +48,7 @@ def test_identities_hold_for_every_solver_and_they_agree(data):
     results = {method: evaluate_by(method, mdp, policy) for method in LIMITS}
     for e in results.values():
         check_identities(mdp, policy, e)
-        assert e.V == pytest.approx(results["dense LU"].V, rel=1e-8, abs=1e-8)
+        assert pytest.approx(results["dense LU"].V, rel=1e-8, abs=1e-8) == e.V
         assert e.rho == pytest.approx(results["dense LU"].rho, rel=1e-8, abs=1e-8)
 
 
@@ -62,7 +62,7 @@ def test_identities_on_a_larger_sparse_mdp(method, discount):
     check_identities(mdp, policy, e)
     if method == "Krylov":
         warm = evaluate_by(method, mdp, policy, guess=e)
-        assert warm.V == pytest.approx(e.V, rel=1e-9)
+        assert pytest.approx(e.V, rel=1e-9) == warm.V
         assert evaluate_by(method, mdp, mdp.uniform_policy(), guess=e).eta != pytest.approx(e.eta, abs=1e-6)
 
 
@@ -99,7 +99,7 @@ def test_without_a_future_only_the_start_counts():
     mdp = garnet(6, 3, 2, 0.0, seed=2)
     e = evaluate(mdp, mdp.uniform_policy())
     assert e.rho == pytest.approx(mdp.initial, abs=0)
-    assert e.Q == pytest.approx(mdp.rewards, abs=0)
+    assert pytest.approx(mdp.rewards, abs=0) == e.Q
 
 
 @settings(max_examples=40, deadline=None)
