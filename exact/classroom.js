@@ -29,7 +29,8 @@ function drawPolytope() {
   const { scene, k, index } = state, { values, segments } = scene.polytope, now = sweep();
   const corners = segments.flat(2);
   const plot = frame(plotOf("polytope"), {
-    x: extent(corners.map((v) => v[0])), y: extent(corners.map((v) => v[1])), xName: "V(0), value of state 0", yName: "V(1), value of state 1", height: SVG_HEIGHT,
+    x: extent(corners.map((v) => v[0])), y: extent(corners.map((v) => v[1])),
+    xName: "V(0), value of state 0", yName: "V(1), value of state 1", height: SVG_HEIGHT,
   });
   for (const segment of segments.flat()) polyline(plot, segment, "level");
   const [x, y] = [plot.X(values[k][0]), plot.Y(values[k][1])];
@@ -70,7 +71,8 @@ function drawWater() {
   });
   make("line", { x1: plot.box.left, x2: plot.box.right, y1: plot.Y(price), y2: plot.Y(price), class: "line orange dash" }, plot.inside);
   make("line", { x1: plot.X(used), x2: plot.X(used), y1: plot.box.top, y2: plot.box.bottom, class: "line orange" }, plot.inside);
-  make("text", { x: plot.box.right, y: 18, "text-anchor": "end" }, plot.svg, `λ = ${show(price)},  used ${show(used)},  gain ${show(now.predicted[state.index])}`);
+  const numbers = `λ = ${show(price)}, used ${show(used)}, gain ${show(now.predicted[state.index])}`;
+  make("text", { x: plot.box.right, y: 18, "text-anchor": "end" }, plot.svg, numbers);
 }
 
 const BOUNDS = [
@@ -133,7 +135,7 @@ function drawGrid() {
 
 function drawMap(place, { name, eta, values, percent }, [low, high]) {
   const { letters, arrows } = state.scene.grid, j = Math.min(state.k, eta.length - 1);
-  const rows = letters.length, columns = letters[0].length, width = place.clientWidth;
+  const rows = letters.length, columns = letters[0].length, width = widthOf(place);
   const cell = Math.min(width / columns, 420 / rows), left = (width - cell * columns) / 2, top = 54, height = top + cell * rows + 4;
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": `${name}, values and policy` });
   make("text", { x: left, y: 18, class: "big" }, svg, name);
@@ -165,7 +167,8 @@ function drawPanel(id, yName, names) {
   const nearest = delta.reduce((best, d, i) => (Math.abs(Math.log(d) - wanted) < Math.abs(Math.log(delta[best]) - wanted) ? i : best), 0);
   const all = [...panel.truth, ...panel.printed, ...panel.repaired];
   const plot = frame(plotOf(id), {
-    x: [delta[0], delta.at(-1), "log"], y: [Math.min(...all) / 1.5, Math.max(...all) * 1.5, "log"], xName: "KL radius δ", yName, height: 340,
+    x: [delta[0], delta.at(-1), "log"], y: [Math.min(...all) / 1.5, Math.max(...all) * 1.5, "log"],
+    xName: "KL radius δ", yName, height: 340,
   });
   vertical(plot, delta[nearest]);
   const rows = [["printed", "orange"], ["repaired", "green"], ["truth", "blue"]];
@@ -188,16 +191,17 @@ const MARKS = [
   { style: "orange dots", name: "steps at all other radii" },
 ];
 
-// A view that not every MDP has: if this one lacks it, say what it needs and offer scenes that have it.
+// A view that not every MDP has: if this one lacks it, say what it needs and offer scenes that have it, if there are any.
 function drawPartial(id, need, draw) {
-  const section = byId(id), present = Boolean(state.scene[id]);
+  const section = byId(id), present = Boolean(state.scene[id]), offers = DATA.scenes.filter((scene) => scene[id]).slice(0, 3);
+  section.hidden = offers.length === 0;
   for (const part of section.querySelectorAll(".why, .equations, .plots, .plot, .legend")) part.hidden = !present;
   section.querySelector(".absent")?.remove();
   if (present) return draw();
   const note = document.createElement("p");
   note.className = "absent";
   note.append(`This view ${need}. `);
-  for (const scene of DATA.scenes.filter((other) => other[id]).slice(0, 3)) {
+  for (const scene of offers) {
     const button = document.createElement("button");
     button.textContent = `Show ${scene.name}`;
     button.addEventListener("click", () => choose(DATA.scenes.indexOf(scene)));
@@ -207,13 +211,16 @@ function drawPartial(id, need, draw) {
 }
 
 function drawStatus() {
-  const { scene, k, index } = state, now = sweep(), parts = [["η(π_k)", "eta", scene.eta[k]], ["A*", "advantage", scene.advantage[k]]];
-  if (now) parts.push(["predicted gain", "predicted", now.predicted[index]], ["true gain", "actual", now.actual[index]], ["ratio r", "r", now.ratio[index]]);
+  const { scene, k, index } = state, now = sweep(), parts = [["η(πₖ)", "eta", scene.eta[k]], ["A*", "advantage", scene.advantage[k]]];
+  if (now) {
+    parts.push(["predicted gain", "predicted", now.predicted[index]], ["true gain", "actual", now.actual[index]]);
+    parts.push(["ratio r", "r", now.ratio[index]]);
+  }
   byId("status").replaceChildren(...parts.map(([name, key, value]) => {
     const span = document.createElement("span"), number = document.createElement("b");
     number.dataset.key = key;
     number.textContent = show(value, 5);
-    span.append(name.replace("π_k", "πₖ") + " = ", number);
+    span.append(`${name} = `, number);
     return span;
   }), verdict(now));
   byId("k").max = scene.eta.length - 1;

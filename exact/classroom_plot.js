@@ -54,10 +54,13 @@ function scale([low, high, kind], from, to) {
   return (v) => from + ((f(v) - f(low)) / (f(high) - f(low))) * (to - from);
 }
 
+// A window may have no width yet when the page is drawn first; the resize that follows draws it again.
+const widthOf = (place) => Math.max(place.clientWidth, 240);
+
 // An empty plot in `place`: axes with ticks and names, and a clipped group `inside` for the data.
 // x and y are [low, high, "log" or nothing]; the data's corner is bottom left.
 function frame(place, { x, y, xName, yName, height, square = false, right = 16 }) {
-  const width = place.clientWidth;
+  const width = widthOf(place);
   const margin = { left: 66, right, top: 30, bottom: 50 };
   if (square) {
     const side = Math.min(width - margin.left - margin.right, height - margin.top - margin.bottom);

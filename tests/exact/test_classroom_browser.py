@@ -162,7 +162,7 @@ def test_the_keys_play_and_step(opened) -> None:
     assert opened.locator("#k").input_value() == "0"
     opened.keyboard.press(" ")
     assert opened.locator("#play").inner_text() == "Pause"
-    sync_api.expect(opened.locator("#k")).to_have_value("1", timeout=5000)
+    sync_api.expect(opened.locator("#k")).to_have_value("1", timeout=15000)
     opened.keyboard.press(" ")
     assert opened.locator("#play").inner_text() == "Play"
 
