@@ -21,10 +21,9 @@ Standard errors of means over steps treat the steps as independent.
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exact.mdp import MDP, Array
-from verify.sampling import Integers, Samples
+from verify.sampling import Booleans, Integers, Samples
 
 HALVES = 2
 
@@ -101,7 +100,7 @@ def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array |
     )  # fmt: skip
 
 
-def gae(td: Array, ended: NDArray[np.bool_], lam: float) -> Array:
+def gae(td: Array, ended: Booleans, lam: float) -> Array:
     """Generalised advantage estimates (4.4), A_t = td_t + lambda [episode goes on] A_{t+1}, shape (N, R).
 
     The episode goes on with probability gamma, which is the factor gamma of (4.4); the batch's last step is cut like
@@ -141,7 +140,7 @@ def merge(a: Batch, b: Batch) -> Batch:
     return Batch(*(getattr(a, f.name) + getattr(b, f.name) for f in fields(Batch)))
 
 
-def choose(first: NDArray[np.bool_], a: Batch, b: Batch) -> Batch:
+def choose(first: Booleans, a: Batch, b: Batch) -> Batch:
     """Replication by replication, a where `first` (shape (R,)) and b elsewhere."""
 
     def pick(x: Array, y: Array) -> Array:

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
 from exact.mdp import Array
 from verify.estimators import Estimate, average
+from verify.sampling import Booleans
 
 MU = 0.1
 """First mu of every rule that adapts it."""
@@ -113,7 +113,7 @@ class Rule:
 
 
 def decide_all(
-    rules: Sequence[Rule], states: Sequence[ControllerState], evidence: Evidence, among: NDArray[np.bool_]
+    rules: Sequence[Rule], states: Sequence[ControllerState], evidence: Evidence, among: Booleans
 ) -> tuple[list[Outcome | None], list[ControllerState]]:
     """One decision by rules[r] from states[r] for every replication r in `among` (shape (R,)); None for the others."""
     terms = {rule: np.stack(rule.terms(evidence), axis=1).tolist() for rule in set(rules)}

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exact.controller import ControllerState, Outcome
 from exact.evaluation import evaluate
@@ -37,9 +36,7 @@ from verify.estimators import (
 )
 from verify.rules import Evidence, Rule, Scale, decide_all, estimates
 from verify.sampled_step import Proposal, gradient_norms, propose
-from verify.sampling import Sampler, sample
-
-Booleans = NDArray[np.bool_]
+from verify.sampling import Booleans, Sampler, sample
 
 RADIUS_MIN = 1e-6
 """Floor of delta_k: the gradient vanishes at a deterministic policy, the radius must not."""

@@ -6,13 +6,16 @@ a run's score is its mean over the budget, the area under the convergence curve.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from exact.algorithm import solve
+from exact.errors import InputError
 from exact.library import load
-from exact.mdp import Array
+from exact.mdp import MDP, Array
 from verify.rules import FIXED, RULES, Rule, Scale
 from verify.sampled_algorithm import Sampling, advance, begin
 from verify.sampling import sampler
@@ -53,18 +56,30 @@ def run_curves(task: CurveTask) -> Curves:
     source, rng = sampler(mdp), np.random.default_rng(task.seed)
     rules = [rule for rule in RULES + FIXED for _ in range(task.seeds)]
     lanes = begin(source, rules, task.sampling, rng)
-    start, best = lanes.eta[0], solve(mdp).final.eta
+    start, best = lanes.eta[0], optimal_return(mdp)
     rounds = []
     for k in range(task.rounds):
         lanes, done = advance(source, rules, lanes, task.sampling, 1 - k / task.rounds, rng)
         rounds.append(done)
 
-    def by_rule(values: Sequence[Array]) -> Array:
+    def by_rule(values: Sequence[NDArray[Any]]) -> Array:
         return np.stack(values, axis=1).reshape(-1, task.seeds, task.rounds).astype(np.float64)
 
     trials, passed = by_rule([r.decided for r in rounds]).sum(axis=2), by_rule([r.accepted for r in rounds]).sum(axis=2)
     progress = (by_rule([r.eta for r in rounds]) - start) / (best - start)
     return Curves(task.mdp, progress, by_rule([r.radius for r in rounds]), 1 - passed / trials)
+
+
+def optimal_return(mdp: MDP) -> float:
+    """eta*, by Algorithm 3.1.
+
+    Raises:
+        InputError: the uniform policy, where every run begins, is optimal already.
+    """
+    found = solve(mdp)
+    if found.iterations == 0:
+        raise InputError(f"{mdp.name}: the uniform policy is optimal, there is nothing to learn")
+    return found.final.eta
 
 
 @dataclass(frozen=True)

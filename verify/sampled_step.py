@@ -18,7 +18,7 @@ from scipy.optimize import elementwise
 
 from exact.mdp import Array
 from verify.estimators import Batch, Estimate, average, half, surrogate_gain, whole
-from verify.sampling import Integers
+from verify.sampling import Booleans, Integers
 
 SHORTEST, LONGEST = 1e-2, 1e8
 """Bracket of the step length t, as multiples of its value for small steps. A radius that even the longest step does
@@ -42,7 +42,7 @@ class Proposal:
     """Predicted gain on samples that did not: see `propose`."""
 
 
-def propose(batch: Batch, pi: Array, radius: Array, gamma: float, half_batch: Array) -> Proposal:
+def propose(batch: Batch, pi: Array, radius: Array, gamma: float, half_batch: Booleans) -> Proposal:
     """Solve the sampled subproblem in every replication.
 
     The step comes from the whole batch or, where `half_batch` holds, from its first half. `held_out` is then the gain
@@ -131,5 +131,5 @@ def _tilt(pi: Array, A: Array, t: Array) -> tuple[Array, Array]:
     return new / z[:, :, None], z
 
 
-def _where(mask: Array, a: Estimate, b: Estimate) -> Estimate:
+def _where(mask: Booleans, a: Estimate, b: Estimate) -> Estimate:
     return Estimate(np.where(mask, a.value, b.value), np.where(mask, a.error, b.error))

@@ -23,6 +23,7 @@ from scipy import sparse
 from exact.mdp import MDP, Array
 
 Integers = NDArray[np.intp]
+Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Samples:
     """r(s_t, a_t), the MDP's expected reward of the pair: rewards carry no noise of their own."""
     next_states: Integers
     """s'_t ~ P(.|s_t, a_t), also where the episode ends."""
-    ended: NDArray[np.bool_]
+    ended: Booleans
     """The episode ended with step t: s_{t+1} is drawn from rho0, otherwise s_{t+1} = s'_t."""
 
 
