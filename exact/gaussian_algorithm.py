@@ -25,8 +25,7 @@ NOISE_FLOOR = 1e-15
 """A predicted gain below this fraction of max|V| + |eta| is rounding: its ratio would mean nothing."""
 
 WIDTH_MIN, WIDTH_MAX = 1e-3, 1.0
-"""Bounds of the sigma step's radius, in place of delta's: L varies with log sigma on a scale of 1, and a sigma that
-sits at its floor, where every step is rejected, must not shrink the radius to nothing."""
+"""Bounds of the sigma step's radius, in place of delta's: L varies with log sigma on a scale of 1."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class GaussianIteration:
     outcome: Outcome
     """Of the mean step (3.3)."""
     sigma_r: float | None
-    """The ratio of the sigma step, None where none was tried."""
+    """The ratio of the sigma step, None where none was tried or nothing was to be gained."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +121,7 @@ def solve(
     norm = _gradient_norm(mdp, current)
     while norm > tolerance and len(history) < max_iterations:
         step = mean_step(mdp, current, state.radius)
-        if step.gain <= NOISE_FLOOR * (abs(current.eta) + float(np.abs(current.V).max())):
+        if step.gain <= _noise(current):
             message = "the predicted gain fell below rounding"
             break
         trial = evaluate(mdp, step.policy)
@@ -140,6 +139,10 @@ def solve(
     return GaussianResult(current, tuple(history), norm, converged, "converged" if converged else message)
 
 
+def _noise(current: GaussianEvaluation) -> float:
+    return NOISE_FLOOR * (abs(current.eta) + float(np.abs(current.V).max()))
+
+
 def _gradient_norm(mdp: GaussianMDP, current: GaussianEvaluation) -> float:
     return float(np.linalg.norm(gradient(mdp, current)[:-1]))
 
@@ -150,11 +153,13 @@ def _move_sigma(
     settings: ControllerSettings,
     sigma_settings: SigmaSettings,
     state: ControllerState,
-) -> tuple[GaussianEvaluation, ControllerState, float]:
-    """One tested sigma step: the policy to go on with, the controller's next state, and the ratio."""
+) -> tuple[GaussianEvaluation, ControllerState, float | None]:
+    """One tested sigma step: the policy to go on with, the controller's next state, and the ratio, if there was any."""
     trial_policy = sigma_step(mdp, current, state.radius, (sigma_settings.smallest, sigma_settings.largest))
-    trial = evaluate(mdp, trial_policy)
     f = policy_advantage(mdp, current, trial_policy)
+    if current.rho @ f <= _noise(current):
+        return current, state, None
+    trial = evaluate(mdp, trial_policy)
     r = ratio(float(trial.rho @ f), float(current.rho @ f))
     outcome, following = decide(replace(settings, radius_min=WIDTH_MIN, radius_max=WIDTH_MAX), state, r)
     return (current if outcome is Outcome.REJECT else trial), following, r

@@ -17,7 +17,6 @@ from exact.errors import InputError
 from exact.gaussian import GaussianPolicy, evaluate
 from exact.gaussian_library import Instance, Trigonometric, one_state, random_instance, two_state
 from exact.gaussian_steps import mean_step
-from exact.mdp import Array
 from verify.command import Options, SearchOptions, parallel_map
 from verify.gaussian_balls import Effort, NotCertifiedError
 from verify.gaussian_measures import Measures, measure
@@ -168,19 +167,17 @@ def falsify(
 ) -> tuple[Instance, float]:
     """The instance and radius near the given ones that make `objective` large, by random local search.
 
-    Rewards, discount, mu_k, sigma_k and delta are perturbed together; the stride grows after a success and shrinks after a
-    failure (a (1+1) evolution strategy). The first restart begins at the given instance, the others further away.
+    Hill climbing: rewards, discount, mu_k, sigma_k or delta are perturbed, by strides of all scales, and what helps is
+    kept. The first restart begins at the given instance, the others further away.
     """
     best, best_value = (instance, delta), objective(instance, delta)
     for restart in range(SEARCH_RESTARTS):
         here = (instance, delta) if restart == 0 else _neighbour(instance, delta, 1.0, rng)
-        value, stride = objective(*here), 0.3
+        value = objective(*here)
         for _ in range(trials // SEARCH_RESTARTS):
-            candidate = _neighbour(*here, stride, rng)
+            candidate = _neighbour(*here, 10.0 ** rng.uniform(-2, 0.5), rng)
             found = objective(*candidate)
-            better = found > value
-            stride *= 1.5 if better else 0.9
-            if better:
+            if found > value:
                 here, value = candidate, found
         if value > best_value:
             best, best_value = here, value
@@ -196,17 +193,21 @@ def _closeness(lemma: Lemma, statement: Statement, instance: Instance, delta: fl
 
 
 def _neighbour(instance: Instance, delta: float, stride: float, rng: np.random.Generator) -> tuple[Instance, float]:
-    """A random instance and radius, about `stride` away in units of 1 for rewards, means and logarithms."""
+    """A random instance and radius `stride` away: another reward, discount, mu_k, sigma_k or delta.
 
-    def move(x: Array) -> Array:
-        return x + stride * rng.normal(size=x.shape)
-
-    old, policy = instance.coefficients, instance.policy
-    sigma = float(np.clip(policy.sigma * math.exp(stride * rng.normal()), 0.3, 2.0))
-    near = replace(
-        instance,
-        coefficients=Trigonometric(move(old.rewards), old.transitions),
-        policy=GaussianPolicy(move(policy.mu), sigma),
-        discount=1 - float(np.clip((1 - instance.discount) * math.exp(stride * rng.normal()), 0.03, 0.9)),
-    )
-    return near, float(np.clip(delta * math.exp(stride * rng.normal()), SMALLEST_RADIUS, LARGEST_RADIUS))
+    The unit of stride is 1 for rewards and means, a factor of e for sigma and 1/(1-gamma), and a decade for delta.
+    """
+    what, old, policy = rng.integers(5), instance.coefficients, instance.policy
+    factor = math.exp(stride * rng.normal())
+    if what == 0:
+        rewards = old.rewards + stride * rng.normal(size=old.rewards.shape)
+        return replace(instance, coefficients=Trigonometric(rewards, old.transitions)), delta
+    if what == 1:
+        return replace(instance, discount=1 - min(max((1 - instance.discount) * factor, 0.03), 0.9)), delta
+    if what == 2:
+        mu = policy.mu + stride * rng.normal(size=policy.mu.shape)
+        return replace(instance, policy=GaussianPolicy(mu, policy.sigma)), delta
+    if what == 3:
+        sigma = min(max(policy.sigma * factor, 0.3), 2.0)
+        return replace(instance, policy=GaussianPolicy(policy.mu, sigma)), delta
+    return instance, min(max(delta * factor ** math.log(10), SMALLEST_RADIUS), LARGEST_RADIUS)

@@ -23,7 +23,7 @@ from exact.gaussian import (
 )
 from exact.gaussian_algorithm import SigmaSettings, solve
 from exact.gaussian_library import Instance, Trigonometric, one_state, random_instance, two_state
-from exact.gaussian_steps import curvature, mean_step, sigma_step
+from exact.gaussian_steps import _fit, curvature, mean_step, sigma_step
 
 
 def instances(n: int, n_states: int = 3) -> list[Instance]:
@@ -245,6 +245,29 @@ def test_algorithm_follows_the_controller():
         assert (now.outcome, then.delta) == (outcome, state.radius)
         kept = then.current.policy is now.current.policy
         assert kept == (outcome is Outcome.REJECT)
+
+
+def test_a_rejected_sigma_step_leaves_sigma_alone():
+    """With beta0 close to 1 some sigma steps fail their own ratio test; eta still never falls."""
+    rejected = 0
+    for case in instances(3):
+        settings = ControllerSettings(beta0=0.995, beta1=0.999, radius_max=10.0)
+        result = solve(case.mdp, case.policy, settings, 1e-3, SigmaSettings(width0=1.0))
+        for now, then in itertools.pairwise(result.iterations):
+            if now.outcome is Outcome.ACCEPT and now.sigma_r is not None:
+                kept = then.current.policy.sigma == now.current.policy.sigma
+                assert kept == (now.sigma_r < settings.beta0)
+                rejected += kept
+    assert rejected
+
+
+def test_a_losing_state_is_put_back():
+    case = instances(1)[0]
+    ev = evaluate(case.mdp, case.policy)
+    slopes = gradient(case.mdp, ev)[:-1]
+    shift = 1e-3 * np.sign(slopes) * (1, -1, 1)
+    fitted = _fit(case.mdp, ev, shift, 1.0)
+    np.testing.assert_array_equal(fitted, shift * (1, 0, 1))
 
 
 def test_the_iteration_limit_is_reported():
