@@ -7,7 +7,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
 import tyro
@@ -17,24 +17,43 @@ from exact.errors import FaultError, InputError
 Options = TypeVar("Options")
 
 BAD_INPUT, FAULT, INTERRUPTED = 2, 3, 130
+CLASS_NAME = r"[A-Z]\w*"
+"""A message about a whole dataclass names its class, which says nothing to a user."""
 
 
-def parse(options: type[Options], command: str) -> Options:
+def parse(
+    options: type[Options], command: str, *, default: Options | None = None, arguments: Sequence[str] | None = None
+) -> Options:
     """Read the dataclass `options` from the command line of `python -m command`; its docstrings are the help.
+
+    Args:
+        options: the dataclass.
+        command: module name, for the usage line.
+        default: values of the fields that are not given, instead of the dataclass's own.
+        arguments: the words to read instead of the process's.
 
     Raises:
         InputError: the arguments do not fit; the message is the parser's, on one line.
     """
     complaint = io.StringIO()
+    prog, settings = f"python -m {command}", (tyro.conf.FlagCreatePairsOff,)
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(options, prog=f"python -m {command}", config=(tyro.conf.FlagCreatePairsOff,))
+            if default is None:
+                return tyro.cli(options, prog=prog, args=arguments, config=settings)
+            return tyro.cli(options, prog=prog, args=arguments, config=settings, default=default)
     except SystemExit as stop:
         if not stop.code:
             raise
-        words = re.sub(r"[╭╮╰╯│─]+", " ", complaint.getvalue()).split()
-        message = " ".join(words).partition(" For full helptext")[0]
-        raise InputError(f"{message} (see python -m {command} --help)") from None
+        raise InputError(f"{_one_line(complaint.getvalue())} (see {prog} --help)") from None
+
+
+def _one_line(box: str) -> str:
+    """The message inside the parser's box, without its title and its hints at the help text."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    body = " ".join(line.strip("│ ") for line in plain.splitlines() if line.startswith("│"))
+    message = re.split(r"─+ (?:Argument helptext|For full helptext)", body)[0]
+    return " ".join(re.sub(rf"─+|^Error parsing {CLASS_NAME}: ", " ", message).split())
 
 
 def run(main: Callable[[], int]) -> NoReturn:
