@@ -56,6 +56,9 @@ class CriticSettings:
     """Samples per Adam step."""
     learning_rate: float = 1e-3
     """Adam's step size."""
+    final_fraction: float = 0.1
+    """The step size is multiplied by a factor that falls linearly from 1 to this over the run: the noise that constant
+    steps leave in the values is small beside the return, but not beside the advantages of a nearly optimal policy."""
 
     def __post_init__(self) -> None:
         _check_finite("critic", self)
@@ -63,6 +66,7 @@ class CriticSettings:
         _check("critic", self.epochs >= 0, "epochs", self.epochs, ">= 0")
         _check("critic", self.batch >= 1, "batch", self.batch, ">= 1")
         _check("critic", self.learning_rate > 0, "learning_rate", self.learning_rate, "> 0")
+        _check("critic", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class RadiusSettings:
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
     denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in
     choosing the step, ascribe to it, against its standard error plus the predicted gain."""
-    memory: float = 0.0
+    memory: float = 0.8
     """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 
     def __post_init__(self) -> None:
@@ -203,7 +207,7 @@ class Config:
 
 
 DEFAULT_CONTROLLER = ControllerSettings(
-    beta0=-0.5, beta1=0.0, gamma1=1.05, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
+    beta0=-0.5, beta1=0.0, gamma1=1.04, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
 )
 
 TASK_SETTINGS: dict[str, dict[str, float]] = {
@@ -226,7 +230,7 @@ def preset(name: Literal["default", "paper"], env: str) -> Config:
         env=env,
         preset="paper",
         policy=PolicySettings(initial_log_std=0.0),
-        critic=CriticSettings(epochs=10),
+        critic=CriticSettings(epochs=10, final_fraction=1.0),
         sampling=SamplingSettings(N=2048),
         inner=InnerSettings(
             iterations=10, subset=0.5, cg_iterations=10, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01

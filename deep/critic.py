@@ -35,9 +35,17 @@ class Critic:
         return self.net.forward(self.phi, observations)[:, 0]
 
     @torch.no_grad()
-    def fit(self, observations: Tensor, targets: Tensor) -> None:
-        """Minimise the mean of (V(s_i) - target_i)^2 / 2 by minibatch Adam for `epochs` passes."""
-        n, batch = len(targets), self.settings.batch
+    def fit(self, observations: Tensor, targets: Tensor, progress: float) -> None:
+        """Minimise the mean of (V(s_i) - target_i)^2 / 2 by minibatch Adam for `epochs` passes.
+
+        Args:
+            observations: normalised, shape (n, inputs).
+            targets: shape (n,).
+            progress: fraction of the run that is over, in [0, 1], for the step size's schedule.
+        """
+        n, batch, settings = len(targets), self.settings.batch, self.settings
+        rate = settings.learning_rate * (1 - (1 - settings.final_fraction) * progress)
+        self.optimiser.param_groups[0]["lr"] = rate
         for _ in range(self.settings.epochs):
             order = torch.from_numpy(self.rng.permutation(n)).to(targets.device)
             shuffled, wanted = observations[order], targets[order, None]

@@ -123,7 +123,7 @@ def test_the_normaliser_never_changes_under_a_policy_in_use():
 
 
 def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
-    learner = make([(0, 0)], initial=0.02, scale_by_gradient=True)
+    learner = make([(0, 0)], initial=0.02, scale_by_gradient=True, final_fraction=1.0)
     s = learner.state
     L = learner.surrogate(s.theta, s.B)
     assert learner.radius(L, s.theta) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
