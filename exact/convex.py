@@ -84,7 +84,7 @@ class ConvexSubproblem:
         trial /= trial.sum(axis=1, keepdims=True)
         price = float(program.problem.constraints[-1].dual_value) * A_scale
         gain = float(rho @ ((trial - policy) * A).sum(axis=1))
-        return Step(trial, gain, float(rho @ distance(self.distance, policy, trial)), max(price, 0.0))
+        return Step(trial, gain, mean_distance(self.distance, policy, trial, rho), max(price, 0.0))
 
     def _solve(self, problem: Any) -> None:
         try:
@@ -123,3 +123,9 @@ def distance(D: Distance, policy: Array, trial: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         kl: Array = np.where(p > 0, p * np.log(p / q), 0.0).sum(axis=1)
     return kl
+
+
+def mean_distance(D: Distance, policy: Array, trial: Array, rho: Array) -> float:
+    """sum_s rho(s) D(s); a state that is never visited may be changed for nothing, even infinitely."""
+    visited = rho > 0
+    return float(rho[visited] @ distance(D, policy[visited], trial[visited]))

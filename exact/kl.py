@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import brentq
 
-from exact.convex import Distance, distance
+from exact.convex import Distance, mean_distance
 from exact.errors import InputError
 from exact.mdp import Array
 from exact.subproblem import Step, check_radius
@@ -27,7 +27,7 @@ from exact.subproblem import Step, check_radius
 BISECTIONS = 60
 """Halvings of the bracket of nu(s): more than the 53 bits of a float64."""
 LARGEST_RATIO = 1e300
-"""Stands for an infinite distance in the scalar equation for the price, which needs finite numbers."""
+"""Stands for an infinite distance, and its inverse for none, in the scalar equation for the logarithm of the price."""
 
 
 def solve_kl_reverse(policy: Array, A: Array, rho: Array, delta: float) -> Step:
@@ -68,9 +68,10 @@ def tilt(policy: Array, A: Array, price: float) -> Array:
 def _forward_policy(policy: Array, A: Array, price: float) -> Array:
     """pi(a|s) = lambda pi_k(a|s) / (nu(s) - A(s,a)) with the leftover on a better action outside the support."""
     if price == 0:
-        greedy = np.zeros_like(policy)
-        greedy[np.arange(len(A)), A.argmax(axis=1)] = 1
-        return greedy
+        # Leaving the support costs infinitely much, so a state whose whole support is already greedy stays as it is.
+        best = A.argmax(axis=1)
+        stays = np.where(policy > 0, A, np.inf).min(axis=1) == A[np.arange(len(A)), best]
+        return np.where(stays[:, None], policy, np.eye(A.shape[1])[best])
     inside = policy > 0
     outside = np.where(inside, -np.inf, A)
     best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
@@ -110,12 +111,12 @@ def _solve(
         raise InputError("subproblem: the forward KL radius must be finite, the greedy policy is infinitely far")
 
     def used(price: float) -> float:
-        return float(rho @ distance(D, policy, maximiser(policy, A, price)))
+        return mean_distance(D, policy, maximiser(policy, A, price), rho)
 
     def step(price: float) -> Step:
         trial = maximiser(policy, A, price)
         gain = float(rho @ ((trial - policy) * A).sum(axis=1))
-        return Step(trial, gain, float(rho @ distance(D, policy, trial)), price)
+        return Step(trial, gain, mean_distance(D, policy, trial, rho), price)
 
     if used(0.0) <= delta:
         return step(0.0)
@@ -126,6 +127,6 @@ def _solve(
         low /= 4
 
     def excess(log_price: float) -> float:
-        return float(np.log(min(used(np.exp(log_price)) / delta, LARGEST_RATIO)))
+        return float(np.log(np.clip(used(np.exp(log_price)) / delta, 1 / LARGEST_RATIO, LARGEST_RATIO)))
 
     return step(float(np.exp(brentq(excess, np.log(low), np.log(high), xtol=1e-14, rtol=1e-14))))
