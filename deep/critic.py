@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from deep.config import CriticSettings
-from deep.networks import MLP
+from deep.networks import MLP, Linearisation
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+"""Adam's constants, as its authors propose."""
 
 
 class Critic:
-    """V(s; phi), its optimiser and its own random order of the samples.
+    """V(s; phi), its optimiser's state and its own random order of the samples.
 
     Args:
         net: a network with one output.
@@ -25,16 +29,14 @@ class Critic:
         self.net, self.settings = net, settings
         initial, order = seed.spawn(2)
         self.rng = np.random.default_rng(order)
-        self.phi = torch.nn.Parameter(net.initial(np.random.default_rng(initial)).to(device))
-        # fused: one kernel over the flat vector; the optimiser is a large part of the cost of a small network
-        self.optimiser = torch.optim.Adam([self.phi], lr=settings.learning_rate, fused=True)
+        self.phi = net.initial(np.random.default_rng(initial)).to(device)
+        self.first_moment, self.second_moment = torch.zeros_like(self.phi), torch.zeros_like(self.phi)
+        self.updates = torch.zeros((), device=device)
 
-    @torch.no_grad()
     def values(self, observations: Tensor) -> Tensor:
         """V at n normalised observations, shape (n,)."""
         return self.net.forward(self.phi, observations)[:, 0]
 
-    @torch.no_grad()
     def fit(self, observations: Tensor, targets: Tensor, progress: float) -> None:
         """Minimise the mean of (V(s_i) - target_i)^2 / 2 by minibatch Adam for `epochs` passes.
 
@@ -45,27 +47,48 @@ class Critic:
         """
         n, batch, settings = len(targets), self.settings.batch, self.settings
         rate = settings.learning_rate * (1 - (1 - settings.final_fraction) * progress)
-        self.optimiser.param_groups[0]["lr"] = rate
-        for _ in range(self.settings.epochs):
+        gradient = torch.empty_like(self.phi)
+        layers, slopes = self.net.layers(self.phi), self.net.layers(gradient)
+        for _ in range(settings.epochs):
             order = torch.from_numpy(self.rng.permutation(n)).to(targets.device)
             shuffled, wanted = observations[order], targets[order, None]
             for start in range(0, n, batch):
                 y = wanted[start : start + batch]
-                linear = self.net.linearise(self.phi, shuffled[start : start + batch])
-                self.phi.grad = linear.vjp((linear.output - y) / len(y))
-                self.optimiser.step()
+                linear = Linearisation(self.net, layers, shuffled[start : start + batch])
+                linear.vjp_into(slopes, (linear.output - y) / len(y))
+                self._adam(gradient, rate)
+
+    def _adam(self, gradient: Tensor, rate: float) -> None:
+        # The functional form, fused: the Adam object's bookkeeping costs as much as the update of so small a network.
+        adam(
+            [self.phi],
+            [gradient],
+            [self.first_moment],
+            [self.second_moment],
+            [],
+            [self.updates],
+            fused=True,
+            amsgrad=False,
+            beta1=BETA1,
+            beta2=BETA2,
+            lr=rate,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
 
     def state(self) -> dict[str, Any]:
         """phi, Adam's moments and the random generator."""
         return {
-            "phi": self.phi.detach(),
-            "optimiser": self.optimiser.state_dict(),
+            "phi": self.phi,
+            "first_moment": self.first_moment,
+            "second_moment": self.second_moment,
+            "updates": self.updates,
             "rng": json.dumps(self.rng.bit_generator.state),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state()`."""
-        with torch.no_grad():
-            self.phi.copy_(state["phi"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for name in ("phi", "first_moment", "second_moment", "updates"):
+            getattr(self, name).copy_(state[name])
         self.rng.bit_generator.state = json.loads(state["rng"])

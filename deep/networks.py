@@ -18,6 +18,9 @@ from torch import Tensor
 
 from deep.actors import MlpActor
 
+Layers = list[tuple[Tensor, Tensor]]
+"""Weights of shape (inputs, outputs) and biases of shape (outputs,), first layer first."""
+
 
 @dataclass(frozen=True)
 class MLP:
@@ -53,8 +56,8 @@ class MLP:
             w.copy_(torch.from_numpy(gain * (q if rows >= columns else q.T)))
         return theta
 
-    def layers(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Views of theta as (weights (inputs, outputs), biases (outputs,)), first layer first."""
+    def layers(self, theta: Tensor) -> Layers:
+        """Views of theta, shape (size,)."""
         views, start = [], 0
         for m, n in zip(self.sizes, self.sizes[1:], strict=False):
             views.append((theta[start : start + m * n].view(m, n), theta[start + m * n : start + (m + 1) * n]))
@@ -70,11 +73,7 @@ class MLP:
 
     def linearise(self, theta: Tensor, x: Tensor) -> "Linearisation":
         """The network at theta on inputs x of shape (n, inputs), with its Jacobian products."""
-        layers, activations = self.layers(theta), [x]
-        for i, (w, b) in enumerate(layers):
-            z = torch.addmm(b, activations[-1], w)
-            activations.append(z.tanh_() if i < len(layers) - 1 else z)
-        return Linearisation(self, layers, activations)
+        return Linearisation(self, self.layers(theta), x)
 
     def actor(self, theta: Tensor) -> MlpActor:
         """A NumPy copy of the network at theta for single observations."""
@@ -85,10 +84,12 @@ class MLP:
 class Linearisation:
     """One forward pass and products with its Jacobian (see the module's docstring)."""
 
-    def __init__(self, net: MLP, layers: list[tuple[Tensor, Tensor]], activations: list[Tensor]):
-        self.net, self.weights = net, layers
-        self.activations = activations
-        self.slopes = [1 - a * a for a in activations[1:-1]]
+    def __init__(self, net: MLP, layers: Layers, x: Tensor):
+        self.net, self.weights, self.activations = net, layers, [x]
+        for w, b in layers[:-1]:
+            self.activations.append(torch.addmm(b, self.activations[-1], w).tanh_())
+        self.slopes = [1 - a * a for a in self.activations[1:]]
+        self.activations.append(torch.addmm(layers[-1][1], self.activations[-1], layers[-1][0]))
 
     @property
     def output(self) -> Tensor:
@@ -108,10 +109,13 @@ class Linearisation:
     def vjp(self, u: Tensor) -> Tensor:
         """J' u for an output cotangent u of shape (n, outputs); shape (size,)."""
         gradient = torch.empty(self.net.size, dtype=u.dtype, device=u.device)
-        views = self.net.layers(gradient)
+        self.vjp_into(self.net.layers(gradient), u)
+        return gradient
+
+    def vjp_into(self, views: Layers, u: Tensor) -> None:
+        """Write J' u into a vector of shape (size,) given by its views `net.layers(vector)`."""
         for i in reversed(range(len(views))):
             torch.mm(self.activations[i].t(), u, out=views[i][0])
             torch.sum(u, 0, out=views[i][1])
             if i > 0:
                 u = torch.mm(u, self.weights[i][0].t()).mul_(self.slopes[i - 1])
-        return gradient
