@@ -18,7 +18,8 @@ function setRadius(index) {
 }
 
 function choose(i) {
-  state.scene = DATA.scenes[i];
+  const { name, states, actions, discount, optimum } = (state.scene = DATA.scenes[i]);
+  byId("about").textContent = `Shown: ${name}, states ${states}, actions ${actions}, discount γ = ${discount}, optimum η* = ${show(optimum)}.`;
   state.follow = true;
   byId("mdp").value = i;
   setIteration(0);

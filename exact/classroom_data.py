@@ -44,8 +44,10 @@ COLUMNS = (
     *("bound_lemma34", "bound_prior", "bound_posterior"),
 )
 """Fields of exact.algorithm.Record that the page shows at every radius."""
-TOLERANCE = 1e-8
-"""The run is over at A*_k <= TOLERANCE."""
+POLYTOPE_ACTIONS = 8
+"""Actions per state up to which the value polytope is drawn: with more of them its web is a blot."""
+RELATIVE_TOLERANCE = 1e-10
+"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values; rounding stays far below it."""
 
 
 Visit = tuple[Array, Evaluation]
@@ -80,24 +82,24 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
     path = visited(run)
     horizon = 1 / (1 - mdp.discount)
     grid = np.geomspace(SMALLEST_RADIUS, horizon, RADII)
-    optimum = solve(mdp, policy_iteration, settings=None, tolerance=TOLERANCE).final.eta
+    zero = tolerance(mdp)
+    optimum = solve(mdp, policy_iteration, settings=None, tolerance=zero).final.eta
     return {
         "name": mdp.name,
         "discount": mdp.discount,
         "states": mdp.n_states,
         "actions": mdp.n_actions,
-        "horizon": digits(horizon),
         "beta0": settings.controller.beta0,
         "beta1": settings.controller.beta1,
         "optimum": digits(optimum),
         "eta": digits([value.eta for _, value in path]),
-        "gap": digits([_settled(optimum - value.eta) for _, value in path]),
-        "advantage": digits([_settled(value.policy_advantage) for _, value in path]),
+        "gap": digits([_settled(optimum - value.eta, zero) for _, value in path]),
+        "advantage": digits([_settled(value.policy_advantage, zero) for _, value in path]),
         "delta": digits([it.delta for it in run]),
         "accepted": [it.outcome is not Outcome.REJECT for it in run],
         "steps": [_sweep(mdp, it, grid) for it in run],
         "square": _square(mdp, path) if mdp.rewards.shape == (2, 2) else None,
-        "polytope": _polytope(mdp, path) if mdp.n_states == 2 else None,
+        "polytope": _polytope(mdp, path) if mdp.n_states == 2 and mdp.n_actions <= POLYTOPE_ACTIONS else None,
         "grid": _grid(mdp, path),
     }
 
@@ -121,7 +123,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
         start=(1 - share) * worst_policy(mdp) + share * mdp.uniform_policy(),
         delta0=min(settings.first_radius * horizon, controller.radius_max),
         settings=controller,
-        tolerance=TOLERANCE,
+        tolerance=tolerance(mdp),
     )
     shown = list(islice(run, MAX_ITERATIONS))
     if not shown:
@@ -139,7 +141,12 @@ def visited(run: Sequence[Iteration]) -> list[Visit]:
 
 def worst_policy(mdp: MDP) -> Array:
     """A policy that minimises eta, shape (S, A): policy iteration on the negated rewards, ties left uniform."""
-    return solve(replace(mdp, rewards=-mdp.rewards), policy_iteration, settings=None, tolerance=TOLERANCE).policy
+    return solve(replace(mdp, rewards=-mdp.rewards), policy_iteration, settings=None, tolerance=tolerance(mdp)).policy
+
+
+def tolerance(mdp: MDP) -> float:
+    """A run is over at A*_k <= this, in units of return."""
+    return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
 
 
 def digits(x: Any) -> Any:
@@ -150,9 +157,9 @@ def digits(x: Any) -> Any:
     return float(f"{float(array):.{DIGITS}g}") if np.isfinite(array) else None
 
 
-def _settled(x: float) -> float:
+def _settled(x: float, zero: float) -> float:
     """Zero for what the stopping rule takes for zero."""
-    return x if x > TOLERANCE else 0.0
+    return x if x > zero else 0.0
 
 
 def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
@@ -163,7 +170,7 @@ def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
     sweep = {column: digits([row[column] for row in records]) for column in COLUMNS}
     sweep["bound_visitation"] = digits([_visitation_bound(mdp, other) for other in explored])
     sweep["own"] = int(np.searchsorted(radii, it.delta))
-    sweep["bars"] = _bars(it)
+    sweep["bars"] = _bars(it, tolerance(mdp))
     if mdp.n_states == 2:
         sweep["rho"] = digits(it.before.rho)
         sweep["trial_values"] = digits([other.after.V for other in explored])
@@ -184,11 +191,11 @@ def _visitation_bound(mdp: MDP, it: Iteration) -> float:
     return float(bounds.ratio_from_visitations(it.before.rho, it.after.rho)) if reached else np.nan
 
 
-def _bars(it: Iteration) -> dict[str, Any]:
+def _bars(it: Iteration, zero: float) -> dict[str, Any]:
     """Height G(s,a) and width rho(s) pi_k(a|s) of every pair worth moving, highest first, with its s and a."""
     G, width = gaps(it.before.A), it.before.rho[:, None] * it.policy
     order = np.argsort(-G, axis=None)
-    order = order[(G.ravel()[order] > TOLERANCE) & (width.ravel()[order] > 0)]
+    order = order[(G.ravel()[order] > zero) & (width.ravel()[order] > 0)]
     state, action = np.divmod(order, it.policy.shape[1])
     return {
         "height": digits(G.ravel()[order]),
@@ -253,7 +260,7 @@ def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
 
 def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Visit]:
     """The policies of another method from the same start, for at most as many iterations."""
-    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=TOLERANCE)
+    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=tolerance(mdp))
     return visited(list(islice(run, len(path) - 1)))
 
 

@@ -14,14 +14,14 @@ from PIL import Image
 
 from exact import classroom, cli
 from exact.algorithm import solve
-from exact.classroom_data import RADII, RunSettings, scene, trials, worst_policy
+from exact.classroom_data import MAX_PAIRS, RADII, RunSettings, scene, trials, worst_policy
 from exact.classroom_gaussian import counterexamples
 from exact.controller import ControllerSettings
 from exact.errors import InputError
 from exact.evaluation import evaluate
 from exact.files import save_mdp
 from exact.garnet import garnet
-from exact.library import load
+from exact.library import NAMED, load
 
 SETTINGS = classroom.TEXTBOOK
 TWO_STATE = ["cash-in", "dadashi-2a", "dadashi-2b", "dadashi-2c", "dadashi-2d", "dadashi-3", "puterman-two-state"]
@@ -96,6 +96,24 @@ def test_the_methods_on_a_grid_start_together_and_policy_iteration_ends_at_the_o
     assert own["values"][-1][1] == pytest.approx(24.4, abs=0.05)  # printed in Sutton and Barto, figure 3.5
     assert own["eta"] == sorted(own["eta"])
     assert conservative["eta"][-1] < shown["optimum"]
+
+
+def test_the_menu_offers_every_named_mdp_that_can_be_drawn() -> None:
+    assert sorted(classroom.STORY) == sorted(name for name in NAMED if load(name).rewards.size <= MAX_PAIRS)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e-6])
+def test_the_scale_of_the_rewards_changes_no_iteration(scale: float) -> None:
+    mdp = garnet(8, 3, 3, 0.9, 1)  # no ties, which rounding would break in another way
+    ratios = [it.ratio for it in trials(mdp, SETTINGS)]
+    scaled = [it.ratio for it in trials(replace(mdp, rewards=scale * mdp.rewards), SETTINGS)]
+    assert scaled == pytest.approx(ratios, rel=1e-6)
+
+
+def test_many_actions_leave_the_polytope_out() -> None:
+    shown = scene(garnet(2, 100, 2, 0.9, 1), SETTINGS)
+    assert shown["polytope"] is None
+    assert shown["square"] is None
 
 
 def test_a_zero_in_the_initial_distribution_leaves_the_bounds_out() -> None:

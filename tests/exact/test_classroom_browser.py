@@ -151,6 +151,12 @@ def test_every_problem_can_be_played_to_its_optimum_without_complaint(opened) ->
         assert "NaN" not in opened.locator("main").inner_html()
 
 
+def test_the_header_says_what_is_shown(opened) -> None:
+    opened.select_option("#mdp", label="forest")
+    text = opened.locator("#about").inner_text()
+    assert text == "Shown: forest, states 3, actions 2, discount \N{GREEK SMALL LETTER GAMMA} = 0.9, optimum η* = 29.74."
+
+
 def test_the_keys_play_and_step(opened) -> None:
     opened.locator("h1").click()
     opened.keyboard.press("ArrowRight")
