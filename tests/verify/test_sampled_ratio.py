@@ -12,6 +12,7 @@ from flint import fmpq
 from exact import cli
 from exact.algorithm import iterate
 from exact.controller import ControllerSettings, ControllerState, Outcome
+from exact.errors import InputError
 from exact.evaluation import evaluate
 from exact.kl import solve_kl_reverse
 from exact.library import load
@@ -38,10 +39,11 @@ from verify.report import Verdict
 from verify.rules import FIXED, GUARD, RULES, Rule, Scale, decide_all
 from verify.runs import rational_mdp
 from verify.sampled_algorithm import Sampling, advance, begin, radii, weigh_unsampled
-from verify.sampled_decisions import DecisionTask, run_decisions
+from verify.sampled_curves import optimal_return
+from verify.sampled_decisions import RADII, STAGES, DecisionTask, run_decisions, stages
 from verify.sampled_step import Proposal, gradient_norms, natural_step, propose
 from verify.sampling import Samples, sample, sampler
-from verify.trapezoid import STUDY, errors
+from verify.trapezoid import STUDY, derivative_rewards, errors
 
 GARNET = "garnet:S=6,A=3,b=2,gamma=0.9,seed=3"
 STANDARD_ERRORS = 4.5
@@ -162,6 +164,11 @@ def test_estimators_agree_with_exact_values(mdp, pair):
     assert_mean(returns_difference(batch, trial).value, gain, bias=4 * burn_in * np.abs(mdp.rewards).max())
 
 
+def test_the_gain_of_staying_is_exactly_zero(mdp, pair):
+    batch, pi = batch_of(mdp, pair[0], 200, 3, 20), many(pair[0], 3)
+    assert np.array_equal(surrogate_gain(whole(batch), pi, pi, mdp.discount).value, np.zeros(3))
+
+
 def test_the_performance_difference_is_off_by_the_critics_error_at_the_start(mdp, pair):
     V = evaluate(mdp, pair[0]).V + np.arange(6)
     trial = batch_of(mdp, pair[1], 4000, 100, 9, V=V)
@@ -241,8 +248,18 @@ def test_with_exact_advantages_no_sampled_step_makes_a_policy_worse(mdp):
     """Reweighting exact advantages by visits keeps their signs, so that f(s) >= 0 in every state."""
     task = DecisionTask(GARNET, Sampling(20, exact_advantages=True), 10, np.random.SeedSequence(1))
     assert all((found.gain >= -1e-12).all() for found in run_decisions(task))
+    per_stage = len(STAGES), len(RADII) * task.replications
+    gain = run_decisions(task)[0].gain.reshape(per_stage)
+    assert (gain <= 1 - np.array(STAGES)[:, None] + 1e-9).all()  # no more than what was left of the way
+    assert gain[0].max() > 1 - STAGES[-1]
     noisy = replace(task, sampling=Sampling(20, exact_advantages=False))
     assert (run_decisions(noisy)[0].gain < 0).any()
+
+
+def test_stages_lie_where_they_say(mdp):
+    start, optimum = evaluate(mdp, mdp.uniform_policy()).eta, optimal_return(mdp)
+    reached = [(evaluate(mdp, pi).eta - start) / (optimum - start) for pi in stages(mdp, optimum)]
+    assert all(share <= found <= share + 0.15 for share, found in zip(STAGES, reached, strict=True))
 
 
 def exact_batch(mdp, policy, critic, N=1000.0):
@@ -417,6 +434,9 @@ def test_halving_the_step_divides_the_trapezoids_error_by_eight_and_the_surrogat
         forward, trapezoid = (float(found[0][i] / found[1][i]) for i in range(2))
         assert forward == pytest.approx(4, rel=0.05)
         assert trapezoid == pytest.approx(8, rel=0.05)
+        derivatives = derivative_rewards(rational_mdp(mdp), pi, fmpq(1, 4096) * (to - pi))
+        third = [next(derivatives)[1] for _ in range(3)][2]
+        assert float(found[0][1] / third) == pytest.approx(-0.5, rel=0.05)
 
 
 def test_the_trapezoids_bounds_hold_exactly():
@@ -452,22 +472,32 @@ def test_the_report_depends_on_the_seed_and_not_on_the_jobs(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("wrong", "message"),
     [
-        (["--mdp", "chian"], "unknown MDP 'chian': did you mean chain"),
-        (["--batches", "4"], "--batches must be one or more sizes of at least 8"),
-        (["--curve-batch", "2"], "--curve-batch must be at least 8"),
-        (["--seeds", "1"], "--seeds must be at least 2"),
-        (["--seed", "-1"], "--seed must be at least 0"),
-        (["--json", "no/such/folder.json"], "cannot write"),
-        (["--figure", "figure.txt"], "expected a file name ending in"),
-        (["--mdp", "garnet:S=4,A=1,b=2,gamma=0.9,seed=0"], "the uniform policy is optimal"),
+        ({"batches": (4,)}, "--batches must be one or more sizes of at least 8"),
+        ({"batches": ()}, "--batches must be one or more sizes of at least 8"),
+        ({"curve_batch": 2}, "--curve-batch must be at least 8, got 2"),
+        ({"replications": 1}, "--replications must be at least 2, got 1"),
+        ({"seeds": 1}, "--seeds must be at least 2, got 1"),
+        ({"seed": -1}, "--seed must be at least 0, got -1"),
+        ({"json": Path("no/such/folder.json")}, "cannot write"),
+        ({"figure": Path("figure.txt")}, "expected a file name ending in"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(monkeypatch, capsys, tmp_path, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    assert command(monkeypatch, *arguments) == 2
+def test_options_say_what_is_wrong_with_them(wrong, message):
+    with pytest.raises(InputError, match=message):
+        sampled_ratio.Options(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("mdp_name", "message"),
+    [("chian", "did you mean chain"), ("garnet:S=4,A=1,b=2,gamma=0.9,seed=0", "the uniform policy is optimal")],
+)
+def test_a_bad_mdp_is_one_line_and_status_2_before_any_work(monkeypatch, capsys, tmp_path, mdp_name, message):
+    path = tmp_path / "report.json"
+    path.write_text("kept")
+    assert command(monkeypatch, "--mdp", "chain", "--mdp", mdp_name, "--json", str(path)) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert message in error
-    assert list(Path(tmp_path).iterdir()) == []
+    assert path.read_text() == "kept"
