@@ -198,8 +198,13 @@ def action_value(mdp: GaussianMDP, V: Array, means: Array, sigma: float, order: 
 
 
 def policy_advantage(mdp: GaussianMDP, current: GaussianEvaluation, trial: GaussianPolicy) -> Array:
-    """f(s) = E_{a ~ trial} A_k(s,a), shape (S,); L_k(trial) - L_k(pi_k) = sum_s rho(s) f(s), eq. (2.4)."""
-    return action_value(mdp, current.V, trial.mu[:, None], trial.sigma)[:, 0] - current.V
+    """f(s) = E_{a ~ trial} A_k(s,a), shape (S,); L_k(trial) - L_k(pi_k) = sum_s rho(s) f(s), eq. (2.4).
+
+    f is exactly 0 where the trial point has pi_k's distribution, not the rounding error of q_s - V(s).
+    """
+    f = action_value(mdp, current.V, trial.mu[:, None], trial.sigma)[:, 0] - current.V
+    unchanged = (trial.mu == current.policy.mu) & (trial.sigma == current.policy.sigma)
+    return np.where(unchanged, 0.0, f)
 
 
 def surrogate(mdp: GaussianMDP, current: GaussianEvaluation, trial: GaussianPolicy) -> float:
@@ -211,7 +216,7 @@ def kl(current: GaussianPolicy, trial: GaussianPolicy) -> Array:
     """KL(N(mu_s, sigma^2) || N(mu'_s, sigma'^2)) in each state, shape (S,), in nats."""
     ratio = current.sigma / trial.sigma
     shift = (trial.mu - current.mu) / trial.sigma
-    divergence: Array = 0.5 * (ratio**2 + shift**2 - 1) - np.log(ratio)
+    divergence: Array = 0.5 * shift**2 + (0.5 * (ratio**2 - 1) - np.log(ratio))
     return divergence
 
 

@@ -57,6 +57,8 @@ NEWTON_ITERATIONS = 40
 """Bisection, Newton's fall-back, gains a bit per iteration; Newton needs about four."""
 NEWTON_TOLERANCE = 1e-9
 """Last Newton step in units of a grid cell; what is left is of the order of its square."""
+ROUNDING = 1e-14
+"""A state whose q_s varies less than this over the region, relative to 1 + max|V|, is flat and stays where it is."""
 TINY = 1e-300
 """Keeps the used budget positive where no state moves."""
 
@@ -143,24 +145,24 @@ def mean_step(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> Me
             x = _settle_tie(mdp, current, delta, [x, beyond])
     peaks = maximiser(price)
     psi = policy_advantage(mdp, current, GaussianPolicy(mu + peaks, sigma)) - price * peaks**2 / (2 * sigma**2)
-    trial = GaussianPolicy(mu + _fit(mdp, current, x, delta), sigma)
+    trial = GaussianPolicy(_landing(mu, _fit(mdp, current, x, delta)), sigma)
     gain = float(rho @ policy_advantage(mdp, current, trial))
     bound = max(gain, price * delta + float(rho @ psi))
     return MeanStep(trial, gain, float(rho @ kl(current.policy, trial)), price, bound)
 
 
 def _lagrangian_maximiser(mdp: GaussianMDP, current: GaussianEvaluation, offsets: Array) -> Callable[[float], Array]:
-    """The map price -> argmax_m psi_s(m) - mu_{k,s}, shape (S,): best grid point, then Newton."""
+    """The map price -> argmax_m psi_s(m) - mu_{k,s}, shape (S,): best grid point, then Newton; 0 in flat states."""
     mu, sigma = current.policy.mu[:, None], current.policy.sigma
     values = action_value(mdp, current.V, mu + offsets, sigma) - current.V[:, None]
-    values[:, offsets.shape[1] // 2] = 0  # exactly, at the current mean: a flat state must not move on rounding
+    flat = np.ptp(values, axis=1) <= ROUNDING * (1 + np.abs(current.V).max())
     costs = offsets**2 / (2 * sigma**2)
     width = offsets[:, 1:2] - offsets[:, :1]
 
     def maximiser(price: float) -> Array:
         best = (values - price * costs).argmax(axis=1)
         start = np.take_along_axis(offsets, best[:, None], axis=1)
-        return _polish(mdp, current, price, start, width)
+        return np.where(flat, 0.0, _polish(mdp, current, price, start, width))
 
     return maximiser
 
@@ -196,6 +198,12 @@ def _fit(mdp: GaussianMDP, current: GaussianEvaluation, x: Array, delta: float) 
     limit = (1 - FEASIBILITY_MARGIN) * delta
     used = float(rho @ x**2) / (2 * sigma**2)
     return x * math.sqrt(limit / used) if used > limit else x
+
+
+def _landing(mu: Array, x: Array) -> Array:
+    """mu + x, rounded towards mu: a small step from a large mean must not leave the region by rounding."""
+    means = mu + x
+    return np.where(np.abs(means - mu) > np.abs(x), np.nextafter(means, mu), means)
 
 
 def _settle_tie(mdp: GaussianMDP, current: GaussianEvaluation, delta: float, starts: list[Array]) -> Array:

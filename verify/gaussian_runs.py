@@ -195,7 +195,8 @@ def _closeness(lemma: Lemma, statement: Statement, instance: Instance, delta: fl
 def _neighbour(instance: Instance, delta: float, stride: float, rng: np.random.Generator) -> tuple[Instance, float]:
     """A random instance and radius `stride` away: another reward, discount, mu_k, sigma_k or delta.
 
-    The unit of stride is 1 for rewards and means, a factor of e for sigma and 1/(1-gamma), and a decade for delta.
+    The unit of stride is 1 for rewards and means, a factor of e for sigma and 1/(1-gamma), and a decade for delta; the
+    last three stay within the ranges of the random instances.
     """
     what, old, policy = rng.integers(5), instance.coefficients, instance.policy
     factor = math.exp(stride * rng.normal())

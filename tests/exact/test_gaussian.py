@@ -1,5 +1,6 @@
 """Gaussian policies on finite states: moments, evaluation, derivatives, steps, Algorithm 3.1."""
 
+import dataclasses
 import itertools
 import math
 
@@ -189,6 +190,27 @@ def test_mean_step_settles_ties_and_reports_the_duality_gap():
         assert brute_force_gain(case, ev, delta) <= step.gain * (1 + 1e-9)
     assert max(gaps) > 1e-2  # the family does contain ties, where duality alone proves nothing
     assert min(gaps) < 1e-9
+
+
+@pytest.mark.parametrize("flat", ["no state", "one state", "all states", "nearly all"])
+def test_mean_step_survives_flat_states_and_extreme_radii(flat):
+    """Regression: flat states moved on rounding error, and tiny steps from means of order 3 left the region."""
+    for case in instances(6):
+        rewards, transitions = case.coefficients.rewards.copy(), case.coefficients.transitions.copy()
+        if flat == "one state":
+            rewards[0, 1:] = transitions[0, 1:] = 0
+        elif flat == "all states":
+            rewards[:, 1:] = transitions[:, 1:] = 0
+        elif flat == "nearly all":
+            rewards[:, 1:] *= 1e-9
+        case = dataclasses.replace(case, coefficients=Trigonometric(rewards, transitions))
+        ev = evaluate(case.mdp, case.policy)
+        for delta in (1e-12, 1e-6, 1.0, 50.0):
+            step = mean_step(case.mdp, ev, delta)
+            assert 0 <= step.gain <= step.bound
+            assert step.distance <= delta
+            if flat in ("one state", "all states"):
+                assert step.policy.mu[0] == case.policy.mu[0]
 
 
 def test_tiny_radius_gives_the_natural_gradient_step():
