@@ -20,14 +20,15 @@ def policy_iteration(policy: Array, A: Array, rho: Array, delta: float) -> Step:
 def conservative(mdp: MDP) -> Subproblem:
     """Conservative policy iteration (Kakade and Langford, ICML 2002, Theorem 4.1): mix in the greedy policy.
 
-    pi' = (1 - alpha) pi_k + alpha greedy with alpha = (1-gamma) a / (4 R), where a = (1-gamma) A*_k is their
-    normalised policy advantage and R the range of the rewards; eta rises by at least a^2 / (8 R (1-gamma)).
+    pi' = (1 - alpha) pi_k + alpha greedy with alpha = (1-gamma) a / (4 R), where R is the range of the rewards and
+    a = (1-gamma)^2 A*_k their policy advantage: both visitation and values are normalised by 1-gamma there. eta rises
+    by at least a^2 / (8 R (1-gamma)). Where all rewards are equal every policy is optimal and any step will do.
     """
     reward_range = float(np.ptp(mdp.rewards))
 
     def propose(policy: Array, A: Array, rho: Array, delta: float) -> Step:
         greedy = policy_iteration(policy, A, rho, delta)
-        alpha = min(1.0, (1 - mdp.discount) ** 2 * greedy.gain / (4 * reward_range))
+        alpha = min(1.0, (1 - mdp.discount) ** 3 * greedy.gain / (4 * reward_range)) if reward_range > 0 else 1.0
         return Step(policy + alpha * (greedy.policy - policy), alpha * greedy.gain, alpha * greedy.distance, 0.0)
 
     return propose
