@@ -222,6 +222,13 @@ RULES = (
 )
 """The rules that decide."""
 
+VARIANTS = (
+    Rule("reverse, z, from mu 0.01", _reverse, _z(_reverse), SIGNIFICANT, mu=0.01),
+    Rule("reverse, z, from mu 0.3", _reverse, _z(_reverse), SIGNIFICANT, mu=0.3),
+    Rule("reverse, z, not scaled", _reverse, _z(_reverse), SIGNIFICANT, scale=Scale.NONE),
+)
+"""One rule from other first values of mu, and with mu as the radius itself; single decisions do not tell them apart."""
+
 FIXED = (
     *(fixed(mu, Scale.NONE) for mu in (0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3)),
     *(fixed(mu, Scale.EUCLIDEAN) for mu in (0.03, 0.05, 0.07, 0.1, 0.15, 0.3)),
@@ -229,3 +236,6 @@ FIXED = (
     *(fixed(mu, Scale.LINEAR) for mu in (0.03, 0.05, 0.1)),
 )
 """What the rules are compared with."""
+
+CONTENDERS = RULES + VARIANTS + FIXED
+"""All that whole runs compare."""

@@ -16,7 +16,7 @@ from exact.algorithm import solve
 from exact.errors import InputError
 from exact.library import load
 from exact.mdp import MDP, Array
-from verify.rules import FIXED, RULES, Rule, Scale
+from verify.rules import CONTENDERS, Rule, Scale
 from verify.sampled_algorithm import Sampling, advance, begin
 from verify.sampling import sampler
 
@@ -39,7 +39,7 @@ class CurveTask:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """What the runs of one task did; the last three axes are rules (RULES, then FIXED), seeds, rounds."""
+    """What the runs of one task did; the last three axes are rules (CONTENDERS), seeds, rounds."""
 
     mdp: str
     progress: Array
@@ -54,7 +54,7 @@ def run_curves(task: CurveTask) -> Curves:
     """Run every rule `seeds` times, all in lockstep."""
     mdp = load(task.mdp)
     source, rng = sampler(mdp), np.random.default_rng(task.seed)
-    rules = [rule for rule in RULES + FIXED for _ in range(task.seeds)]
+    rules = [rule for rule in CONTENDERS for _ in range(task.seeds)]
     lanes = begin(source, rules, task.sampling, rng)
     start, best = lanes.eta[0], optimal_return(mdp)
     rounds = []
@@ -102,6 +102,8 @@ class CurveRow:
     """MDPs on which the mean score exceeds that of the fixed radius that is best there."""
     rejected: float
     """Share of trial points rejected."""
+    score_by_mdp: tuple[float, ...]
+    """Mean score on every MDP."""
     mean_progress: tuple[float, ...]
     """Progress after every round."""
     mean_radius: tuple[float, ...]
@@ -109,8 +111,8 @@ class CurveRow:
 
 
 def compare(curves: Sequence[Curves], rng: np.random.Generator) -> list[CurveRow]:
-    """One row per rule, in the order of RULES and FIXED."""
-    rules = RULES + FIXED
+    """One row per rule, in the order of CONTENDERS."""
+    rules = CONTENDERS
     score = np.stack([c.progress.mean(axis=2) for c in curves])  # (MDPs, rules, seeds)
     radius, mu = (_best(rules, score, scale) for scale in (Scale.NONE, Scale.EUCLIDEAN))
     best_here = score[:, _fixed(rules, Scale.NONE)].mean(axis=2).max(axis=1)
@@ -131,6 +133,7 @@ def compare(curves: Sequence[Curves], rng: np.random.Generator) -> list[CurveRow
                 against_mu_interval=interval(own - score[:, mu], rng),
                 mdps_above_radius=int((own.mean(axis=1) > best_here).sum()),
                 rejected=float(np.mean([c.rejected[i].mean() for c in curves])),
+                score_by_mdp=tuple(own.mean(axis=1).tolist()),
                 mean_progress=tuple(np.mean([c.progress[i].mean(axis=0) for c in curves], axis=0).tolist()),
                 mean_radius=tuple(np.exp(np.mean([np.log(c.radius[i]).mean(axis=0) for c in curves], axis=0)).tolist()),
             )

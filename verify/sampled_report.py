@@ -36,15 +36,15 @@ CURVE_COLUMNS = {
     "- best mu": "against_mu",
     "rejected": "rejected",
 }
-SHOWN = ("(4.14)", "(4.14) without sigma", "reverse, z", "cross-fitted, z", "reverse, guard")
+SHOWN = ("(4.14)", "(4.14) without sigma", "returns, z", "reverse, z", "cross-fitted, z")
 """Rules whose curves are drawn, beside the best without a ratio test."""
 
 
 def print_decisions(rows: Sequence[DecisionRow], console: Console) -> None:
     """One table per level of advantage error and batch size, over all radii."""
     for key in dict.fromkeys((row.advantages, row.n_steps) for row in rows):
-        table = Table(title=f"decisions, {key[0]} advantages, N = {key[1]}", title_justify="left")
-        table.add_column("rule")
+        table = Table(title=f"decisions, {key[0]} advantages, N = {key[1]}", title_justify="left", padding=0)
+        table.add_column("rule", no_wrap=True)
         for heading in DECISION_COLUMNS:
             table.add_column(heading, justify="right")
         for row in rows:
@@ -136,6 +136,12 @@ def _signs_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
         xscale="log", ylim=(0, None), xlabel="N", ylabel="share of steps", title="sign of the estimated gain is wrong"
     )
     ax.legend(fontsize=7)
+
+
+def _batch_axis(ax: Axes, sizes: Sequence[int]) -> None:
+    ax.set(xscale="log", xlabel="batch size N")
+    ax.set_xticks(sizes, [str(n) for n in sizes])
+    ax.minorticks_off()
 
 
 def _convergence_panel(ax: Axes, rows: Sequence[CurveRow], curve_steps: int) -> None:

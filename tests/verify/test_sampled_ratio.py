@@ -36,7 +36,7 @@ from verify.estimators import (
 )
 from verify.rational import dyadics
 from verify.report import Verdict
-from verify.rules import FIXED, GUARD, RULES, Rule, Scale, decide_all
+from verify.rules import CONTENDERS, FIXED, GUARD, RULES, Rule, Scale, decide_all
 from verify.runs import rational_mdp
 from verify.sampled_algorithm import Sampling, advance, begin, radii, weigh_unsampled
 from verify.sampled_curves import optimal_return
@@ -420,7 +420,7 @@ def test_the_radius_is_mu_times_the_factor_of_the_rules_scale(mdp):
 
 
 def test_rules_have_distinct_names():
-    names = [rule.name for rule in RULES + FIXED]
+    names = [rule.name for rule in CONTENDERS]
     assert len(set(names)) == len(names)
 
 
@@ -467,7 +467,7 @@ def test_the_report_depends_on_the_seed_and_not_on_the_jobs(monkeypatch, tmp_pat
     assert reports[0]["curves"] != reports[2]["curves"]
     assert (tmp_path / "f.png").stat().st_size > 1000
     out = capsys.readouterr().out
-    assert all(rule.name in out for rule in RULES + FIXED)
+    assert all(rule.name in out for rule in CONTENDERS)
     assert len(reports[0]["decisions"]) == len(RULES) * 2 * 2 * 4
 
 
