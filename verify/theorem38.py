@@ -16,9 +16,9 @@ radius_max) for all k. In particular there are not infinitely many rejections in
 (2) An accepted mean step gains. By Lemma 3.6 repaired and r_k >= beta0,
     eta(pi_{k+1}) - eta(pi_k) >= beta0 ||g_k||^2 min(1/(2 h_k), sigma_k sqrt(2 delta_k / max rho) / (2 ||g_k||)),
 with h_k bounded by a constant H, max rho <= 1/(1-gamma), sigma_k >= sigma_min, and delta_k >= Delta.
-(3) eta is bounded and never decreases, so these gains are summable, so ||g_k|| -> 0 along the accepted steps; a
-rejection leaves pi_k, and with it g_k, as it was. A sigma step changes g_k by nothing that matters: g_k above is the
-gradient at the policy from which the mean step is taken, which is every iterate pi_k.
+(3) eta is bounded and never decreases, so these gains are summable and ||g_k|| -> 0 along the accepted steps. Here g_k
+is the gradient at the iterate pi_k, after the sigma step of the iteration before. A rejection leaves pi_k, and with it
+g_k, as it was; so the whole sequence tends to 0.
 
 What a finite run can check of it: the gradient falls below a tolerance, every radius respects its floor, and every
 accepted mean step gains what (2) says. All three are decided in ball arithmetic.
