@@ -18,7 +18,7 @@ from exact import cli
 from exact.errors import InputError
 from exact.files import atomic_write
 from verify import bounds, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
-from verify.command import Options, SearchOptions, Study, carry_out
+from verify.command import CommonOptions, SearchOptions, Study, carry_out
 from verify.report import HEADINGS, Row, as_json, cells
 
 STUDIES: tuple[Study[Any], ...] = tuple(
@@ -61,12 +61,12 @@ def main() -> int:
     return 0 if all(row.as_expected for row in everything) else 1
 
 
-def restrict(kind: type[Options], options: Options) -> Options:
+def restrict(kind: type[CommonOptions], options: CommonOptions) -> CommonOptions:
     """The options of one statement file among those of all."""
     return kind(**{f.name: getattr(options, f.name) for f in fields(kind)})
 
 
-def header(options: Options) -> str:
+def header(options: CommonOptions) -> str:
     """Title, command and versions."""
     command = shlex.join(["python", "-m", "verify", *sys.argv[1:]])
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "cvxpy", "python-flint"))

@@ -20,23 +20,17 @@ from verify.report import Check, Row, Statement, as_json, print_table, tally
 
 
 @dataclass(frozen=True)
-class Options:
-    """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs.
+class CommonOptions:
+    """Check statements of the STRO paper (arXiv 1911.11640).
 
-    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
-    over the rationals (or in ball arithmetic). Exit status: 0 every statement came out as expected, 1 one did not,
-    2 bad input.
+    Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
     """
 
     instances: int = 100
-    """Random instances: Garnet MDPs, or with --mdp runs from random policies and radii on every one of them."""
+    """Random instances: Garnet MDPs, or with --mdp runs from random policies and radii on every one of them; for the
+    Gaussian statements random smooth MDPs."""
     seed: int = 0
     """Instance i uses the seed SEED + i, so that it can be repeated alone with --instances 1."""
-    mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file; repeatable. Default: the
-    named library and random Garnet MDPs."""
-    solver: Literal["closed-form", "lp"] = "closed-form"
-    """Solver of the subproblem (3.6)."""
     certify: bool = False
     """Decide every check in exact arithmetic, not only those that floating point leaves open."""
     float_only: bool = False
@@ -61,8 +55,26 @@ class Options:
 
 
 @dataclass(frozen=True)
-class SearchOptions(Options):
-    """Options of the statement files that also search for the worst instance near a given one."""
+class Options(CommonOptions):
+    """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs.
+
+    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
+    over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    """
+
+    mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file; repeatable. Default: the
+    named library and random Garnet MDPs."""
+    solver: Literal["closed-form", "lp"] = "closed-form"
+    """Solver of the subproblem (3.6)."""
+
+
+@dataclass(frozen=True)
+class FalsifierOptions(CommonOptions):
+    """Check statements of the STRO paper (arXiv 1911.11640) about Gaussian policies, in ball arithmetic.
+
+    Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    """
 
     search: int = 100
     """Perturbations that the falsifier tries around each of the instances it starts from."""
@@ -73,7 +85,16 @@ class SearchOptions(Options):
             raise InputError(f"--search must be at least 0, got {self.search}")
 
 
-AnyOptions = TypeVar("AnyOptions", bound=Options)
+@dataclass(frozen=True)
+class SearchOptions(Options, FalsifierOptions):
+    """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs, and search for worse instances.
+
+    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
+    over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    """
+
+
+AnyOptions = TypeVar("AnyOptions", bound=CommonOptions)
 
 
 Item = TypeVar("Item")

@@ -13,11 +13,10 @@ from functools import partial
 import numpy as np
 from flint import arb, ctx
 
-from exact.errors import InputError
 from exact.gaussian import GaussianPolicy, evaluate
 from exact.gaussian_library import Instance, Trigonometric, one_state, random_instance, two_state
 from exact.gaussian_steps import mean_step
-from verify.command import Options, SearchOptions, parallel_map
+from verify.command import FalsifierOptions, parallel_map
 from verify.gaussian_balls import Effort, NotCertifiedError
 from verify.gaussian_measures import Measures, measure
 from verify.report import Check, Statement, Verdict, judge
@@ -57,7 +56,7 @@ class GaussianRun:
 
     seed: int | None
     """None: the counterexamples."""
-    options: SearchOptions
+    options: FalsifierOptions
 
     def __str__(self) -> str:
         return "counterexample" if self.seed is None else f"--seed {self.seed} --instances 1"
@@ -80,24 +79,13 @@ def random_case(seed: int) -> tuple[Instance, np.random.Generator]:
     return random_instance(rng, S, J, float(rng.uniform(0.1, 0.97)), f"random S={S} J={J}"), rng
 
 
-def plan(options: SearchOptions) -> list[GaussianRun]:
-    """The runs that the options ask for.
-
-    Raises:
-        InputError: an option was given that has no meaning for Gaussian policies.
-    """
-    refuse_foreign(options)
+def plan(options: FalsifierOptions) -> list[GaussianRun]:
+    """The runs that the options ask for."""
     seeds = range(options.seed, options.seed + options.instances)
     return [GaussianRun(seed, options) for seed in (None, *seeds)]
 
 
-def refuse_foreign(options: Options) -> None:
-    """Raise InputError if an option was given that has no meaning for Gaussian policies."""
-    if options.mdp or options.solver != "closed-form":
-        raise InputError("--mdp and --solver do not apply to the Gaussian statements: their actions are real numbers")
-
-
-def check_lemma(lemma: Lemma, options: SearchOptions) -> list[Check]:
+def check_lemma(lemma: Lemma, options: FalsifierOptions) -> list[Check]:
     """All checks of one lemma, and of the worst cases that the falsifier finds near some of them."""
     runs = plan(options)
     found = list(parallel_map(partial(_check_run, lemma), runs, options.jobs, lemma.title))

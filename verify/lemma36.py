@@ -36,7 +36,7 @@ from matplotlib.figure import Figure
 from exact.gaussian import evaluate
 from exact.gaussian_library import Instance
 from exact.gaussian_steps import mean_step
-from verify.command import SearchOptions, Study, main
+from verify.command import FalsifierOptions, Study, main
 from verify.gaussian_balls import Effort, measure_balls
 from verify.gaussian_drawing import against_panel
 from verify.gaussian_measures import Measures, larger
@@ -91,7 +91,7 @@ def closeness(actual: float, claimed: float) -> float:
 LEMMA = Lemma("Lemma 3.6", (PRINTED, REPAIRED, NATURAL), claims, encloser, closeness)
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: FalsifierOptions) -> list[Check]:
     """All checks the options ask for."""
     return check_lemma(LEMMA, options)
 
@@ -105,7 +105,9 @@ def draw(checks: list[Check]) -> Figure:
     return figure
 
 
-STUDY = Study("Lemma 3.6: the gain of the Gaussian mean step", "verify.lemma36", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study(
+    "Lemma 3.6: the gain of the Gaussian mean step", "verify.lemma36", STATEMENTS, FalsifierOptions, check, draw
+)
 
 if __name__ == "__main__":
     main(STUDY)

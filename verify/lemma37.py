@@ -43,7 +43,7 @@ from scipy.optimize import brentq
 from exact.gaussian import evaluate
 from exact.gaussian_library import Instance, two_state
 from exact.gaussian_steps import mean_step
-from verify.command import SearchOptions, Study, main
+from verify.command import FalsifierOptions, Study, main
 from verify.gaussian_balls import Effort, NotCertifiedError, maximiser_balls, measure_balls
 from verify.gaussian_drawing import against_panel
 from verify.gaussian_measures import Measures, Number, larger
@@ -113,7 +113,7 @@ def closeness(actual: Number, claimed: Number) -> float:
 LEMMA = Lemma("Lemma 3.7", (PRINTED, REPAIRED, POSTERIOR, PRIOR), claims, encloser, closeness)
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: FalsifierOptions) -> list[Check]:
     """All checks the options ask for."""
     return check_lemma(LEMMA, options)
 
@@ -153,7 +153,7 @@ def loss_panel(ax: Axes) -> Axes:
 
 
 STUDY = Study(
-    "Lemma 3.7: the ratio of the Gaussian mean step", "verify.lemma37", STATEMENTS, SearchOptions, check, draw
+    "Lemma 3.7: the ratio of the Gaussian mean step", "verify.lemma37", STATEMENTS, FalsifierOptions, check, draw
 )
 
 if __name__ == "__main__":

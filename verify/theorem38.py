@@ -34,11 +34,11 @@ from matplotlib.figure import Figure
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian_algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
 from exact.gaussian_library import Instance, two_state
-from verify.command import Options, Study, main, parallel_map
+from verify.command import CommonOptions, Study, main, parallel_map
 from verify.gaussian_balls import NotCertifiedError, gradient_norm, measure_balls
 from verify.gaussian_drawing import against_panel
 from verify.gaussian_measures import Measures, Number, larger, measure
-from verify.gaussian_runs import EFFORTS, judge_balls, random_case, refuse_foreign
+from verify.gaussian_runs import EFFORTS, judge_balls, random_case
 from verify.report import Check, Statement, Verdict, judge
 
 TOLERANCE = 1e-5
@@ -69,7 +69,7 @@ class Trajectory:
 
     seed: int | None
     """None: the two-state counterexample, with settings that make it reject."""
-    options: Options
+    options: CommonOptions
 
     def __str__(self) -> str:
         return "two-state" if self.seed is None else f"--seed {self.seed} --instances 1"
@@ -141,9 +141,8 @@ def check_increase(instance: Instance, it: GaussianIteration, beta0: float, floa
     return judge(INCREASE, floats.change, increase(floats, beta0), where, margin)
 
 
-def check(options: Options) -> list[Check]:
+def check(options: CommonOptions) -> list[Check]:
     """All checks the options ask for."""
-    refuse_foreign(options)
     seeds = (None, *range(options.seed, options.seed + options.instances))
     runs = [Trajectory(seed, options) for seed in seeds]
     found = parallel_map(check_trajectory, runs, options.jobs, "Theorem 3.8")
@@ -159,7 +158,7 @@ def draw(checks: list[Check]) -> Figure:
     figure = Figure(figsize=(14, 4.2), layout="constrained")
     norms, radii, increases = figure.subplots(1, 3)
     for seed in DRAWN:
-        trajectory = Trajectory(seed, Options())
+        trajectory = Trajectory(seed, CommonOptions())
         result = trajectory.solve()
         norms.semilogy(
             [it.gradient_norm for it in result.iterations] + [result.gradient_norm], ".-", label=str(trajectory)
@@ -174,7 +173,9 @@ def draw(checks: list[Check]) -> Figure:
     return figure
 
 
-STUDY = Study("Theorem 3.8: Gaussian policies become stationary", "verify.theorem38", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "Theorem 3.8: Gaussian policies become stationary", "verify.theorem38", STATEMENTS, CommonOptions, check, draw
+)
 
 if __name__ == "__main__":
     main(STUDY)

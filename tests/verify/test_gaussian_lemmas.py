@@ -10,11 +10,12 @@ import pytest
 from flint import arb, ctx
 
 from exact.controller import ControllerSettings, Outcome
+from exact.drawing import save_figure
 from exact.gaussian import GaussianPolicy, action_value, evaluate
 from exact.gaussian_library import one_state, random_instance, two_state
 from exact.gaussian_steps import mean_step
 from verify import lemma36, lemma37, theorem38
-from verify.command import Options, SearchOptions, main, save_figure
+from verify.command import CommonOptions, FalsifierOptions, main
 from verify.gaussian_balls import (
     Effort,
     NotCertifiedError,
@@ -61,7 +62,7 @@ def test_lemma_37_is_violated_below_a_radius_of_about_002():
 
 @pytest.mark.parametrize("lemma", [lemma36.LEMMA, lemma37.LEMMA], ids=["lemma36", "lemma37"])
 def test_floats_and_balls_agree_where_floats_are_clear(lemma):
-    for run in (GaussianRun(None, SearchOptions()), GaussianRun(3, SearchOptions())):
+    for run in (GaussianRun(None, FalsifierOptions()), GaussianRun(3, FalsifierOptions())):
         for instance, delta in run.cases():
             exact = verdicts(lemma, instance, delta)
             for statement, check in verdicts(lemma, instance, delta, float_only=True).items():
@@ -176,19 +177,19 @@ def test_the_falsifier_breaks_the_printed_lemma_and_not_the_others():
 
 @pytest.mark.parametrize("module", [lemma36, lemma37], ids=["lemma36", "lemma37"])
 def test_all_statements_come_out_as_expected_whatever_the_number_of_processes(module):
-    one, two = (module.check(SearchOptions(instances=2, search=2, jobs=jobs)) for jobs in (1, 2))
+    one, two = (module.check(FalsifierOptions(instances=2, search=2, jobs=jobs)) for jobs in (1, 2))
     assert one == two
     rows = tally(module.STATEMENTS, one)
     assert all(row.as_expected and row.checks and not row.undecided for row in rows)
-    assert module.check(SearchOptions(instances=1, search=0, seed=9))[-1] not in one
+    assert module.check(FalsifierOptions(instances=1, search=0, seed=9))[-1] not in one
 
 
 def test_theorem_38_holds_along_its_runs_and_they_reject():
-    checks = theorem38.check(Options(instances=4))
+    checks = theorem38.check(CommonOptions(instances=4))
     rows = tally(theorem38.STATEMENTS, checks)
     assert all(row.as_expected and row.checks and not row.undecided for row in rows)
     assert all(check.exact for check in checks)
-    outcomes = [it.outcome for it in theorem38.Trajectory(None, Options()).solve().iterations]
+    outcomes = [it.outcome for it in theorem38.Trajectory(None, CommonOptions()).solve().iterations]
     assert outcomes[0] is Outcome.REJECT
     assert outcomes[-1] is Outcome.ACCEPT
 
@@ -231,4 +232,4 @@ def test_command_refuses_options_of_finite_actions(module, arguments, monkeypatc
     assert run_command(module.STUDY, monkeypatch, *arguments) == 2
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1
-    assert "do not apply to the Gaussian statements" in errors[0]
+    assert f"Unrecognized options: {arguments[0]}" in errors[0]
