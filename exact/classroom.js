@@ -103,7 +103,10 @@ function drawRatio() {
 function nothingLeft(id) {
   const note = document.createElement("p");
   note.className = "absent";
-  note.textContent = "A* = 0: this policy is optimal, there is nothing left to gain.";
+  const missing = state.scene.gap[state.k];
+  note.textContent = missing === 0
+    ? "A* = 0: this policy is optimal, there is nothing left to gain."
+    : `A* = 0, but η* − η = ${show(missing)}: what could be gained lies in states that are never visited, and Lemma 3.2 does not apply.`;
   plotOf(id).replaceChildren(note);
 }
 
@@ -238,7 +241,7 @@ function drawStatus() {
 function verdict(now) {
   const word = document.createElement("b");
   word.id = "verdict";
-  if (!now) word.textContent = "optimal";
+  if (!now) word.textContent = state.scene.gap[state.k] === 0 ? "optimal" : "A* = 0, yet not optimal";
   else if (state.index === now.own) word.textContent = state.scene.accepted[state.k] ? "accepted" : "rejected";
   return word;
 }

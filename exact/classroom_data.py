@@ -16,7 +16,7 @@ import numpy as np
 from contourpy import contour_generator
 
 from exact import bounds
-from exact.algorithm import DETERMINISTIC, Iteration, iterate, record, solve
+from exact.algorithm import DETERMINISTIC, Iteration, Trajectory, iterate, record, solve
 from exact.baselines import conservative, policy_iteration
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.errors import InputError
@@ -83,7 +83,7 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
     horizon = 1 / (1 - mdp.discount)
     grid = np.geomspace(SMALLEST_RADIUS, horizon, RADII)
     zero = tolerance(mdp)
-    optimum = solve(mdp, policy_iteration, settings=None, tolerance=zero).final.eta
+    optimum = float(mdp.initial @ _everywhere(mdp, mdp.rewards).final.V)
     return {
         "name": mdp.name,
         "discount": mdp.discount,
@@ -110,7 +110,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
     The radius is kept below 1/(1-gamma): no two policies are further apart.
 
     Raises:
-        InputError: the MDP is too large to draw, or the start is already optimal.
+        InputError: the MDP is too large to draw, or A* is zero at the start.
     """
     pairs = mdp.rewards.size
     if pairs > MAX_PAIRS:
@@ -127,7 +127,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
     )
     shown = list(islice(run, MAX_ITERATIONS))
     if not shown:
-        raise InputError(f"{mdp.name}: the policy to start from is already optimal, there is no step to show")
+        raise InputError(f"{mdp.name}: A* is zero at the policy to start from, there is no step to show")
     return shown
 
 
@@ -140,8 +140,15 @@ def visited(run: Sequence[Iteration]) -> list[Visit]:
 
 
 def worst_policy(mdp: MDP) -> Array:
-    """A policy that minimises eta, shape (S, A): policy iteration on the negated rewards, ties left uniform."""
-    return solve(replace(mdp, rewards=-mdp.rewards), policy_iteration, settings=None, tolerance=tolerance(mdp)).policy
+    """A policy that minimises V in every state, shape (S, A); ties are left uniform."""
+    return _everywhere(mdp, -mdp.rewards).policy
+
+
+def _everywhere(mdp: MDP, rewards: Array) -> Trajectory:
+    """Policy iteration for other rewards, to the optimum of every state: all states start, as Lemma 3.2 requires."""
+    uniform = np.full(mdp.n_states, 1 / mdp.n_states)
+    everywhere = replace(mdp, rewards=rewards, initial=uniform)
+    return solve(everywhere, policy_iteration, settings=None, tolerance=tolerance(mdp))
 
 
 def tolerance(mdp: MDP) -> float:

@@ -179,7 +179,7 @@ def test_the_command_writes_files_and_garnets_of_the_user(
         (["--mdp", "dadashi-9"], "dadashi"),
         (["--mdp", "taxi"], "at most 1024 pairs"),
         (["--mdp", "missing.json"], "missing.json"),
-        (["--mdp", "garnet:S=3,A=1,b=1,gamma=0.5,seed=1"], "already optimal"),
+        (["--mdp", "garnet:S=3,A=1,b=1,gamma=0.5,seed=1"], "A* is zero"),
         (["--mdp", "cash-in", "--out", "no/such/folder/page.html"], "cannot write"),
         (["--mdp", "cash-in", "--animate", "run.avi"], "must end in .gif or .mp4"),
         (["--mdp", "cash-in", "--animate", "run.gif", "--live"], "exclude each other"),
