@@ -51,9 +51,10 @@ def parse(
 def _one_line(box: str) -> str:
     """The message inside the parser's box, without its title and its hints at the help text."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    body = " ".join(line.strip("│ ") for line in plain.splitlines() if line.startswith("│"))
-    message = re.split(r"─+ (?:Argument helptext|For full helptext)", body)[0]
-    return " ".join(re.sub(rf"─+|^Error parsing {CLASS_NAME}: ", " ", message).split())
+    lines = [line.strip("│╭╮╰╯ ") for line in plain.splitlines()[1:]]  # the first line is the title
+    body = " ".join(line for line in lines if not re.fullmatch("[─-]*", line))  # rules are ASCII where UTF-8 is not
+    message = " ".join(re.split("Argument helptext|For full helptext", body)[0].split())
+    return re.sub(rf"^Error parsing {CLASS_NAME}: ", "", message)
 
 
 def run(main: Callable[[], int]) -> NoReturn:
