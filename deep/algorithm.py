@@ -176,11 +176,6 @@ class Learner:
         clip = self.config.sampling.observation_clip if self.config.normalize else math.inf
         return Normaliser.of(self.state.observations, clip)
 
-    @property
-    def progress(self) -> float:
-        """Fraction of the run's environment steps that are taken, in [0, 1]."""
-        return min(self.state.steps / self.config.steps, 1.0)
-
     # SAMPLE, Algorithm 4.1, in two halves
 
     def request(self, theta: Tensor) -> None:
@@ -249,7 +244,8 @@ class Learner:
         """delta_k = mu_k ||g_k||, or mu_k; with the schedule of RadiusSettings.final_fraction."""
         settings, s = self.config.radius, self.state
         norm = float(L.gradient(theta).norm()) if settings.scale_by_gradient else 1.0
-        return s.controller.radius * norm * (1 - (1 - settings.final_fraction) * self.progress)
+        progress = min(s.steps / self.config.steps, 1.0)
+        return s.controller.radius * norm * (1 - (1 - settings.final_fraction) * progress)
 
     def iterate(self) -> dict[str, Any]:
         """One trial point: InnerSolu, SAMPLE, ratio, decision, radius. Returns the iteration's metrics."""
@@ -265,7 +261,7 @@ class Learner:
             raise RunFaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 
         self.request(theta)
-        self.critic.fit(s.B.observations, s.B.targets, self.progress)  # (4.5)
+        self.critic.fit(s.B.observations, s.B.targets)  # (4.5)
         trial_batch = self.receive(theta)
         estimate = self.estimate(L, theta_k, theta, trial_batch)
         r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)

@@ -31,9 +31,9 @@ class PolicySettings:
     """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
-    initial_log_std: float = -1.0
+    initial_log_std: float = -0.7
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
-    log_std_floor: float = -2.5
+    log_std_floor: float = -3.5
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
 
     def __post_init__(self) -> None:
@@ -57,8 +57,8 @@ class CriticSettings:
     learning_rate: float = 1e-3
     """Adam's step size."""
     final_fraction: float = 0.1
-    """The step size is multiplied by a factor that falls linearly from 1 to this over the run: the noise that constant
-    steps leave in the values is small beside the return, but not beside the advantages of a nearly optimal policy."""
+    """The step size falls linearly to this fraction over the epochs of each fit: the noise that constant steps leave in
+    the values is small beside the return, but not beside the advantages of a nearly optimal policy."""
 
     def __post_init__(self) -> None:
         _check_finite("critic", self)
@@ -124,7 +124,7 @@ class InnerSettings:
     """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
     log_std_steps: int = 1
     """Projected gradient steps of (4.12)."""
-    log_std_rate: float = 0.1
+    log_std_rate: float = 0.07
     """Length of one such step per unit of gradient. Open in the paper."""
     log_std_bound: float = 0.01
     """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
@@ -159,7 +159,7 @@ class RadiusSettings:
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
     denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in
     choosing the step, ascribe to it, against its standard error plus the predicted gain."""
-    memory: float = 0.8
+    memory: float = 0.0
     """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 
     def __post_init__(self) -> None:
@@ -207,7 +207,7 @@ class Config:
 
 
 DEFAULT_CONTROLLER = ControllerSettings(
-    beta0=-0.5, beta1=0.0, gamma1=1.04, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
+    beta0=-0.5, beta1=0.0, gamma1=1.05, gamma2=0.97, gamma3=0.7, radius_min=0.01, radius_max=0.02, max_rejections=1
 )
 
 TASK_SETTINGS: dict[str, dict[str, float]] = {

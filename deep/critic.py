@@ -37,19 +37,18 @@ class Critic:
         """V at n normalised observations, shape (n,)."""
         return self.net.forward(self.phi, observations)[:, 0]
 
-    def fit(self, observations: Tensor, targets: Tensor, progress: float) -> None:
+    def fit(self, observations: Tensor, targets: Tensor) -> None:
         """Minimise the mean of (V(s_i) - target_i)^2 / 2 by minibatch Adam for `epochs` passes.
 
         Args:
             observations: normalised, shape (n, inputs).
             targets: shape (n,).
-            progress: fraction of the run that is over, in [0, 1], for the step size's schedule.
         """
         n, batch, settings = len(targets), self.settings.batch, self.settings
-        rate = settings.learning_rate * (1 - (1 - settings.final_fraction) * progress)
+        rates = settings.learning_rate * np.linspace(1.0, settings.final_fraction, settings.epochs)
         gradient = torch.empty_like(self.phi)
         layers, slopes = self.net.layers(self.phi), self.net.layers(gradient)
-        for _ in range(settings.epochs):
+        for rate in rates.tolist():
             order = torch.from_numpy(self.rng.permutation(n)).to(targets.device)
             shuffled, wanted = observations[order], targets[order, None]
             for start in range(0, n, batch):

@@ -49,22 +49,24 @@ class Display:
     def update(self, line: dict[str, Any]) -> None:
         """Show one iteration."""
         self.accepted = SMOOTHING * self.accepted + (1 - SMOOTHING) * (line["outcome"] == "accept")
-        text = self._text(line)
-        self.bar.update(self.task, completed=line["steps"], text=text)
+        texts = self._texts(line)
+        self.bar.update(self.task, completed=line["steps"], text="\n".join(texts))
         part = math.floor(LINES * line["steps"] / self.config.steps)
         if not self.console.is_terminal and part > self.printed:
             self.printed = part
-            print(f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {text}", flush=True)
+            print(f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {', '.join(texts)}", flush=True)
 
-    def _text(self, line: dict[str, Any]) -> str:
+    def _texts(self, line: dict[str, Any]) -> tuple[str, str, str]:
+        """The numbers of one iteration in three lines that fit a narrow terminal beside the bar."""
         if self.first is None:  # of this process: a resumed run's earlier speed says nothing about this machine now
             self.first = (line["steps"], line["seconds"])
         steps, seconds = line["steps"] - self.first[0], line["seconds"] - self.first[1]
         speed = f"{steps / seconds:,.0f} steps/s" if seconds > 0 else "- steps/s"
         mean = "-" if line["return100"] is None else f"{line['return100']:,.1f}"
         return (
-            f"return {mean}, {speed}, accepted {self.accepted:.0%}, delta {line['delta']:.4f}, kl {line['kl']:.4f}, "
-            f"entropy {line['entropy']:.2f}, expl. var. {line['explained_variance']:.2f}"
+            f"return {mean}, {speed}",
+            f"accepted {self.accepted:.0%}, delta {line['delta']:.4f}, kl {line['kl']:.4f}",
+            f"entropy {line['entropy']:.2f}, expl. var. {line['explained_variance']:.2f}",
         )
 
 

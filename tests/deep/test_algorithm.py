@@ -82,6 +82,13 @@ def test_an_accepted_trial_is_the_next_policy_and_its_samples_the_next_batch():
     assert [episode[0] for episode in line["episodes"]] == [20, 40, 60, 80]
 
 
+def test_the_value_target_at_a_termination_is_the_reward_alone():
+    learner = make([(0, 2)])
+    rollout, B = learner.sampler.pending, learner.state.B
+    scaled = rollout.rewards[rollout.ends] / learner.state.rewards.std
+    np.testing.assert_allclose(B.targets.numpy()[rollout.ends], scaled, rtol=1e-4, atol=1e-6)
+
+
 def test_a_rejected_trial_is_remembered_and_the_batch_grows_by_samples_of_the_old_policy():
     learner = make([(0, 0), (-3, -5), (2, 2)])
     theta, radius = learner.state.theta.clone(), learner.state.controller.radius
