@@ -114,12 +114,15 @@ def _search(job: tuple[Statement, Run, SearchOptions]) -> list[Check]:
 
 
 def _closeness(statement: Statement, mdp: MDP, it: Iteration) -> float:
-    """How close the statement is to failing: 1 at equality. Ratios are measured by their distance from one."""
-    found = [claim for claim in claims(float_trial(mdp, it)) if claim.statement is statement]
+    """How close the statement (perhaps a copy, in a worker process) is to failing: 1 at equality.
+
+    Ratios are measured by their distance from one.
+    """
+    found = [claim for claim in claims(float_trial(mdp, it)) if claim.statement == statement]
     if not found:
         return -np.inf
     actual, claimed = found[0].actual, found[0].claimed
-    if statement is LEMMA_33:
+    if statement == LEMMA_33:
         return float(claimed / actual)
     return float((1 - actual) / (1 - claimed)) if claimed < 1 else -np.inf
 

@@ -117,7 +117,7 @@ def draw(checks: list[Check]) -> Figure:
     left, right = figure.subplots(1, 2)
     h = np.array([float(h) for h in STEPS])
     for statement, color in ((FORWARD, "C0"), (TRAPEZOID, "C1")):
-        sizes = np.reshape([c.claimed for c in checks if c.statement is statement], (-1, len(STEPS)))
+        sizes = np.reshape([c.claimed for c in checks if c.statement == statement], (-1, len(STEPS)))
         shown = sizes[sizes[:, -1] > 0]
         left.loglog(h, (shown / shown[:, -1:]).T, color=color, alpha=0.2)
         left.plot([], [], color=color, label=f"error of the {statement.name}")
