@@ -1,0 +1,42 @@
+"""The command `python -m verify`."""
+
+import json
+
+import pytest
+
+from exact.errors import InputError
+from verify import __main__ as summary
+
+
+def command(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["verify", *arguments])
+    return summary.main()
+
+
+def test_summary_page_has_every_statement_and_figure(monkeypatch, tmp_path):
+    small = ("--instances", "1", "--search", "1", "--mdp", "cash-in")
+    assert command(monkeypatch, "--out", str(tmp_path), *small) == 0
+    rows = json.loads((tmp_path / "summary.json").read_text())
+    page = (tmp_path / "summary.md").read_text()
+    statements = [statement for study in summary.STUDIES for statement in study.statements]
+    assert [row["statement"] for row in rows] == [statement.name for statement in statements]
+    assert all(statement.formula.replace("|", "\\|") in page for statement in statements)
+    for study in summary.STUDIES:
+        assert (tmp_path / f"{study.command.removeprefix('verify.')}.png").stat().st_size > 0
+    failing = [row["statement"] for row in rows if row["expected"] == "fails"]
+    assert failing == ["Lemma 3.2 without rho0 > 0", "(3.10)", "Lemma 3.6", "Lemma 3.7"]
+    assert all(row["violations"] > 0 for row in rows if row["expected"] == "fails")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--json", "x.json"), "--out names the folder"),
+        (("--mdp", "nonesuch"), "unknown MDP"),
+        (("--out", "/dev/null/x"), "cannot make the folder"),
+    ],
+)
+def test_bad_input(arguments, words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=words):
+        command(monkeypatch, *arguments)
