@@ -20,8 +20,9 @@ from verify.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 
 GRID = 1 << 16
 """Probabilities of the checked policies are multiples of 1/GRID."""
-SNAP = 2.0**-10
-"""In units of the grid: a mass this close below a grid point is taken to be on it, as solvers round (1.5e-8)."""
+SNAP = 2.0**-4
+"""In units of the grid: a mass this close below a grid point is taken to be on it, as convex solvers are accurate to
+about 1e-7. An emptied pair then is empty; the budget may be overstepped by as little, see `TrialPoint.delta`."""
 
 
 def on_grid(subproblem: Subproblem) -> Subproblem:
