@@ -31,7 +31,7 @@ class PolicySettings:
     """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
-    initial_log_std: float = -0.7
+    initial_log_std: float = -1.0
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
     log_std_floor: float = -3.5
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
@@ -124,7 +124,7 @@ class InnerSettings:
     """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
     log_std_steps: int = 1
     """Projected gradient steps of (4.12)."""
-    log_std_rate: float = 0.07
+    log_std_rate: float = 0.03
     """Length of one such step per unit of gradient. Open in the paper."""
     log_std_bound: float = 0.01
     """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
@@ -213,7 +213,6 @@ DEFAULT_CONTROLLER = ControllerSettings(
 TASK_SETTINGS: dict[str, dict[str, float]] = {
     "HalfCheetah": {"discount": 0.99, "gae_lambda": 0.95},
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
-    "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
     "Walker2d": {"discount": 0.995, "gae_lambda": 0.97},
     "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},

@@ -20,6 +20,9 @@ def exit_status(main: Callable[[], None]) -> int:
     except RunFaultError as error:
         print(f"fault: {' '.join(str(error).split())}", file=sys.stderr)
         return 3
+    except OSError as error:
+        print(f"fault: {error}", file=sys.stderr)  # the disk: a full one, say
+        return 3
     except KeyboardInterrupt:
         print("interrupted; continue with --resume", file=sys.stderr)
         return 130

@@ -72,9 +72,8 @@ def resume(out: Path, observe: Observer = _ignore) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _learner(config: Config) -> Iterator[Learner]:
-    torch.set_num_threads(
-        1
-    )  # the matrices are small: a second thread costs more than it gives, and takes a worker's core
+    # The matrices are small: a second thread costs more than it gives, and takes a worker's core.
+    torch.set_num_threads(1)
     learner = make_learner(config)
     try:
         yield learner
