@@ -6,8 +6,11 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
+from exact.algorithm import iterate
 from exact.convex import ConvexSubproblem, Distance, SolverError, distance, mean_distance
 from exact.errors import InputError
+from exact.library import load
+from exact.subproblem import solve_tv
 from tests.exact.test_subproblem import problem
 
 P = np.array([[0.5, 0.5], [1.0, 0.0]])
@@ -91,3 +94,11 @@ def test_an_infeasible_program_raises():
     x = cp.Variable()
     with pytest.raises(SolverError, match="infeasible"):
         ConvexSubproblem()._solve(cp.Problem(cp.Maximize(x), [x <= 0, x >= 1]))
+
+
+def test_lp_is_optimal_where_highs_stopped_short_at_its_default_tolerances():
+    mdp = load("cliffwalking")
+    for it in iterate(mdp, start=np.eye(4)[np.random.default_rng(0).integers(4, size=48)], delta0=1.8):
+        closed_form = solve_tv(it.policy, it.before.A, it.before.rho, it.delta)
+        lp = ConvexSubproblem()(it.policy, it.before.A, it.before.rho, it.delta)
+        assert lp.gain == pytest.approx(closed_form.gain, rel=1e-9)
