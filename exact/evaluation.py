@@ -61,9 +61,11 @@ def policy_transitions(mdp: MDP, policy: Array) -> "Array | sparse.csr_array":
         return P_pi
     S, A = policy.shape
     chosen = np.flatnonzero(policy)  # a deterministic policy needs one row in A of the kernel
-    starts = np.searchsorted(chosen, np.arange(S + 1) * A)
-    weights = sparse.csr_array((policy.ravel()[chosen], chosen, starts), shape=(S, S * A))
-    return weights @ mdp.transitions
+    rows: Any = mdp.transitions[chosen]
+    rows.data *= np.repeat(policy.ravel()[chosen], np.diff(rows.indptr))
+    # Stored one after another, the weighted rows of a state are its row of P_pi; products add up repeated successors.
+    starts = rows.indptr[np.searchsorted(chosen, np.arange(S + 1) * A)]
+    return sparse.csr_array((rows.data, rows.indices, starts), shape=(S, S))
 
 
 def evaluate(mdp: MDP, policy: Array, guess: Evaluation | None = None) -> Evaluation:
@@ -109,7 +111,7 @@ def _sparse_lu(discount: float, P_pi: Any) -> tuple[Solver, Solver]:
 
 def _krylov(mdp: MDP, P_pi: Any, guess: Evaluation | None) -> tuple[Solver, Solver]:
     S, gamma = mdp.n_states, mdp.discount
-    transposed = P_pi.T.tocsr() if sparse.issparse(P_pi) else P_pi.T
+    transposed = P_pi.T
     forward = LinearOperator((S, S), matvec=lambda x: x - gamma * (P_pi @ x), dtype=np.float64)
     backward = LinearOperator((S, S), matvec=lambda x: x - gamma * (transposed @ x), dtype=np.float64)
     return (
