@@ -128,3 +128,12 @@ def test_huge_and_tiny_advantages(solve, D):
         scaled = solve(policy, scale * A, rho, 0.2)
         assert scaled.policy == pytest.approx(step.policy, rel=1e-7)
         assert scaled.price == pytest.approx(scale * step.price, rel=1e-7)
+
+
+@DIRECTIONS
+def test_nothing_to_gain_moves_nothing(solve, D):
+    """All actions are greedy: leaving the policy would cost budget, in the forward direction infinitely much."""
+    policy = np.array([[0.25, 0.75, 0.0], [0.0, 1.0, 0.0]])
+    step = solve(policy, np.zeros((2, 3)), np.ones(2), 0.1)
+    assert (step.policy == policy).all()
+    assert (step.gain, step.distance, step.price) == (0, 0, 0)

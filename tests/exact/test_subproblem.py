@@ -211,3 +211,15 @@ def test_nothing_to_gain_moves_nothing():
 def test_radius_must_be_positive(solver, delta):
     with pytest.raises(InputError, match="the radius must be positive, got"):
         solver(*problem(3, 2, 0), delta)
+
+
+@pytest.mark.parametrize("bracket", [(0.0, np.inf), (1.5, np.inf), (1.5, 2.5), (0.5, 2.5)])
+def test_price_where_a_radius_empties_the_last_pair_exactly(monkeypatch, bracket):
+    """The value has a kink there: every price between the neighbouring gaps, 1 and 2, is dual optimal, no other is."""
+    policy, A, rho = np.full((3, 2), 0.5), np.array([[3.0, 0.0], [2.0, 0.0], [1.0, 0.0]]), np.ones(3)
+    monkeypatch.setattr(subproblem, "SORT_LIMIT", 0)
+    monkeypatch.setattr(subproblem, "_bracket", lambda *_: bracket)
+    step = solve_tv(policy, A, rho, 1.0)
+    check_certificate(policy, A, rho, 1.0, step)
+    assert step.policy.tolist() == [[1, 0], [1, 0], [0.5, 0.5]]
+    assert 1 <= step.price <= 2
