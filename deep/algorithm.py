@@ -4,7 +4,7 @@
 
     k          iteration, one per trial point               theta      parameters of pi_k
     B          current batch, samples of pi_k               mu_k       radius coefficient (ControllerState.radius)
-    L-hat      surrogate (4.3)                              delta_k    mu_k ||g_k||, or mu_k itself (RadiusSettings)
+    L-hat      surrogate (4.3)                              delta_k    mu_k ||g_k|| in the paper (RadiusSettings.scale)
 
 While the workers draw the trial's samples the learner fits the critic to B: its new values are first needed for the
 advantages of those samples.
@@ -29,6 +29,8 @@ from deep.policies import Policy
 from deep.sampling import Rollout, Sampler
 from exact.controller import ControllerState, Outcome, decide, ratio
 
+SPREAD_MEMORY = 0.98
+"""Weight of the past in State.mean_spread: about 50 iterations."""
 RECENT_EPISODES = 100
 """Episodes in the paper's measure, the mean return of the last 100."""
 
@@ -98,6 +100,8 @@ class State:
     """Returns of the last episodes."""
     steps: int = 0
     iteration: int = 0
+    mean_spread: float = 0.0
+    """Exponential average of the standard deviations of the batches' advantages; 0 before the first."""
     pooled_gain: float = 0.0
     pooled_variance: float = 0.0
 
@@ -241,11 +245,18 @@ class Learner:
         return Surrogate(self.policy, batch.observations, batch.actions, advantages, batch.log_prob, pi)
 
     def radius(self, L: Surrogate, theta: Tensor) -> float:
-        """delta_k = mu_k ||g_k||, or mu_k; with the schedule of RadiusSettings.final_fraction."""
+        """delta_k from mu_k as RadiusSettings.scale and .final_fraction have it; updates the average of s_k."""
         settings, s = self.config.radius, self.state
-        norm = float(L.gradient(theta).norm()) if settings.scale_by_gradient else 1.0
+        spread = float(s.B.advantages.std())
+        s.mean_spread = SPREAD_MEMORY * (s.mean_spread or spread) + (1 - SPREAD_MEMORY) * spread
+        if settings.scale == "gradient":
+            scale = float(L.gradient(theta).norm())
+        elif settings.scale == "advantage":
+            scale = min(1.0, spread / s.mean_spread) if s.mean_spread > 0 else 1.0
+        else:
+            scale = 1.0
         progress = min(s.steps / self.config.steps, 1.0)
-        return s.controller.radius * norm * (1 - (1 - settings.final_fraction) * progress)
+        return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * progress)
 
     def iterate(self) -> dict[str, Any]:
         """One trial point: InnerSolu, SAMPLE, ratio, decision, radius. Returns the iteration's metrics."""

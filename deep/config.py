@@ -31,7 +31,7 @@ class PolicySettings:
     """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
-    initial_log_std: float = -1.0
+    initial_log_std: float = -0.7
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
     log_std_floor: float = -3.5
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
@@ -124,7 +124,7 @@ class InnerSettings:
     """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
     log_std_steps: int = 1
     """Projected gradient steps of (4.12)."""
-    log_std_rate: float = 0.03
+    log_std_rate: float = 0.05
     """Length of one such step per unit of gradient. Open in the paper."""
     log_std_bound: float = 0.01
     """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
@@ -150,9 +150,10 @@ class RadiusSettings:
 
     initial: float = 0.01
     """mu_0, the first radius coefficient."""
-    scale_by_gradient: bool = False
-    """delta_k = mu_k ||g_k|| as in the paper, and not delta_k = mu_k. The gradient's norm depends on the network's
-    parameterisation; a KL radius does not."""
+    scale: Literal["gradient", "advantage", "constant"] = "advantage"
+    """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), s_k the
+    standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
+    from, but it does not depend on the network's parameterisation. constant: delta_k = mu_k."""
     final_fraction: float = 0.25
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
@@ -213,6 +214,7 @@ DEFAULT_CONTROLLER = ControllerSettings(
 TASK_SETTINGS: dict[str, dict[str, float]] = {
     "HalfCheetah": {"discount": 0.99, "gae_lambda": 0.95},
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
+    "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
     "Walker2d": {"discount": 0.995, "gae_lambda": 0.97},
     "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
@@ -234,7 +236,7 @@ def preset(name: Literal["default", "paper"], env: str) -> Config:
         inner=InnerSettings(
             iterations=10, subset=0.5, cg_iterations=10, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01
         ),
-        radius=RadiusSettings(initial=0.05, scale_by_gradient=True, final_fraction=1.0, numerator="returns"),
+        radius=RadiusSettings(initial=0.05, scale="gradient", final_fraction=1.0, numerator="returns"),
         controller=PAPER_CONTROLLER,
     )
 
