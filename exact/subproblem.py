@@ -81,7 +81,8 @@ def solve_tv(policy: Array, A: Array, rho: Array, delta: float) -> Step:
 
     Small problems are sorted. In large ones a sample of the states gives a bracket (lo, hi] of gaps around the
     threshold, one pass over the pairs empties those above hi, and only those inside the bracket are sorted; should the
-    bracket prove wrong, it is opened on that side. The result is exact either way, ties are broken by index.
+    bracket prove wrong, it is opened on that side. The result is exact either way; among equal gaps
+    the order is arbitrary, as the maximiser is not unique there.
 
     Args:
         policy: pi_k(a|s), shape (S, A).
