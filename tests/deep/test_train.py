@@ -201,3 +201,25 @@ def test_a_locked_directory_and_a_mismatching_checkpoint_are_refused(finished, t
     (out / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"config\.json"):
         resume(out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["/no/such/run"], "expected a run directory"),
+        (["DIR", "--episodes", "0"], "--episodes >= 1"),
+        (["DIR", "--video", "film.avi"], ".mp4 or .gif"),
+        (["DIR", "--video", "/no/such/folder/film.gif"], "no folder"),
+        (["DIR", "--stochastic", "--deterministic"], "not allowed with"),
+    ],
+)
+def test_bad_input_to_evaluate_is_one_line_and_status_2(finished, arguments, message, capfd, monkeypatch):
+    from deep import evaluate as module
+    from deep.errors import exit_status
+
+    arguments = [str(finished[0]) if part == "DIR" else part for part in arguments]
+    monkeypatch.setattr(sys, "argv", ["deep.evaluate", *arguments])
+    assert exit_status(module._main) == 2
+    err = capfd.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
