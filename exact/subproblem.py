@@ -138,7 +138,7 @@ def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _
         removed = moved @ ones
         np.subtract(pi, moved, out=out)
         out.ravel()[best] += removed
-        inside = np.flatnonzero((lo < G) ^ emptied)
+        inside = ((lo < G) ^ emptied).ravel().nonzero()[0]
         gap, cost = G.ravel()[inside], weight[inside // n_actions] * pi.ravel()[inside]
         gain = float(weight @ np.einsum("sa,sa->s", moved, G))
         return gain, float(weight @ removed), inside + part.start * n_actions, gap, cost
@@ -152,9 +152,9 @@ def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _
 
 def _fill_bracket(sweep: _Sweep, policy: Array, rho: Array, budget: float, lo: float) -> Step:
     """Spend the rest of the budget on the bracket's pairs in the order of falling gap, part-filling the last."""
-    order = np.argsort(-sweep.gap)
-    spent = np.cumsum(sweep.cost[order])
-    full = int(np.searchsorted(spent, budget, side="right"))  # the first `full` pairs fit entirely
+    order = (-sweep.gap).argsort()
+    spent = sweep.cost[order].cumsum()
+    full = int(spent.searchsorted(budget, side="right"))  # the first `full` pairs fit entirely
     chosen = order[: full + 1]
     share = np.ones(len(chosen))
     price = lo

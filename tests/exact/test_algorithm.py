@@ -159,6 +159,12 @@ def test_trajectory_matches_the_iterations():
     assert f"after {len(its)} iterations" in trajectory.message
 
 
+def test_stops_as_soon_as_the_tolerance_is_reached():
+    trajectory = solve(load("chain"), solve_kl_reverse, settings=None, delta0=0.05, tolerance=1.0)
+    assert trajectory.converged
+    assert trajectory.records[-1].policy_advantage > 1.0 >= trajectory.final.policy_advantage > 0.01
+
+
 def test_stops_at_the_largest_number_of_iterations():
     mdp = load("queue")
     short = solve(mdp, delta0=1e-3, max_iterations=3)
