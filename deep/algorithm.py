@@ -244,17 +244,18 @@ class Learner:
         pi = self.policy.distribution(theta, batch.observations)
         return Surrogate(self.policy, batch.observations, batch.actions, advantages, batch.log_prob, pi)
 
-    def radius(self, L: Surrogate, theta: Tensor) -> float:
-        """delta_k from mu_k as RadiusSettings.scale and .final_fraction have it; updates the average of s_k."""
-        settings, s = self.config.radius, self.state
-        spread = float(s.B.advantages.std())
+    def information(self) -> float:
+        """min(1, s_k / average of s) of RadiusSettings.scale, or 1 if it is not asked for; updates the average."""
+        s, spread = self.state, float(self.state.B.advantages.std())
         s.mean_spread = SPREAD_MEMORY * (s.mean_spread or spread) + (1 - SPREAD_MEMORY) * spread
-        if settings.scale == "gradient":
-            scale = float(L.gradient(theta).norm())
-        elif settings.scale == "advantage":
-            scale = min(1.0, spread / s.mean_spread) if s.mean_spread > 0 else 1.0
-        else:
-            scale = 1.0
+        if self.config.radius.scale != "advantage" or s.mean_spread == 0:
+            return 1.0
+        return min(1.0, spread / s.mean_spread)
+
+    def radius(self, L: Surrogate, theta: Tensor, information: float) -> float:
+        """delta_k from mu_k, as RadiusSettings.scale and .final_fraction have it."""
+        settings, s = self.config.radius, self.state
+        scale = float(L.gradient(theta).norm()) if settings.scale == "gradient" else information
         progress = min(s.steps / self.config.steps, 1.0)
         return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * progress)
 
@@ -265,9 +266,11 @@ class Learner:
         theta_k, mu_k = s.theta, s.controller.radius
 
         L = self.surrogate(theta_k, s.B)
-        delta = self.radius(L, theta_k)
+        information = self.information()
+        delta = self.radius(L, theta_k, information)
         step = inner_solu(L, theta_k, delta, config.inner, self.rng)  # (4.11)
-        theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, config.inner)  # (4.12)
+        rate = config.inner.log_std_rate * information
+        theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, rate, config.inner)  # (4.12)
         if not torch.isfinite(theta).all():
             raise RunFaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 

@@ -153,7 +153,8 @@ class RadiusSettings:
     scale: Literal["gradient", "advantage", "constant"] = "advantage"
     """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), s_k the
     standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
-    from, but it does not depend on the network's parameterisation. constant: delta_k = mu_k."""
+    from, but it does not depend on the network's parameterisation; inner.log_std_rate is scaled alike. constant:
+    delta_k = mu_k."""
     final_fraction: float = 0.25
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"

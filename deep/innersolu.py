@@ -213,7 +213,9 @@ def _stop(
     return rise or abs(entropy - entropy_k) >= settings.eps * abs(entropy_k)
 
 
-def log_std_step(whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float, settings: InnerSettings) -> Tensor:
+def log_std_step(
+    whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float, rate: float, settings: InnerSettings
+) -> Tensor:
     """Projected gradient ascent on L-hat in theta_sigma with the mean fixed, eq. (4.12).
 
     Args:
@@ -221,7 +223,8 @@ def log_std_step(whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float,
         theta: parameters with the new mean, shape (size,).
         theta_k: parameters before this iteration.
         floor: smallest log-std.
-        settings: bound Abar_k = log_std_bound + log_std_bound_entropy * |entropy|, rate and number of steps.
+        rate: length of a gradient step per unit of gradient.
+        settings: bound Abar_k = log_std_bound + log_std_bound_entropy * |entropy|, and number of steps.
 
     Returns:
         The parameters with theta_sigma moved by at most Abar_k in each coordinate, and not below the floor.
@@ -233,5 +236,5 @@ def log_std_step(whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float,
     sigma_k, sigma = theta_k[m:], theta[m:]
     for _ in range(settings.log_std_steps):
         g = whole.gradient(torch.cat([theta[:m], sigma]))[m:]
-        sigma = torch.clamp(sigma + settings.log_std_rate * g, sigma_k - bound, sigma_k + bound).clamp(min=floor)
+        sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(min=floor)
     return torch.cat([theta[:m], sigma])

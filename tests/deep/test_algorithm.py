@@ -133,22 +133,27 @@ def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
     learner = make([(0, 0)], initial=0.02, scale="gradient", final_fraction=1.0)
     s = learner.state
     L = learner.surrogate(s.theta, s.B)
-    assert learner.radius(L, s.theta) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
+    assert learner.radius(L, s.theta, 1.0) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
     falling = make([(0, 0)], initial=0.02, scale="constant", final_fraction=0.5)
     falling.state.steps = falling.config.steps // 2
-    assert falling.radius(L, s.theta) == pytest.approx(0.02 * 0.75)
+    assert falling.radius(L, s.theta, 1.0) == pytest.approx(0.02 * 0.75)
 
 
-def test_the_radius_is_small_where_the_batch_holds_little_to_learn_from():
+def test_the_step_is_small_where_the_batch_holds_little_to_learn_from():
     learner = make([(0, 0)], initial=0.02, scale="advantage", final_fraction=1.0)
     s = learner.state
     L = learner.surrogate(s.theta, s.B)
-    assert learner.radius(L, s.theta) == pytest.approx(0.02)
+    assert learner.information() == pytest.approx(1)
     s.B = replace(s.B, advantages=s.B.advantages / 4)
-    quarter = learner.radius(L, s.theta)
-    assert 0.02 / 4 < quarter < 0.021 / 4
+    quarter = learner.information()
+    assert 1 / 4 < quarter < 1.05 / 4
+    assert learner.radius(L, s.theta, quarter) == pytest.approx(0.02 * quarter)
     s.B = replace(s.B, advantages=s.B.advantages * 8)
-    assert learner.radius(L, s.theta) == pytest.approx(0.02)
+    assert learner.information() == 1
+    constant = make([(0, 0)], scale="constant")
+    constant.information()
+    constant.state.B = replace(constant.state.B, advantages=constant.state.B.advantages / 4)
+    assert constant.information() == 1
 
 
 def test_reverse_gain_is_positive_after_an_ascent_and_negative_the_other_way():
