@@ -70,6 +70,18 @@ def read_config(folder: Path) -> Config:
         raise InputError(f"{path}: {error.strerror}; expected a run directory made by deep.train") from error
 
 
+def check_new(folder: Path) -> None:
+    """Raise InputError unless a new run can be made in `folder`."""
+    if (folder / "result.json").exists():
+        raise InputError(f"{folder} holds a finished run; choose another --out")
+    if (folder / "config.json").exists():
+        raise InputError(f"{folder} holds an unfinished run; continue it with --resume {folder}")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a new or empty folder for --out")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no run; choose another --out")
+
+
 class RunDirectory:
     """An open, locked run directory; a context manager.
 
@@ -107,14 +119,7 @@ class RunDirectory:
         Raises:
             InputError: the folder is not empty or cannot be written.
         """
-        if (folder / "result.json").exists():
-            raise InputError(f"{folder} holds a finished run; choose another --out")
-        if (folder / "config.json").exists():
-            raise InputError(f"{folder} holds an unfinished run; continue it with --resume {folder}")
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder} is a file; expected a new or empty folder for --out")
-        if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty and holds no run; choose another --out")
+        check_new(folder)
         run = cls(folder)
         record = dataclasses.asdict(config) | {"versions": versions(), "command": command}
         write_file(folder / "config.json", (json.dumps(record, indent=1) + "\n").encode())

@@ -26,7 +26,7 @@ from deep.command import parse
 from deep.config import Config
 from deep.display import Display, tensorboard_writer
 from deep.errors import exit_status
-from deep.rundir import RunDirectory, read_config, to_json
+from deep.rundir import RunDirectory, check_new, read_config, to_json
 from deep.snapshot import pack, unpack
 from exact.errors import InputError
 
@@ -45,6 +45,7 @@ def train(config: Config, out: Path, command: str = "deep.train.train", observe:
         InputError: the directory or the environment cannot be used.
         RunFaultError: the environment or a worker failed; the last checkpoint stays.
     """
+    check_new(out)  # before the workers start: an environment may print while it is made
     with _learner(config) as learner, RunDirectory.create(out, config, command) as run:
         learner.start()
         return _loop(learner, run, 0.0, observe)
