@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -112,7 +113,7 @@ def against_sorting(n_states: int = 10**6) -> list[Row]:
     return [
         Row(f"closed form against np.sort of the gaps, {size}", ratio(own, sort), "< 1", own < sort),
         Row(f"closed form against np.argsort of the gaps, {size}", ratio(own, argsort), "(for comparison)", None),
-        peak_memory(n_states, size),
+        peak_memory(arguments, size),
     ]
 
 
@@ -121,26 +122,14 @@ def ratio(own: float, other: float) -> str:
     return f"{own / other:.2f} ({own:.3g} s, {other:.3g} s)"
 
 
-def peak_memory(n_states: int, size: str) -> Row:
-    """Peak resident memory of a process that solves one subproblem, above that of one that only makes its data."""
-
-    def peak(solved: bool) -> int:
-        code = f"from exact.benchmark import *; print(peak_bytes({n_states}, {solved}))"
-        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-
-    tables = (peak(True) - peak(False)) / (8 * n_states * ACTIONS) + 2
+def peak_memory(arguments: tuple[Array, Array, Array, float], size: str) -> Row:
+    """Peak memory of solving one subproblem, with its policy and its advantage, in tables of that size."""
+    tracemalloc.start()
+    solve_tv(*arguments)
+    tables = tracemalloc.get_traced_memory()[1] / arguments[0].nbytes + 2
+    tracemalloc.stop()
     what = f"peak memory in policy tables, with policy and advantage, {size}"
     return Row(what, f"{tables:.2f}", "< 6", tables < 6)
-
-
-def peak_bytes(n_states: int, solved: bool) -> int:
-    """Peak resident memory of this process after one subproblem was made, and solved if asked to."""
-    rng = np.random.default_rng(0)
-    policy, A = np.full((n_states, ACTIONS), 1 / ACTIONS), np.empty((n_states, ACTIONS))
-    rng.standard_normal(out=A)
-    if solved:
-        solve_tv(policy, A, np.ones(n_states), n_states / 10)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def myopic(mdp: MDP) -> Array:
