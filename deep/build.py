@@ -29,7 +29,7 @@ def make_policy(config: Config, spec: EnvSpec) -> Policy:
 
 
 def make_device(name: str) -> torch.device:
-    """The device for flat observations. Raises InputError if CUDA is asked for and absent."""
+    """The torch device; auto is the CPU. Raises InputError if CUDA is asked for and absent."""
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch finds no CUDA device; expected --device cpu or auto")
     return torch.device("cuda" if name == "cuda" else "cpu")

@@ -188,7 +188,7 @@ class Config:
     workers: int = 2
     """Sampling processes. The results depend on their number, not on their scheduling."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the learner computes. auto: CUDA for images only; small networks are faster on the CPU."""
+    """Where the learner computes. auto: the CPU, which is faster for networks as small as these."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
     policy: PolicySettings = field(default_factory=PolicySettings)
