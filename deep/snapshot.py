@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from deep.algorithm import RECENT_EPISODES, Batch, Learner, State, Trial
+from deep.algorithm import RECENT_EPISODES, Learner, State
+from deep.batch import Batch, Trial
 from deep.normalise import RunningMoments
 from exact.controller import ControllerState
 

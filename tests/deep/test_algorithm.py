@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deep.algorithm import Learner, reverse_gain, standardise
+from deep.algorithm import Learner
+from deep.batch import reverse_gain, standardise
 from deep.config import Config, CriticSettings, InnerSettings, RadiusSettings, SamplingSettings
 from deep.critic import Critic
 from deep.innersolu import Surrogate
