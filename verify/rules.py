@@ -83,9 +83,9 @@ class Evidence:
     reverse: Estimate
     """Reverse surrogate."""
     pooled_held_out: Estimate
-    """Running mean of `held_out` over the iterations."""
+    """`held_out` of the trials so far, summed with falling weights."""
     pooled_reverse: Estimate
-    """Running mean of `reverse`."""
+    """`reverse`, in the same way."""
 
 
 Estimator = Callable[[Evidence], Estimate]
@@ -110,6 +110,7 @@ class Rule:
     half_batch: bool = False
     """The step is chosen by the first half of the batch."""
     scale: Scale = Scale.EUCLIDEAN
+    """Factor of mu in the radius."""
 
 
 def decide_all(

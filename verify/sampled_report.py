@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from rich.console import Console
 from rich.table import Table
 
@@ -99,8 +100,8 @@ def _rounded(x: Any) -> Any:
 
 def draw(decisions: Sequence[DecisionRow], curves: Mapping[str, Sequence[CurveRow]], curve_steps: int) -> Figure:
     """Overfitting, quality of the estimates, convergence and scores; with GAE but for the dashed lines."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplots(2, 2)
+    figure = Figure(figsize=(11, 9.5), layout="constrained")
+    axes = figure.subplots(2, 2, height_ratios=(2, 3))
     gae = [row for row in decisions if row.advantages == "gae"]
     _overfit_panel(axes[0, 0], decisions)
     _signs_panel(axes[0, 1], gae)
@@ -121,9 +122,8 @@ def _overfit_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
                 label=f"{advantages}, radius {radius:g}",
             )
     ax.axhline(1, color="k", lw=0.8)
-    ax.set(
-        xscale="log", yscale="log", xlabel="N", ylabel="predicted / true gain", title="in-sample gain over true gain"
-    )
+    _batch_axis(ax, sorted({row.n_steps for row in rows}))
+    ax.set(yscale="log", ylabel="predicted / true gain", title="in-sample gain over true gain")
     ax.legend(fontsize=8)
 
 
@@ -132,16 +132,15 @@ def _signs_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
     for rule in dict.fromkeys(row.rule for row in rows if row.rule.endswith(", z")):
         chosen = [row for row in rows if row.rule == rule and row.radius is None]
         ax.plot([r.n_steps for r in chosen], [r.wrong_sign for r in chosen], "o-", label=rule.removesuffix(", z"))
-    ax.set(
-        xscale="log", ylim=(0, None), xlabel="N", ylabel="share of steps", title="sign of the estimated gain is wrong"
-    )
+    _batch_axis(ax, sorted({row.n_steps for row in rows}))
+    ax.set(ylim=(0, None), ylabel="share of steps", title="sign of the estimated gain is wrong")
     ax.legend(fontsize=7)
 
 
 def _batch_axis(ax: Axes, sizes: Sequence[int]) -> None:
     ax.set(xscale="log", xlabel="batch size N")
     ax.set_xticks(sizes, [str(n) for n in sizes])
-    ax.minorticks_off()
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def _convergence_panel(ax: Axes, rows: Sequence[CurveRow], curve_steps: int) -> None:
