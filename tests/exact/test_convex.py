@@ -79,7 +79,7 @@ def test_unknown_solver_is_refused():
 
 @pytest.mark.parametrize("status", ["infeasible", "unbounded", "optimal_inaccurate", "user_limit"])
 def test_a_status_that_is_not_optimal_raises(status):
-    failing = types.SimpleNamespace(solve=lambda solver: None, status=status)
+    failing = types.SimpleNamespace(solve=lambda solver, **options: None, status=status)
     with pytest.raises(SolverError, match=f"HIGHS ended with status '{status}', expected 'optimal'"):
         ConvexSubproblem()._solve(failing)
 
