@@ -31,7 +31,7 @@ SORT_LIMIT = 1 << 11
 """Up to this many pairs (s,a) are sorted; more are first narrowed down to those near the threshold, in O(S A)."""
 SAMPLE_ROWS = 1 << 13
 """At most so many states, and at most an eighth of them, are sampled to guess where the threshold lies."""
-STANDARD_ERRORS = 4
+STANDARD_ERRORS = 3
 """Half-width of the bracket around the sampled threshold."""
 CHUNK_PAIRS = 1 << 15
 """Pairs handled at a time, so that temporaries stay in the processor's cache and need no memory of size S A."""
@@ -168,7 +168,7 @@ def _fill_bracket(sweep: _Sweep, policy: Array, rho: Array, budget: float, lo: f
     moved = share * policy.ravel()[pairs]
     trial = sweep.trial
     trial.ravel()[pairs] -= moved
-    np.add.at(trial, (states, sweep.greedy[states]), moved)
+    np.add.at(trial.ravel(), states * policy.shape[1] + sweep.greedy[states], moved)
     used = rho[states] * moved
     return Step(trial, sweep.gain + float(used @ sweep.gap[chosen]), sweep.spent + float(used.sum()), price)
 
