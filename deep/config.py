@@ -213,11 +213,11 @@ DEFAULT_CONTROLLER = ControllerSettings(
 )
 
 TASK_SETTINGS: dict[str, dict[str, float]] = {
-    "HalfCheetah": {"discount": 0.99, "gae_lambda": 0.95},
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
     "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
     "Walker2d": {"discount": 0.995, "gae_lambda": 0.97},
     "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
+    "Ant": {"discount": 0.99, "gae_lambda": 0.9},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
 }
 """Discount and lambda of the default preset where they differ from SamplingSettings, by the id without its version."""
