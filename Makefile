@@ -21,7 +21,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: setup  ## the main job: every statement about the exact step checked, then a one-minute training run
 	mkdir -p $(FIGURES)
 	$(RUN) -m verify.lemma34 --jobs 2 --json $(FIGURES)/lemma34.json --figure $(FIGURES)/lemma34.png
-	$(RUN) -m deep.train --env InvertedPendulum-v4 --steps 100000 --seed 0 --out runs/demo-$$(date +%Y%m%d-%H%M%S)
+	$(RUN) -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 	@echo "figures: $(FIGURES)/lemma34.png (theory); runs/: the training run, try python -m deep.evaluate on it"
 
 test: setup  ## the test suite
