@@ -23,12 +23,12 @@ from deep.advantage import gae
 from deep.batch import Batch, GainEstimate, Trial, reverse_gain, standardise
 from deep.config import Config
 from deep.critic import Critic
-from deep.errors import RunFaultError
 from deep.innersolu import Surrogate, inner_solu, log_std_step
 from deep.normalise import Normaliser, RunningMoments
 from deep.policies import Policy
 from deep.sampling import Rollout, Sampler
 from exact.controller import ControllerState, Outcome, decide, ratio
+from exact.errors import FaultError
 
 SPREAD_MEMORY = 0.98
 """Weight of the past in State.mean_spread: about 50 iterations."""
@@ -205,7 +205,7 @@ class Learner:
         rate = config.inner.log_std_rate * information
         theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, rate, config.inner)  # (4.12)
         if not torch.isfinite(theta).all():
-            raise RunFaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
+            raise FaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 
         self.request(theta)
         self.critic.fit(s.B.observations, s.B.targets)  # (4.5)

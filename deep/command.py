@@ -1,9 +1,6 @@
 """The command line of deep.train: preset first, then single fields on top; every error is one line."""
 
 import argparse
-import contextlib
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Annotated, NoReturn, get_args
 import tyro
 
 from deep.config import Config, preset
+from exact import cli
 from exact.errors import InputError
 
 PRESETS = get_args(Config.__annotations__["preset"])
@@ -56,20 +54,4 @@ def parse(arguments: Sequence[str]) -> Command:
     if known.env is None and not helping:
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
     default = Command(preset(known.preset, known.env or "ID"))
-    return _tyro(default, arguments)
-
-
-def _tyro(default: Command, arguments: list[str]) -> Command:
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.cli(Command, default=default, args=arguments, prog="python -m deep.train")
-    except SystemExit as stop:
-        if stop.code in (0, None):  # --help
-            raise
-        text = re.sub(r"\x1b\[[0-9;]*m", "", captured.getvalue())
-        text = " ".join(re.sub(r"[─╭╮╰╯│]+", " ", text).split())
-        text = re.sub(
-            r"^(Value error|Unrecognized options) ", "", re.split("Argument helptext|For full helptext", text)[0]
-        )
-        raise InputError(f"{text.strip()} (see --help)") from None
+    return cli.parse(Command, "deep.train", default=default, arguments=arguments)

@@ -20,10 +20,10 @@ from deep.actors import Actor
 from deep.build import make_policy
 from deep.checkpoint import read_newest
 from deep.environments import ActionMap, make_env, spec_of
-from deep.errors import exit_status
 from deep.normalise import Normaliser
 from deep.rundir import read_config
 from deep.snapshot import unpack_moments
+from exact import cli
 from exact.errors import InputError
 
 VIDEO_SUFFIXES = (".mp4", ".gif")
@@ -147,7 +147,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _main() -> None:
+def _main() -> int:
     options = parse(sys.argv[1:])
     agent = Agent.load(options.folder)
     results = np.array(evaluate(agent, options.episodes, options.seed, options.stochastic))
@@ -160,7 +160,8 @@ def _main() -> None:
         f"{agent.env_id}, {kind} policy, {len(returns)} episodes: return {returns.mean():.1f}{spread} "
         f"(median {np.median(returns):.1f}, {returns.min():.1f} to {returns.max():.1f}), length {lengths.mean():.0f}"
     )
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(_main))
+    cli.run(_main)

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from deep.actors import Actor
 from deep.environments import ActionMap, make_env, spec_of
-from deep.errors import RunFaultError
 from deep.normalise import Normaliser
-from exact.errors import InputError
+from exact.errors import FaultError, InputError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -84,7 +83,7 @@ class EpisodeRunner:
         """One environment step; returns reward, terminated, truncated.
 
         Raises:
-            RunFaultError: the reward or the observation is not finite.
+            FaultError: the reward or the observation is not finite.
         """
         self.observation, reward, terminated, truncated, _ = self.env.step(self.to_env(action))
         reward = float(reward)
@@ -93,7 +92,7 @@ class EpisodeRunner:
         # The sum is finite if and only if all terms are, short of overflow; it costs half of isfinite(x).all().
         if not (math.isfinite(reward) and math.isfinite(self.observation.sum())):
             what = f"observation is {self.observation}" if math.isfinite(reward) else f"reward is {reward}"
-            raise RunFaultError(f"environment {self.env_id!r}: the {what} at step {self.steps} of the worker")
+            raise FaultError(f"environment {self.env_id!r}: the {what} at step {self.steps} of the worker")
         self.total += reward
         self.discounted = self.discount * self.discounted + reward
         return reward, bool(terminated), bool(truncated)
@@ -120,7 +119,7 @@ def rollout(runner: EpisodeRunner, actor: Actor, normalise: Normaliser, n: int) 
     """n steps with a fixed policy; the running episode is carried over from the last call and to the next.
 
     Raises:
-        RunFaultError: the environment returned a reward or an observation that is not finite.
+        FaultError: the environment returned a reward or an observation that is not finite.
     """
     spec, dtype = runner.spec, runner.env.observation_space.dtype
     kept = np.float32 if np.issubdtype(dtype, np.floating) else dtype
@@ -162,10 +161,10 @@ def _serve(connection: Connection, env_id: str, seed: int, discount: float) -> N
                 connection.send(runner.restore(*arguments))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
-    except (InputError, RunFaultError) as error:
+    except (InputError, FaultError) as error:
         connection.send(error)
     except Exception as error:  # a user's environment may raise anything: the learner reports it
-        connection.send(RunFaultError(f"environment {env_id!r} raised {type(error).__name__}: {error}"))
+        connection.send(FaultError(f"environment {env_id!r} raised {type(error).__name__}: {error}"))
 
 
 class Sampler:
@@ -178,7 +177,7 @@ class Sampler:
 
     Raises:
         InputError: the environment cannot be made.
-        RunFaultError: (all methods) a worker failed or died.
+        FaultError: (all methods) a worker failed or died.
     """
 
     def __init__(self, env_id: str, seeds: list[int], discount: float):
@@ -216,13 +215,13 @@ class Sampler:
                     answers[i] = connection.recv()
                 except (EOFError, ConnectionResetError):
                     raise self._death(i) from None
-                if isinstance(answers[i], InputError | RunFaultError):
+                if isinstance(answers[i], InputError | FaultError):
                     raise type(answers[i])(f"worker {i}: {answers[i]}")
         return answers
 
-    def _death(self, i: int) -> RunFaultError:
+    def _death(self, i: int) -> FaultError:
         self.workers[i].join(5)
-        return RunFaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
+        return FaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
 
     def request(self, actor: Actor, normalise: Normaliser, n: int) -> None:
         """Start SAMPLE(theta, n): n / W steps in each worker; n must be a multiple of W."""

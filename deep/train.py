@@ -25,9 +25,9 @@ from deep.checkpoint import read_newest, write
 from deep.command import parse
 from deep.config import Config
 from deep.display import Display, tensorboard_writer
-from deep.errors import exit_status
 from deep.rundir import RunDirectory, check_new, read_config, to_json
 from deep.snapshot import pack, unpack
+from exact import cli
 from exact.errors import InputError
 
 Observer = Callable[[dict[str, Any]], None]
@@ -43,7 +43,7 @@ def train(config: Config, out: Path, command: str = "deep.train.train", observe:
 
     Raises:
         InputError: the directory or the environment cannot be used.
-        RunFaultError: the environment or a worker failed; the last checkpoint stays.
+        FaultError: the environment or a worker failed; the last checkpoint stays.
     """
     check_new(out)  # before the workers start: an environment may print while it is made
     with _learner(config) as learner, RunDirectory.create(out, config, command) as run:
@@ -56,7 +56,7 @@ def resume(out: Path, observe: Observer = _ignore) -> dict[str, Any]:
 
     Raises:
         InputError: there is nothing to continue, or no usable checkpoint.
-        RunFaultError: as `train`.
+        FaultError: as `train`.
     """
     config = read_config(out)
     if (out / "result.json").exists():
@@ -142,7 +142,7 @@ def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _main() -> None:
+def _main() -> int:
     arguments = sys.argv[1:]
     command = parse(arguments)
     if command.resume is not None:
@@ -170,7 +170,8 @@ def _main() -> None:
         else f"max100 {result['max100']:.1f}, final100 {result['final100']:.1f}"
     )
     print(f"{config.env} seed {config.seed}: {best}, {result['seconds']:.0f} s, {folder}")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(_main))
+    cli.run(_main)

@@ -70,6 +70,8 @@ def run(main: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has gone, there is nobody left to complain to
         status = FAULT
+    except OSError as error:  # a full disk, say
+        status = _complain(error, FAULT)
     sys.exit(status)
 
 

@@ -134,12 +134,15 @@ def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _
         best += np.arange(0, advantage.size, n_actions)
         G = advantage.ravel()[best][:, None] - advantage
         emptied = hi < G
+        inside = ((lo < G) ^ emptied).ravel().nonzero()[0]
+        gap, cost = G.ravel()[inside], weight[inside // n_actions] * pi.ravel()[inside]
+        if hi == np.inf:  # nothing is emptied: half the work of a small problem
+            out[:] = pi
+            return 0.0, 0.0, inside + part.start * n_actions, gap, cost
         moved = pi * emptied
         removed = moved @ ones
         np.subtract(pi, moved, out=out)
         out.ravel()[best] += removed
-        inside = ((lo < G) ^ emptied).ravel().nonzero()[0]
-        gap, cost = G.ravel()[inside], weight[inside // n_actions] * pi.ravel()[inside]
         gain = float(weight @ np.einsum("sa,sa->s", moved, G))
         return gain, float(weight @ removed), inside + part.start * n_actions, gap, cost
 

@@ -7,10 +7,9 @@ import pytest
 
 from deep.actors import CategoricalActor, GaussianActor, MlpActor
 from deep.environments import ActionMap, make_env, spec_of
-from deep.errors import RunFaultError
 from deep.normalise import Normaliser, RunningMoments
 from deep.sampling import EpisodeRunner, Sampler, rollout
-from exact.errors import InputError
+from exact.errors import FaultError, InputError
 
 TERMINATING, TRUNCATING = "tests.deep.scripted:Terminating-v0", "tests.deep.scripted:Truncating-v0"
 PLAIN = Normaliser.of(RunningMoments.empty((2,)), np.inf)
@@ -127,7 +126,7 @@ def test_workers_answer_in_order_and_do_what_one_process_does(sampler):
 def test_faults_say_what_and_where(sampler, env_id, message):
     workers = sampler(f"tests.deep.scripted:{env_id}-v0", [1])
     workers.request(ACTOR, PLAIN, 64)
-    with pytest.raises(RunFaultError, match=message):
+    with pytest.raises(FaultError, match=message):
         workers.collect()
 
 
@@ -138,7 +137,7 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(sampler):
 
     workers = sampler(TERMINATING)
     os.kill(workers.workers[1].pid, signal.SIGKILL)
-    with pytest.raises(RunFaultError, match=r"worker 1 died \(exit code -9\)"):
+    with pytest.raises(FaultError, match=r"worker 1 died \(exit code -9\)"):
         ask()
 
 

@@ -13,6 +13,7 @@ import pytest
 from deep.config import preset
 from deep.evaluate import Agent, evaluate
 from deep.train import resume, summary, train
+from exact import cli
 from exact.errors import InputError
 
 SMALL = ["--steps", "6144", "--sampling.N", "256", "--checkpoint-every", "3", "--critic.epochs", "2"]
@@ -163,10 +164,11 @@ def test_summary_is_the_papers_measure():
 )
 def test_bad_input_is_one_line_and_status_2(arguments, message, capfd, monkeypatch):
     from deep import train as module
-    from deep.errors import exit_status
 
     monkeypatch.setattr(sys, "argv", ["deep.train", *arguments])
-    assert exit_status(module._main) == 2
+    with pytest.raises(SystemExit) as stop:
+        cli.run(module._main)
+    assert stop.value.code == 2
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1
@@ -215,11 +217,12 @@ def test_a_locked_directory_and_a_mismatching_checkpoint_are_refused(finished, t
 )
 def test_bad_input_to_evaluate_is_one_line_and_status_2(finished, arguments, message, capfd, monkeypatch):
     from deep import evaluate as module
-    from deep.errors import exit_status
 
     arguments = [str(finished[0]) if part == "DIR" else part for part in arguments]
     monkeypatch.setattr(sys, "argv", ["deep.evaluate", *arguments])
-    assert exit_status(module._main) == 2
+    with pytest.raises(SystemExit) as stop:
+        cli.run(module._main)
+    assert stop.value.code == 2
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1

@@ -85,6 +85,7 @@ def failing(error):
         (failing(InputError("two\nlines  of it")), 2, "error: two lines of it\n"),
         (failing(SolverError("HIGHS failed")), 3, "error: HIGHS failed\n"),
         (failing(EvaluationError("no")), 3, "error: no\n"),
+        (failing(OSError(28, "No space left on device")), 3, "error: [Errno 28] No space left on device\n"),
         (failing(KeyboardInterrupt()), 130, "error: interrupted\n"),
     ],
 )
