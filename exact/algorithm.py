@@ -162,7 +162,7 @@ def solve(
         on_iteration: called with every record as it is made, for a live table.
     """
     policy = mdp.uniform_policy() if start is None else mdp.check_policy(start)
-    final = evaluate(mdp, policy)
+    final = None
     records, policies = [], [policy]
     run = iterate(mdp, subproblem, start=policy, delta0=delta0, settings=settings, tolerance=tolerance)
     for it in islice(run, max_iterations):
@@ -173,6 +173,8 @@ def solve(
             policies.append(policy)
         if on_iteration is not None:
             on_iteration(records[-1])
+    if final is None:  # no trial was made: the start is optimal, or none was allowed
+        final = evaluate(mdp, policy)
     converged = final.policy_advantage <= tolerance
     message = f"A* = {final.policy_advantage:.3g} after {len(records)} iterations, tolerance {tolerance:g}"
     return Trajectory(tuple(records), policy, final, converged, message, tuple(policies) if keep_policies else ())

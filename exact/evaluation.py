@@ -28,13 +28,6 @@ RESIDUAL_TOLERANCE = 1e-12
 """Largest accepted residual of an iterative solution, relative to the right-hand side. The error of V is at most
 1/(1-gamma) times the residual in the maximum norm."""
 
-SWEEPS = 10
-"""Sweeps of one round before it is extrapolated."""
-FAST_SWEEPS = 100
-"""A round that reduces the residual by less leaves the rest to BiCGSTAB."""
-RESTARTS = 5
-"""Most calls of BiCGSTAB."""
-
 
 class EvaluationError(FaultError):
     """No solver brought the residual of a policy's linear system below its tolerance."""
@@ -117,38 +110,25 @@ def _sparse_lu(discount: float, P_pi: Any) -> tuple[Solver, Solver]:
 
 
 def _krylov(mdp: MDP, P_pi: Any, guess: Evaluation | None) -> tuple[Solver, Solver]:
+    S, gamma = mdp.n_states, mdp.discount
+    transposed = P_pi.T
+    forward = LinearOperator((S, S), matvec=lambda x: x - gamma * (P_pi @ x), dtype=np.float64)
+    backward = LinearOperator((S, S), matvec=lambda x: x - gamma * (transposed @ x), dtype=np.float64)
     return (
-        lambda b: _iterate(mdp, P_pi, b, np.zeros_like(b) if guess is None else guess.V),
-        lambda b: _iterate(mdp, P_pi.T, b, np.zeros_like(b) if guess is None else guess.rho),
+        lambda b: _bicgstab(forward, b, None if guess is None else guess.V, mdp.name),
+        lambda b: _bicgstab(backward, b, None if guess is None else guess.rho, mdp.name),
     )
 
 
-def _iterate(mdp: MDP, P: Any, b: Array, x: Array) -> Array:
-    """Solve (I - gamma P) x = b from the guess x: sweeps while they are fast, then BiCGSTAB.
-
-    In a chain that mixes fast the error of a few sweeps x <- b + gamma P x is nearly the eigenvector of the eigenvalue
-    gamma, so extrapolating by 1/(1-gamma) removes it. BiCGSTAB takes over where that does not help; it is restarted
-    from where it stood if its recursive residual had drifted from the true one.
-    """
-    operator = LinearOperator(P.shape, matvec=lambda y: y - mdp.discount * (P @ y), dtype=np.float64)
-    goal = RESIDUAL_TOLERANCE * float(np.linalg.norm(b))
-    if goal == 0:
-        return np.zeros_like(b)
-    residual = b - operator.matvec(x)
-    size, before = float(np.linalg.norm(residual)), np.inf
-    while goal < size < before / FAST_SWEEPS:
-        for _ in range(SWEEPS):
-            x = x + residual
-            residual = b - operator.matvec(x)
-        x = x + residual / (1 - mdp.discount)
-        residual = b - operator.matvec(x)
-        size, before = float(np.linalg.norm(residual)), size
-    for _ in range(RESTARTS):
-        if size <= goal:
+def _bicgstab(operator: LinearOperator, b: Array, x0: Array | None, name: str) -> Array:
+    """Solve to RESIDUAL_TOLERANCE; restart from where it stood if BiCGSTAB's recursive residual had drifted."""
+    scale = float(np.linalg.norm(b))
+    x: Array = np.zeros_like(b) if x0 is None else x0
+    for _ in range(5):
+        x = bicgstab(operator, b, x0=x, rtol=RESIDUAL_TOLERANCE / 2, atol=0.0, maxiter=2000)[0]
+        residual = float(np.linalg.norm(b - operator.matvec(x)))
+        if residual <= RESIDUAL_TOLERANCE * scale:
             return x
-        x = bicgstab(operator, b, x0=x, rtol=0.0, atol=goal / 2, maxiter=2000)[0]
-        size = float(np.linalg.norm(b - operator.matvec(x)))
-    relative = RESIDUAL_TOLERANCE * size / goal
     raise EvaluationError(
-        f"{mdp.name}: BiCGSTAB stopped at a relative residual of {relative:.2g}, wanted {RESIDUAL_TOLERANCE}"
+        f"{name}: BiCGSTAB stopped at a relative residual of {residual / scale:.2g}, wanted {RESIDUAL_TOLERANCE}"
     )

@@ -137,20 +137,6 @@ def test_iterative_solver_says_when_it_fails(monkeypatch):
         evaluate_by("Krylov", mdp, mdp.uniform_policy())
 
 
-def test_sweeps_and_bicgstab_agree_where_the_chain_mixes_fast_and_where_it_does_not(monkeypatch):
-    monkeypatch.setattr(evaluation, "SPARSE_LU_MAX_STATES", 0)
-    monkeypatch.setattr(evaluation, "DENSE_MAX_STATES", 0)
-    calls = []
-    short = evaluation.bicgstab
-    monkeypatch.setattr(evaluation, "bicgstab", lambda *a, **k: calls.append(1) or short(*a, **k))
-    for mdp, needed in ((garnet(500, 3, 5, 0.99, seed=0), False), (load("gridworld-5x5"), True)):
-        calls.clear()
-        found = evaluate(mdp, mdp.uniform_policy())
-        assert bool(calls) == needed
-        assert found.rho.sum() == pytest.approx(1 / (1 - mdp.discount), rel=1e-11)
-        assert found.rho @ (mdp.uniform_policy() * mdp.rewards).sum(axis=1) == pytest.approx(found.eta, rel=1e-10)
-
-
 def test_iterative_solver_with_a_guess_where_nothing_is_earned(monkeypatch):
     monkeypatch.setattr(evaluation, "SPARSE_LU_MAX_STATES", 0)
     monkeypatch.setattr(evaluation, "DENSE_MAX_STATES", 0)
