@@ -185,12 +185,16 @@ class Learner:
             return 1.0
         return min(1.0, spread / s.mean_spread)
 
+    @property
+    def progress(self) -> float:
+        """Part of the run that is done, in [0, 1]."""
+        return min(self.state.steps / self.config.steps, 1.0)
+
     def radius(self, L: Surrogate, theta: Tensor, information: float) -> float:
         """delta_k from mu_k, as RadiusSettings.scale and .final_fraction have it."""
         settings, s = self.config.radius, self.state
         scale = float(L.gradient(theta).norm()) if settings.scale == "gradient" else information
-        progress = min(s.steps / self.config.steps, 1.0)
-        return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * progress)
+        return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * self.progress)
 
     def iterate(self) -> dict[str, Any]:
         """One trial point: InnerSolu, SAMPLE, ratio, decision, radius. Returns the iteration's metrics."""
@@ -203,7 +207,8 @@ class Learner:
         delta = self.radius(L, theta_k, information)
         step = inner_solu(L, theta_k, delta, config.inner, self.rng)  # (4.11)
         rate = config.inner.log_std_rate * information
-        theta = log_std_step(L, step.theta, theta_k, config.policy.log_std_floor, rate, config.inner)  # (4.12)
+        limits = config.policy.log_std_range(self.progress)
+        theta = log_std_step(L, step.theta, theta_k, limits, rate, config.inner)  # (4.12)
         if not torch.isfinite(theta).all():
             raise FaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 

@@ -35,6 +35,10 @@ class PolicySettings:
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
     log_std_floor: float = -3.5
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
+    final_log_std: float | None = -3.0
+    """Largest log-std at the end of the run: a ceiling whose standard deviation falls linearly from that of
+    initial_log_std to that of this, so that a policy that has learned a gait stops stumbling over its own noise. The
+    paper has none, which is None."""
 
     def __post_init__(self) -> None:
         _check_finite("policy", self)
@@ -42,6 +46,16 @@ class PolicySettings:
         _check("policy", self.head_scale > 0, "head_scale", self.head_scale, "> 0")
         start = self.initial_log_std
         _check("policy", start >= self.log_std_floor, "initial_log_std", start, ">= policy.log_std_floor")
+        end = self.final_log_std
+        between = end is None or self.log_std_floor <= end <= start
+        _check("policy", between, "final_log_std", end, "between log_std_floor and initial_log_std, or None")
+
+    def log_std_range(self, progress: float) -> tuple[float, float]:
+        """(floor, ceiling) of log-std after a part of the run, in [0, 1]."""
+        if self.final_log_std is None:
+            return self.log_std_floor, math.inf
+        start, end = math.exp(self.initial_log_std), math.exp(self.final_log_std)
+        return self.log_std_floor, math.log(start + (end - start) * progress)
 
 
 @dataclass(frozen=True)
@@ -231,7 +245,7 @@ def preset(name: Literal["default", "paper"], env: str) -> Config:
     return Config(
         env=env,
         preset="paper",
-        policy=PolicySettings(initial_log_std=0.0),
+        policy=PolicySettings(initial_log_std=0.0, final_log_std=None),
         critic=CriticSettings(epochs=10, final_fraction=1.0),
         sampling=SamplingSettings(N=2048),
         inner=InnerSettings(

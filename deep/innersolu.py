@@ -214,7 +214,12 @@ def _stop(
 
 
 def log_std_step(
-    whole: Surrogate, theta: Tensor, theta_k: Tensor, floor: float, rate: float, settings: InnerSettings
+    whole: Surrogate,
+    theta: Tensor,
+    theta_k: Tensor,
+    limits: tuple[float, float],
+    rate: float,
+    settings: InnerSettings,
 ) -> Tensor:
     """Projected gradient ascent on L-hat in theta_sigma with the mean fixed, eq. (4.12).
 
@@ -222,19 +227,19 @@ def log_std_step(
         whole: the estimates over B around theta_k.
         theta: parameters with the new mean, shape (size,).
         theta_k: parameters before this iteration.
-        floor: smallest log-std.
+        limits: smallest and largest log-std.
         rate: length of a gradient step per unit of gradient.
         settings: bound Abar_k = log_std_bound + log_std_bound_entropy * |entropy|, and number of steps.
 
     Returns:
-        The parameters with theta_sigma moved by at most Abar_k in each coordinate, and not below the floor.
+        The parameters with theta_sigma moved by at most Abar_k in each coordinate, and then into its limits.
     """
     policy, m = whole.policy, whole.policy.mean_size
     if settings.joint_log_std or m == policy.size:
-        return torch.cat([theta[:m], theta[m:].clamp(min=floor)])
+        return torch.cat([theta[:m], theta[m:].clamp(*limits)])
     bound = settings.log_std_bound + settings.log_std_bound_entropy * abs(float(policy.entropy(whole.pi)))
     sigma_k, sigma = theta_k[m:], theta[m:]
     for _ in range(settings.log_std_steps):
         g = whole.gradient(torch.cat([theta[:m], sigma]))[m:]
-        sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(min=floor)
+        sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(*limits)
     return torch.cat([theta[:m], sigma])

@@ -155,25 +155,32 @@ def test_downhill_inner_step_is_not_taken():
 def test_log_std_step_respects_its_bound_and_the_floor():
     theta, L = make(GAUSSIAN)
     m = GAUSSIAN.mean_size
-    bounded = log_std_step(L, theta, theta, -2.5, 100.0, replace(SETTINGS, log_std_bound=0.01))
+    bounded = log_std_step(L, theta, theta, (-2.5, 0.5), 100.0, replace(SETTINGS, log_std_bound=0.01))
     torch.testing.assert_close((bounded - theta)[m:].abs(), torch.full((2,), 0.01, dtype=theta.dtype))
     by_entropy = replace(SETTINGS, log_std_bound=0.0, log_std_bound_entropy=0.02)
     bound = 0.02 * abs(float(GAUSSIAN.entropy(L.pi)))
     torch.testing.assert_close(
-        (log_std_step(L, theta, theta, -2.5, 100.0, by_entropy) - theta)[m:].abs(),
+        (log_std_step(L, theta, theta, (-2.5, 0.5), 100.0, by_entropy) - theta)[m:].abs(),
         torch.full((2,), bound, dtype=theta.dtype),
     )
-    floored = log_std_step(L, theta, theta, -0.4, 0.1, SETTINGS)
+    floored = log_std_step(L, theta, theta, (-0.4, 0.5), 0.1, SETTINGS)
     torch.testing.assert_close(floored[m:], torch.full((2,), -0.4, dtype=theta.dtype))
     torch.testing.assert_close(bounded[:m], theta[:m], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("joint", [False, True])
+def test_log_std_step_respects_the_ceiling(joint):
+    theta, L = make(GAUSSIAN)
+    lowered = log_std_step(L, theta, theta, (-2.5, -0.9), 0.1, replace(SETTINGS, joint_log_std=joint))
+    torch.testing.assert_close(lowered[GAUSSIAN.mean_size :], torch.full((2,), -0.9, dtype=theta.dtype))
+
+
 def test_log_std_step_climbs_the_surrogate():
     theta, L = make(GAUSSIAN)
-    moved = log_std_step(L, theta, theta, -2.5, 0.1, SETTINGS)
+    moved = log_std_step(L, theta, theta, (-2.5, 0.5), 0.1, SETTINGS)
     assert L.gain_and_distance(moved)[0] > L.gain_and_distance(theta)[0]
 
 
 def test_categorical_policy_has_no_log_std_to_move():
     theta, L = make(CATEGORICAL)
-    torch.testing.assert_close(log_std_step(L, theta, theta, -2.5, 0.1, SETTINGS), theta, rtol=0, atol=0)
+    torch.testing.assert_close(log_std_step(L, theta, theta, (-2.5, 0.5), 0.1, SETTINGS), theta, rtol=0, atol=0)
