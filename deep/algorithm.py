@@ -6,12 +6,13 @@
     B          current batch, samples of pi_k               mu_k       radius coefficient (ControllerState.radius)
     L-hat      surrogate (4.3)                              delta_k    mu_k ||g_k|| in the paper (RadiusSettings.scale)
 
-While the workers draw the trial's samples the learner fits the critic to B: its new values are first needed for the
-advantages of those samples.
+A second thread fits the critic to B while InnerSolu computes and the workers draw the trial's samples: the new values
+are first needed for the advantages of those samples.
 """
 
 import math
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,6 +87,7 @@ class Learner:
         initial, inner = seed.spawn(2)
         self.initial_seed, self.rng = initial, np.random.default_rng(inner)
         self.episodes: list[tuple[int, float, int]] = []
+        self.background = ThreadPoolExecutor(1)
         self.state: State
 
     def start(self) -> None:
@@ -202,6 +204,7 @@ class Learner:
         s.iteration += 1
         theta_k, mu_k = s.theta, s.controller.radius
 
+        fit = self.background.submit(self.critic.fit, s.B.observations, s.B.targets)  # (4.5)
         L = self.surrogate(theta_k, s.B)
         information = self.information()
         delta = self.radius(L, theta_k, information)
@@ -213,7 +216,7 @@ class Learner:
             raise FaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 
         self.request(theta)
-        self.critic.fit(s.B.observations, s.B.targets)  # (4.5)
+        fit.result()
         trial_batch = self.receive(theta)
         estimate = self.estimate(L, theta_k, theta, trial_batch)
         r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)
