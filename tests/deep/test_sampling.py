@@ -10,6 +10,7 @@ from deep.environments import ActionMap, make_env, spec_of
 from deep.normalise import Normaliser, RunningMoments
 from deep.sampling import EpisodeRunner, Sampler, rollout
 from exact.errors import FaultError, InputError
+from paper_figs.paper import read_table1
 
 TERMINATING, TRUNCATING = "tests.deep.scripted:Terminating-v0", "tests.deep.scripted:Truncating-v0"
 PLAIN = Normaliser.of(RunningMoments.empty((2,)), np.inf)
@@ -70,6 +71,17 @@ def test_a_running_episode_is_restored_bit_for_bit(env_id):
     for name in ("observations", "actions", "rewards", "discounted", "successors"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
     assert a.episodes == b.episodes
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("task", [task.env.removesuffix("-v4") for task in read_table1().tasks])
+def test_the_papers_tasks_can_be_sampled_in_both_versions(task, version):
+    runner = EpisodeRunner(f"{task}-v{version}", 0, 0.99)
+    size = runner.spec.observation_shape[0]
+    actor = linear(size, runner.spec.actions)
+    got = rollout(runner, actor, Normaliser.of(RunningMoments.empty((size,)), np.inf), 20)
+    assert got.observations.shape == (20, size)
+    assert np.isfinite(got.rewards).all()
 
 
 def test_actions_are_scaled_to_the_bounds_and_clipped():

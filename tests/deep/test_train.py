@@ -136,6 +136,11 @@ def test_cart_pole_is_learned(tmp_path):
     assert train(config, tmp_path / "run")["max100"] >= 475
 
 
+def test_acrobot_is_learned(tmp_path):
+    config = replace(preset("default", "Acrobot-v1"), steps=60_000)
+    assert train(config, tmp_path / "run")["max100"] >= -100
+
+
 def test_summary_is_the_papers_measure():
     entries = [{"steps": 9, "seconds": 1.0, "episodes": [[1, float(r), 1] for r in range(150)]}]
     entries += [{"steps": 10, "seconds": 2.0, "episodes": [[1, 0.0, 1]] * 100}]
