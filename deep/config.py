@@ -223,7 +223,7 @@ class Config:
 
 
 DEFAULT_CONTROLLER = ControllerSettings(
-    beta0=-0.5, beta1=0.0, gamma1=1.03, gamma2=0.97, gamma3=0.7, radius_min=0.001, radius_max=0.04, max_rejections=1
+    beta0=-0.5, beta1=0.0, gamma1=1.03, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
 )
 """gamma1 gamma2 is nearly 1: the radius grows while the out-of-sample gain is positive in more than half of the
 iterations and shrinks while it is in fewer, so that noise alone moves it neither way."""
