@@ -24,9 +24,10 @@ from deep.batch import Batch, GainEstimate, Trial, reverse_gain, standardise
 from deep.config import Config
 from deep.critic import Critic
 from deep.innersolu import Surrogate, inner_solu, log_std_step
-from deep.normalise import Normaliser, RunningMoments
-from deep.policies import Policy
+from deep.normalise import Preprocess, RunningMoments, preprocess
+from deep.policies import Policy, Remembering
 from deep.sampling import Rollout, Sampler
+from deep.vector import VectorSampler
 from exact.controller import ControllerState, Outcome, decide, ratio
 from exact.errors import FaultError
 
@@ -65,7 +66,7 @@ class Learner:
         config: all settings.
         policy: the policy class, Gaussian or categorical.
         critic: the value network.
-        sampler: the workers.
+        sampler: the environments.
         seed: for the initial parameters and the random subsets of InnerSolu.
         device: where to compute.
         observation_shape: of one observation.
@@ -76,12 +77,13 @@ class Learner:
         config: Config,
         policy: Policy,
         critic: Critic,
-        sampler: Sampler,
+        sampler: Sampler | VectorSampler,
         seed: np.random.SeedSequence,
         device: torch.device,
         observation_shape: tuple[int, ...],
     ):
-        self.config, self.policy, self.critic, self.sampler, self.device = config, policy, critic, sampler, device
+        self.config, self.critic, self.sampler, self.device = config, critic, sampler, device
+        self.policy = Remembering(policy)
         self.observation_shape = observation_shape
         initial, inner = seed.spawn(2)
         self.initial_seed, self.rng = initial, np.random.default_rng(inner)
@@ -108,10 +110,10 @@ class Learner:
         if self.config.normalize:
             s.observations = s.observations.merge(batch.moments)
 
-    def normaliser(self) -> Normaliser:
+    def normaliser(self) -> Preprocess:
         """The map from an environment's observations to the networks' inputs."""
         clip = self.config.sampling.observation_clip if self.config.normalize else math.inf
-        return Normaliser.of(self.state.observations, clip)
+        return preprocess(self.state.observations, clip, pixels=len(self.observation_shape) == 3)
 
     # SAMPLE, Algorithm 4.1, in two halves
 
@@ -133,10 +135,15 @@ class Learner:
             advantages=advantages,
             targets=values + advantages,
             log_prob=self.policy.log_prob(self.policy.distribution(theta, observations), actions),
-            moments=RunningMoments.of(np.concatenate([r.observations for r in rollouts])),
+            moments=self._moments(rollouts),
             eta=float(np.mean(returns)) if returns else s.B.eta,
             sigma=float(np.std(returns, ddof=1)) if len(returns) > 1 else s.B.sigma,
         )
+
+    def _moments(self, rollouts: list[Rollout]) -> RunningMoments:
+        if not self.config.normalize:
+            return RunningMoments.empty(self.observation_shape)
+        return RunningMoments.of(np.concatenate([r.observations for r in rollouts]))
 
     def _count(self, rollouts: list[Rollout]) -> list[float]:
         """Record the episodes that ended; returns their returns in the order of their ends."""
@@ -155,7 +162,7 @@ class Learner:
         s.rewards = s.rewards.merge(RunningMoments.of(np.concatenate([r.discounted for r in rollouts])))
         return [replace(r, rewards=np.clip(r.rewards / s.rewards.std, -clip, clip)) for r in rollouts]
 
-    def _advantages(self, rollout: Rollout, normalise: Normaliser) -> tuple[Tensor, Tensor, Tensor]:
+    def _advantages(self, rollout: Rollout, normalise: Preprocess) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised observations, A-hat and V of one rollout."""
         settings = self.config.sampling
         observations = torch.from_numpy(normalise(rollout.observations)).to(self.device)

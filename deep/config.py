@@ -4,6 +4,7 @@ The docstring under each field is its help text on the command line.  "Paper" in
 the paper leaves a value open the text says how it was settled.  docs/deep-preset.md has the measurements.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -23,12 +24,20 @@ def _check_finite(section: str, settings: Any) -> None:
         _check(section, not isinstance(value, float) or math.isfinite(value), f.name, value, "a finite number")
 
 
+def _check_layers(section: str, hidden: tuple[int, ...], convolutions: tuple[tuple[int, int, int], ...]) -> None:
+    _check(section, all(w >= 1 for w in hidden), "hidden", hidden, "widths >= 1")
+    _check(section, min(itertools.chain((1,), *convolutions)) >= 1, "convolutions", convolutions, "numbers >= 1")
+
+
 @dataclass(frozen=True)
 class PolicySettings:
     """The policy network. Raises InputError for a value out of range."""
 
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
+    """Widths of the hidden layers: tanh, or ReLU after convolutions. The paper says "MLP"; 64x64 is its benchmark
+    code's."""
+    convolutions: tuple[tuple[int, int, int], ...] = ()
+    """(channels, kernel, stride) of the ReLU convolutions that pixels go through first; none for flat observations."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
     initial_log_std: float = -0.7
@@ -38,7 +47,7 @@ class PolicySettings:
 
     def __post_init__(self) -> None:
         _check_finite("policy", self)
-        _check("policy", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check_layers("policy", self.hidden, self.convolutions)
         _check("policy", self.head_scale > 0, "head_scale", self.head_scale, "> 0")
         start = self.initial_log_std
         _check("policy", start >= self.log_std_floor, "initial_log_std", start, ">= policy.log_std_floor")
@@ -49,7 +58,9 @@ class CriticSettings:
     """The value network and its least-squares fit, eq. (4.5). Raises InputError for a value out of range."""
 
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the tanh layers."""
+    """Widths of the hidden layers: tanh, or ReLU after convolutions."""
+    convolutions: tuple[tuple[int, int, int], ...] = ()
+    """As policy.convolutions."""
     epochs: int = 20
     """Passes over the batch per iteration. Open in the paper; 20 beat 10 on Walker2d."""
     batch: int = 128
@@ -62,7 +73,7 @@ class CriticSettings:
 
     def __post_init__(self) -> None:
         _check_finite("critic", self)
-        _check("critic", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check_layers("critic", self.hidden, self.convolutions)
         _check("critic", self.epochs >= 0, "epochs", self.epochs, ">= 0")
         _check("critic", self.batch >= 1, "batch", self.batch, ">= 1")
         _check("critic", self.learning_rate > 0, "learning_rate", self.learning_rate, "> 0")
@@ -86,6 +97,8 @@ class SamplingSettings:
     """Bound of normalised observations."""
     reward_clip: float = 10.0
     """Bound of normalised rewards."""
+    reward_sign: bool = False
+    """Learn from the sign of the rewards, as Baselines does on Atari; returns are reported unclipped. Pixels only."""
 
     def __post_init__(self) -> None:
         _check_finite("sampling", self)
@@ -104,6 +117,9 @@ class InnerSettings:
     """Most inner steps l. The paper gives no number; several on small subsets overfit the batch."""
     subset: float = 1.0
     """Fraction of B in the random subset b_l. Open in the paper."""
+    fisher_subset: float = 1.0
+    """Fraction of b_l in H_l: the first samples of a random order. Products with H_l are most of the work of a step with
+    a large network, and they need fewer samples than its gradient."""
     cg_iterations: int = 25
     """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper; 25 beat 10."""
     cg_tolerance: float = 1e-5
@@ -135,7 +151,7 @@ class InnerSettings:
         _check_finite("inner", self)
         for name in ("iterations", "cg_iterations", "backtracks", "l0"):
             _check("inner", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
-        for name in ("subset", "backtrack_factor"):
+        for name in ("subset", "fisher_subset", "backtrack_factor"):
             _check("inner", 0 < getattr(self, name) <= 1, name, getattr(self, name), "in (0, 1]")
         _check("inner", 0 <= self.tau < 1, "tau", self.tau, "in [0, 1)")
         for name in ("damping", "cg_tolerance", "eps", "log_std_steps", "log_std_rate", "log_std_bound"):
@@ -185,10 +201,18 @@ class Config:
     """Settings to start from; single fields can be changed on top."""
     normalize: bool = True
     """Running normalisation of observations and rewards (Baselines protocol); --no-normalize: none (Spinning Up's)."""
+    sticky_actions: float = 0.0
+    """Atari: probability that the game repeats the action of the frame before (0.25 in the protocol of Machado et al.
+    2018). The paper has none, whatever the id's own default is."""
     workers: int = 2
-    """Sampling processes. The results depend on their number, not on their scheduling."""
+    """Environments that sample side by side: a process each, or for pixels one vector that shares the policy's forward
+    passes. The results depend on their number, not on their scheduling."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the learner computes. auto: the CPU, which is faster for networks as small as these."""
+    """Where the learner computes. auto: for pixels a CUDA device if there is one, else the CPU, which is faster for
+    networks as small as those of flat observations."""
+    precision: Literal["auto", "float32"] = "auto"
+    """Arithmetic of convolutional networks before their last layer. auto: bfloat16 on a CPU with instructions for it,
+    which takes half the time, float32 elsewhere."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -202,6 +226,15 @@ class Config:
         for name in ("steps", "workers", "checkpoint_every"):
             _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
+        sticky = self.sticky_actions
+        _check("config", 0 <= sticky < 1, "sticky_actions", sticky, "in [0, 1)")
+        pixels = bool(self.policy.convolutions)
+        if pixels != bool(self.critic.convolutions):
+            raise InputError("policy.convolutions and critic.convolutions: expected both or neither")
+        if pixels and self.normalize:
+            raise InputError("normalize: pixels and their rewards are not normalised, expected --no-normalize")
+        if self.sampling.reward_sign and not pixels:
+            raise InputError("sampling.reward_sign is for pixels; rewards of flat observations are normalised")
         if self.sampling.N % self.workers:
             raise InputError(
                 f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"
@@ -223,8 +256,10 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
 """Discount and lambda of the default preset where they differ from SamplingSettings, by the id without its version."""
 
 
-def preset(name: Literal["default", "paper"], env: str) -> Config:
-    """The settings of a preset for an environment."""
+def preset(name: Literal["default", "paper"], env: str, pixels: bool = False) -> Config:
+    """The settings of a preset for an environment, with flat observations or pixels."""
+    if pixels:
+        return pixel_preset(name, env)
     if name == "default":
         task = TASK_SETTINGS.get(env.rsplit("-v", 1)[0], {})
         return Config(env=env, sampling=replace(SamplingSettings(), **task))
@@ -246,3 +281,34 @@ PAPER_CONTROLLER = ControllerSettings(
     beta0=-0.1, beta1=0.0, gamma1=2.0, gamma2=0.8, gamma3=0.6, radius_min=0.01, radius_max=0.1, max_rejections=4
 )
 """Section 5 of the paper; beta0 < 0 is open there."""
+
+NATURE_CNN = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+"""Convolutions of Mnih et al. (Nature 2015), which PPO has on Atari; a hidden layer of 512 follows."""
+
+PAPER_PIXEL_CONTROLLER = replace(PAPER_CONTROLLER, radius_min=0.005, radius_max=0.5)
+"""Section 5 of the paper, Atari."""
+
+
+def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
+    """The settings of a preset for pixels; the paper's are its Atari settings."""
+    shared = Config(
+        env=env,
+        preset=name,
+        steps=10_000_000,
+        normalize=False,
+        workers=16,
+        policy=PolicySettings(hidden=(512,), convolutions=NATURE_CNN),
+        critic=CriticSettings(
+            hidden=(512,), convolutions=NATURE_CNN, epochs=2, batch=256, learning_rate=5e-4, final_fraction=1.0
+        ),
+        sampling=SamplingSettings(N=2048, reward_sign=True),
+        inner=InnerSettings(cg_iterations=10, fisher_subset=0.125),
+    )
+    if name == "default":
+        return shared
+    return replace(
+        shared,
+        inner=replace(shared.inner, iterations=10, subset=0.5, fisher_subset=0.25),
+        radius=RadiusSettings(initial=0.01, scale="gradient", final_fraction=1.0, numerator="returns"),
+        controller=PAPER_PIXEL_CONTROLLER,
+    )
