@@ -51,8 +51,11 @@ def rom_path(game: str) -> Any:
     """Path of a game's ROM. Raises InputError if it is not there."""
     from ale_py import roms
 
-    path = roms.get_rom_path(game)
-    if path is None or not path.exists():
+    try:
+        path = roms.get_rom_path(game)
+    except OSError:  # absent, or not what its checksum says
+        path = None
+    if path is None:
         raise InputError(f"there is no ROM of the Atari game {game!r}; expected an ale-py that was installed with ROMs")
     return path
 

@@ -11,7 +11,7 @@ from deep.environments import EnvSpec, make_env, spec_of
 from deep.networks import MLP, Network
 from deep.policies import CategoricalPolicy, GaussianPolicy, Policy
 from deep.sampling import Sampler
-from deep.vector import VectorSampler, cores
+from deep.vector import VectorSampler, threads
 from exact.errors import InputError
 
 
@@ -83,7 +83,7 @@ def make_learner(config: Config) -> Learner:
     spec = inspect(config.env)
     device = make_device(config.device, spec.pixels)
     # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.
-    torch.set_num_threads(cores() if spec.pixels else 1)
+    torch.set_num_threads(threads() if spec.pixels else 1)
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)
     policy, value_net = make_policy(config, spec), make_network(config, config.critic, spec, 1)
     worker_seeds = [int(seed) for seed in workers.generate_state(config.workers, np.uint64)]

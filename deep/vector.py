@@ -28,15 +28,19 @@ from deep.sampling import Rollout, episode_seed
 from exact.errors import FaultError, InputError
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def threads() -> int:
+    """Threads for arithmetic, and for games: OMP_NUM_THREADS if it is set, else every core this process may use.
+
+    Runs side by side want one each: threads that wait for each other on cores that others hold are many times slower.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
 def make_vector(env_id: str, number: int, sticky: float) -> AtariGames | SyncVectorEnv:
     """`number` environments side by side. Raises InputError if they cannot be made."""
     if (game := game_of(env_id)) is not None:
-        return AtariGames(game, number, sticky, min(cores(), number))
+        return AtariGames(game, number, sticky, min(threads(), number))
     make_env(env_id).close()  # raises InputError
     return SyncVectorEnv([lambda: make_env(env_id)] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
 
