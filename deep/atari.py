@@ -152,8 +152,9 @@ class AtariGame(gym.Env):
     def __init__(self, game: str, sticky: float = 0.0):
         self.game, self.sticky, self.render_mode = game, sticky, "rgb_array"
         self.games = AtariGames(game, 1, sticky, 1)
-        self.observation_space, self.action_space = self.games.single_observation_space, spaces.Discrete(
-            int(self.games.single_action_space.n)
+        self.observation_space, self.action_space = (
+            self.games.single_observation_space,
+            spaces.Discrete(int(self.games.single_action_space.n)),
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray, dict]:

@@ -231,9 +231,7 @@ class ConvLinearisation:
             view[1].copy_(u.sum(0))
             return u @ w.t()
         stride, wanted = [self.net.convolutions[i][2]] * 2, [i > 0, True, True]
-        back = torch.ops.aten.convolution_backward(
-            u, a, w, [len(w)], stride, [0, 0], [1, 1], False, [0, 0], 1, wanted
-        )
+        back = torch.ops.aten.convolution_backward(u, a, w, [len(w)], stride, [0, 0], [1, 1], False, [0, 0], 1, wanted)
         view[0].copy_(back[1])
         view[1].copy_(back[2])
         return back[0]
