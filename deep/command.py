@@ -10,6 +10,7 @@ import tyro
 
 from deep.build import inspect
 from deep.config import Config, preset
+from deep.pixels import pixel_preset
 from exact import cli
 from exact.errors import InputError
 
@@ -55,5 +56,5 @@ def parse(arguments: Sequence[str]) -> Command:
     if known.env is None and not helping:
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
     pixels = known.env is not None and not helping and inspect(known.env).pixels
-    default = Command(preset(known.preset, known.env or "ID", pixels))
+    default = Command((pixel_preset if pixels else preset)(known.preset, known.env or "ID"))
     return cli.parse(Command, "deep.train", default=default, arguments=arguments)

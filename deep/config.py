@@ -256,10 +256,8 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
 """Discount and lambda of the default preset where they differ from SamplingSettings, by the id without its version."""
 
 
-def preset(name: Literal["default", "paper"], env: str, pixels: bool = False) -> Config:
-    """The settings of a preset for an environment, with flat observations or pixels."""
-    if pixels:
-        return pixel_preset(name, env)
+def preset(name: Literal["default", "paper"], env: str) -> Config:
+    """The settings of a preset for an environment with flat observations; deep.pixels has those for pixels."""
     if name == "default":
         task = TASK_SETTINGS.get(env.rsplit("-v", 1)[0], {})
         return Config(env=env, sampling=replace(SamplingSettings(), **task))
@@ -281,34 +279,3 @@ PAPER_CONTROLLER = ControllerSettings(
     beta0=-0.1, beta1=0.0, gamma1=2.0, gamma2=0.8, gamma3=0.6, radius_min=0.01, radius_max=0.1, max_rejections=4
 )
 """Section 5 of the paper; beta0 < 0 is open there."""
-
-NATURE_CNN = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-"""Convolutions of Mnih et al. (Nature 2015), which PPO has on Atari; a hidden layer of 512 follows."""
-
-PAPER_PIXEL_CONTROLLER = replace(PAPER_CONTROLLER, radius_min=0.005, radius_max=0.5)
-"""Section 5 of the paper, Atari."""
-
-
-def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
-    """The settings of a preset for pixels; the paper's are its Atari settings."""
-    shared = Config(
-        env=env,
-        preset=name,
-        steps=10_000_000,
-        normalize=False,
-        workers=16,
-        policy=PolicySettings(hidden=(512,), convolutions=NATURE_CNN),
-        critic=CriticSettings(
-            hidden=(512,), convolutions=NATURE_CNN, epochs=2, batch=256, learning_rate=5e-4, final_fraction=1.0
-        ),
-        sampling=SamplingSettings(N=2048, reward_sign=True),
-        inner=InnerSettings(cg_iterations=10, fisher_subset=0.125),
-    )
-    if name == "default":
-        return shared
-    return replace(
-        shared,
-        inner=replace(shared.inner, iterations=10, subset=0.5, fisher_subset=0.25),
-        radius=RadiusSettings(initial=0.01, scale="gradient", final_fraction=1.0, numerator="returns"),
-        controller=PAPER_PIXEL_CONTROLLER,
-    )

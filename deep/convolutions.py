@@ -11,6 +11,7 @@ Nature CNN on Breakout's frames outputs differ by 1% and products with J or J' b
 ReLU take its other side), less than the sampling noise of what is estimated from them.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ class ConvNet:
             for (channels, kernel, _), before in zip(self.convolutions, planes, strict=False)
         ]
         widths = (math.prod(planes[-1]), *self.hidden, self.outputs)
-        return shapes + list(zip(widths, widths[1:], strict=False))
+        return shapes + list(itertools.pairwise(widths))
 
     @property
     def size(self) -> int:

@@ -202,7 +202,7 @@ class VectorSampler:
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
         """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.
 
-        Both want all cores or the whole device, so there is nothing to be gained by sampling while the critic is fitted.
+        Sampling and fitting the critic both want all cores or the whole device: side by side nothing would be gained.
         """
         self.asked = (actor, preprocess, n // self.runner.size)
 

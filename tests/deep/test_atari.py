@@ -159,7 +159,7 @@ def test_games_are_known_by_their_gymnasium_ids(env_id, game):
 
 @pytest.mark.parametrize("env_id", ["ALE/Pogn-v5", "PongNoFrameskip-v9"])
 def test_an_unknown_game_is_refused_with_suggestions(env_id):
-    with pytest.raises(InputError, match="did you mean .*Pong") as error:
+    with pytest.raises(InputError, match=r"did you mean .*Pong") as error:
         make_env(env_id)
     assert "\n" not in str(error.value)
 

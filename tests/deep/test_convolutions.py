@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from deep.config import NATURE_CNN
 from deep.convolutions import CHUNK, ConvNet
+from deep.pixels import NATURE_CNN
 from deep.policies import CategoricalPolicy
 
 NETS = {

@@ -8,8 +8,8 @@ import pytest
 
 from deep import evaluate as evaluation
 from deep.build import make_learner
-from deep.config import preset
 from deep.evaluate import Agent, evaluate
+from deep.pixels import pixel_preset
 from deep.train import train
 
 CATCH = "tests.deep.catch:Catch-v0"
@@ -23,7 +23,7 @@ def shrink(config, layers, **changes):
 
 def catch(**changes):
     """Settings for the 10x10 game: a larger radius than Atari's, for it has but 100 iterations."""
-    config = preset("default", CATCH, pixels=True)
+    config = pixel_preset("default", CATCH)
     config = shrink(config, {"convolutions": ((16, 4, 2),), "hidden": (64,)}, workers=8, **changes)
     return replace(
         config,
@@ -38,7 +38,7 @@ def catch(**changes):
 def pong(tmp_path_factory):
     """Three iterations of Pong with the default preset's network on a small batch."""
     folder = tmp_path_factory.mktemp("pong") / "run"
-    config = preset("default", "ALE/Pong-v5", pixels=True)
+    config = pixel_preset("default", "ALE/Pong-v5")
     sampling, critic = replace(config.sampling, N=64), replace(config.critic, epochs=1)
     train(replace(config, steps=256, workers=4, checkpoint_every=1, sampling=sampling, critic=critic), folder)
     return folder
@@ -92,8 +92,8 @@ def test_images_may_have_their_channels_last():
 
 
 def test_presets_are_the_papers_atari_settings_and_a_default():
-    paper = preset("paper", "ALE/Pong-v5", pixels=True)
+    paper = pixel_preset("paper", "ALE/Pong-v5")
     assert (paper.sampling.N, paper.radius.initial) == (2048, 0.01)
     assert (paper.controller.radius_min, paper.controller.radius_max) == (0.005, 0.5)
     assert paper.policy.convolutions == ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-    assert preset("default", "ALE/Pong-v5", pixels=True).sampling.reward_sign
+    assert pixel_preset("default", "ALE/Pong-v5").sampling.reward_sign
