@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from deep.advantage import gae
-from deep.batch import Batch, GainEstimate, Trial, reverse_gain, standardise
+from deep.batch import Batch, GainEstimate, Trial, reverse_gain, segment_returns, standardise
 from deep.config import Config
 from deep.critic import Critic
 from deep.innersolu import Surrogate, inner_solu, log_std_step
@@ -84,7 +84,7 @@ class Learner:
     ):
         self.config, self.critic, self.sampler, self.device = config, critic, sampler, device
         self.policy = Remembering(policy)
-        self.observation_shape = observation_shape
+        self.observation_shape, self.pixels = observation_shape, len(observation_shape) == 3
         initial, inner = seed.spawn(2)
         self.initial_seed, self.rng = initial, np.random.default_rng(inner)
         self.episodes: list[tuple[int, float, int]] = []
@@ -113,7 +113,7 @@ class Learner:
     def normaliser(self) -> Preprocess:
         """The map from an environment's observations to the networks' inputs."""
         clip = self.config.sampling.observation_clip if self.config.normalize else math.inf
-        return preprocess(self.state.observations, clip, pixels=len(self.observation_shape) == 3)
+        return preprocess(self.state.observations, clip, self.pixels)
 
     # SAMPLE, Algorithm 4.1, in two halves
 
@@ -129,6 +129,8 @@ class Learner:
         observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
         returns = self._count(rollouts)
+        if self.pixels:
+            returns = segment_returns([r.rewards for r in rollouts], self.config.sampling.discount)
         return Batch(
             observations=observations,
             actions=actions,

@@ -118,8 +118,8 @@ class InnerSettings:
     subset: float = 1.0
     """Fraction of B in the random subset b_l. Open in the paper."""
     fisher_subset: float = 1.0
-    """Fraction of b_l in H_l: the first samples of a random order. Products with H_l are most of the work of a step with
-    a large network, and they need fewer samples than its gradient."""
+    """Fraction of b_l, drawn at random, that H_l is the mean over: a product with H_l costs more than a gradient, a
+    step takes a dozen of them, and a metric needs fewer samples than a direction."""
     cg_iterations: int = 25
     """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper; 25 beat 10."""
     cg_tolerance: float = 1e-5
@@ -174,9 +174,10 @@ class RadiusSettings:
     final_fraction: float = 0.25
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
-    """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
-    denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in
-    choosing the step, ascribe to it, against its standard error plus the predicted gain."""
+    """What stands for the actual gain in (4.14). returns: difference of mean episode returns (for pixels see Batch.eta:
+    no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
+    trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
+    predicted gain."""
     memory: float = 0.0
     """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 

@@ -32,14 +32,15 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
         critic=CriticSettings(
             hidden=(512,), convolutions=NATURE_CNN, epochs=2, batch=256, learning_rate=5e-4, final_fraction=1.0
         ),
-        sampling=SamplingSettings(N=2048, reward_sign=True),
-        inner=InnerSettings(cg_iterations=10, fisher_subset=0.125),
+        sampling=SamplingSettings(N=1024, reward_sign=True),
+        inner=InnerSettings(cg_iterations=10, fisher_subset=0.25),
     )
     if name == "default":
         return shared
     return replace(
         shared,
-        inner=replace(shared.inner, iterations=10, subset=0.5, fisher_subset=0.25),
+        sampling=replace(shared.sampling, N=2048),
+        inner=replace(shared.inner, iterations=10, subset=0.5),
         radius=RadiusSettings(initial=0.01, scale="gradient", final_fraction=1.0, numerator="returns"),
         controller=PAPER_PIXEL_CONTROLLER,
     )

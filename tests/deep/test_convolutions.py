@@ -95,7 +95,7 @@ def test_short_arithmetic_is_close():
     assert b.output.dtype == torch.float32
     v = torch.from_numpy(np.random.default_rng(1).standard_normal(exact.size)).float()
     # On noise many units are close to where their ReLU bends, so the products differ more than on a game's frames.
-    pairs = ((a.output, b.output, 0.03), (a.jvp(v), b.jvp(v), 0.1), (a.vjp(u.float()), b.vjp(u.float()), 0.1))
+    pairs = ((a.output, b.output, 0.03), (a.jvp(v), b.jvp(v), 0.15), (a.vjp(u.float()), b.vjp(u.float()), 0.15))
     for wanted, got, tolerance in pairs:
         assert float((wanted - got).norm() / wanted.norm()) < tolerance
 

@@ -9,6 +9,7 @@ import pytest
 from deep import evaluate as evaluation
 from deep.build import make_learner
 from deep.evaluate import Agent, evaluate
+from deep.innersolu import inner_solu
 from deep.pixels import pixel_preset
 from deep.train import train
 
@@ -97,3 +98,25 @@ def test_presets_are_the_papers_atari_settings_and_a_default():
     assert (paper.controller.radius_min, paper.controller.radius_max) == (0.005, 0.5)
     assert paper.policy.convolutions == ((32, 8, 4), (64, 4, 2), (64, 3, 1))
     assert pixel_preset("default", "ALE/Pong-v5").sampling.reward_sign
+
+
+@pytest.mark.parametrize("numerator", ["reverse", "returns"])
+def test_the_ratio_tells_good_steps_from_bad_ones_without_whole_games(numerator, tmp_path):
+    config = catch()
+    learner = make_learner(replace(config, radius=replace(config.radius, numerator=numerator)))
+    learner.start()
+    while learner.state.steps < 12_000:
+        learner.iterate()
+    s, ratios = learner.state, {1: [], -1: []}
+    for _ in range(10):
+        L = learner.surrogate(s.theta, s.B)
+        step = inner_solu(L, s.theta, 0.05, learner.config.inner, learner.rng)
+        for sign, seen in ratios.items():  # there, and as far in the opposite direction
+            theta = s.theta + sign * (step.theta - s.theta)
+            learner.request(theta)
+            terms = learner.estimate(L, s.theta, theta, learner.receive(theta))
+            seen.append(terms.actual / (terms.noise + abs(terms.predicted)))
+    learner.sampler.close()
+    good, bad = (np.array(seen) for seen in ratios.values())
+    error = np.sqrt((good.var(ddof=1) + bad.var(ddof=1)) / len(good))
+    assert good.mean() - bad.mean() > 2 * error
