@@ -46,12 +46,8 @@ def make_network(
 
 def short_type(device: torch.device) -> torch.dtype | None:
     """bfloat16 on a CPU that computes with it, else None."""
-    fast = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _has_bf16_instructions()
+    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if fast else None
-
-
-def _has_bf16_instructions() -> bool:
-    return torch.cpu._is_avx512_bf16_supported()
 
 
 def make_policy(config: Config, spec: EnvSpec) -> Policy:
