@@ -122,22 +122,21 @@ def test_sticky_actions_change_the_game():
 
 @pytest.mark.parametrize("sticky", [0.0, 0.25])
 def test_the_film_is_of_the_game_that_is_played(sticky):
-    game, quiet = AtariGame("breakout", sticky), AtariGame("breakout", sticky)
+    game, unseen = AtariGame("ms_pacman", sticky), AtariGame("ms_pacman", sticky)
     game.reset(seed=4)
-    quiet.reset(seed=4)
-    total = shown = 0.0
-    for action in random_actions(120, 4):
+    unseen.reset(seed=4)
+    assert game.noops > 0
+    rewards = []
+    for action in random_actions(200, 9):
         frame = game.render()
-        _, reward, over, *_ = game.step(int(action))
-        total += reward
-        assert quiet.step(int(action))[1] == reward
-        if over:
-            break
+        rewards.append(game.step(int(action))[1])
+        assert unseen.step(int(action))[1] == rewards[-1]
     assert frame.shape == (210, 160, 3)
-    screen = atari._start_screen("breakout", sticky, 4 >> 1, game.noops)
-    for action in game.played:
-        shown += sum(screen.act(screen.getMinimalActionSet()[action]) for _ in range(4))
-    assert shown == total > 0
+    # The emulator behind the film earns the same rewards at the same time, which it would not a few frames early.
+    screen = atari._start_screen("ms_pacman", sticky, 4 >> 1, game.noops)
+    actions = [screen.getMinimalActionSet()[action] for action in game.played]
+    assert [sum(screen.act(action) for _ in range(4)) for action in actions] == rewards
+    assert sum(rewards) > 0
     np.testing.assert_array_equal(game.render(), screen.getScreenRGB())
 
 
