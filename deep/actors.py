@@ -33,12 +33,27 @@ class Actor(Protocol):
         ...
 
 
+class OutputActor(Protocol):
+    """A network with fixed parameters."""
+
+    outputs: int
+
+    def __call__(self, x: NDArray) -> Array:
+        """Map one input, or a batch of them where the network can, to the output."""
+        ...
+
+
 @dataclass(frozen=True)
 class MlpActor:
     """A tanh multilayer perceptron with a linear head."""
 
     layers: tuple[tuple[Array, Array], ...]
     """(weights of shape (inputs, outputs), biases of shape (outputs,)) from the first layer to the head."""
+
+    @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        return self.layers[-1][1].size
 
     def __call__(self, x: Array) -> Array:
         """Map one input of shape (inputs,) to the output of shape (outputs,)."""
@@ -75,18 +90,21 @@ class GaussianActor:
 
 @dataclass(frozen=True)
 class CategoricalActor:
-    """Softmax policy, sampled by the Gumbel-max trick: argmax of logits plus Gumbel noise has the softmax law."""
+    """Softmax policy, sampled by the Gumbel-max trick: argmax of logits plus Gumbel noise has the softmax law.
 
-    logits: MlpActor
+    It maps a batch of observations as it maps one where its network does.
+    """
+
+    logits: OutputActor
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray:
         """Gumbel noise of shape (n, actions)."""
-        return rng.gumbel(size=(n, self.logits.layers[-1][1].size))
+        return rng.gumbel(size=(n, self.logits.outputs))
 
-    def act(self, observation: Array, noise: NDArray) -> NDArray:
+    def act(self, observation: NDArray, noise: NDArray) -> NDArray:
         """Sample an action, an integer scalar."""
-        return np.argmax(self.logits(observation) + noise)
+        return np.argmax(self.logits(observation) + noise, axis=-1)
 
-    def mode(self, observation: Array) -> NDArray:
+    def mode(self, observation: NDArray) -> NDArray:
         """The action with the largest logit."""
-        return np.argmax(self.logits(observation))
+        return np.argmax(self.logits(observation), axis=-1)

@@ -12,8 +12,10 @@ are first needed for the advantages of those samples.
 
 import math
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,14 @@ import torch
 from torch import Tensor
 
 from deep.advantage import gae
-from deep.batch import Batch, GainEstimate, Trial, reverse_gain, standardise
+from deep.batch import Batch, GainEstimate, Trial, reverse_gain, segment_returns, standardise
 from deep.config import Config
 from deep.critic import Critic
 from deep.innersolu import Surrogate, inner_solu, log_std_step
-from deep.normalise import Normaliser, RunningMoments
-from deep.policies import Policy
+from deep.normalise import Preprocess, RunningMoments, preprocess
+from deep.policies import Policy, Remembering
 from deep.sampling import Rollout, Sampler
+from deep.vector import VectorSampler
 from exact.controller import ControllerState, Outcome, decide, ratio
 from exact.errors import FaultError
 
@@ -66,7 +69,7 @@ class Learner:
         config: all settings.
         policy: the policy class, Gaussian or categorical.
         critic: the value network.
-        sampler: the workers.
+        sampler: the environments.
         seed: for the initial parameters and the random subsets of InnerSolu.
         device: where to compute.
         observation_shape: of one observation.
@@ -77,13 +80,14 @@ class Learner:
         config: Config,
         policy: Policy,
         critic: Critic,
-        sampler: Sampler,
+        sampler: Sampler | VectorSampler,
         seed: np.random.SeedSequence,
         device: torch.device,
         observation_shape: tuple[int, ...],
     ):
-        self.config, self.policy, self.critic, self.sampler, self.device = config, policy, critic, sampler, device
-        self.observation_shape = observation_shape
+        self.config, self.critic, self.sampler, self.device = config, critic, sampler, device
+        self.policy = Remembering(policy)
+        self.observation_shape, self.pixels = observation_shape, len(observation_shape) == 3
         initial, inner = seed.spawn(2)
         self.initial_seed, self.rng = initial, np.random.default_rng(inner)
         self.episodes: list[tuple[int, float, int]] = []
@@ -110,10 +114,10 @@ class Learner:
         if self.config.normalize:
             s.observations = s.observations.merge(batch.moments)
 
-    def normaliser(self) -> Normaliser:
+    def normaliser(self) -> Preprocess:
         """The map from an environment's observations to the networks' inputs."""
         clip = self.config.sampling.observation_clip if self.config.normalize else math.inf
-        return Normaliser.of(self.state.observations, clip)
+        return preprocess(self.state.observations, clip, self.pixels)
 
     # SAMPLE, Algorithm 4.1, in two halves
 
@@ -129,16 +133,23 @@ class Learner:
         observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
         returns = self._count(rollouts)
+        if self.pixels:
+            returns = segment_returns([r.rewards for r in rollouts], self.config.sampling.discount)
         return Batch(
             observations=observations,
             actions=actions,
             advantages=advantages,
             targets=values + advantages,
             log_prob=self.policy.log_prob(self.policy.distribution(theta, observations), actions),
-            moments=RunningMoments.of(np.concatenate([r.observations for r in rollouts])),
+            moments=self._moments(rollouts),
             eta=float(np.mean(returns)) if returns else s.B.eta,
             sigma=float(np.std(returns, ddof=1)) if len(returns) > 1 else s.B.sigma,
         )
+
+    def _moments(self, rollouts: list[Rollout]) -> RunningMoments:
+        if not self.config.normalize:
+            return RunningMoments.empty(self.observation_shape)
+        return RunningMoments.of(np.concatenate([r.observations for r in rollouts]))
 
     def _count(self, rollouts: list[Rollout]) -> list[float]:
         """Record the episodes that ended; returns their returns in the order of their ends."""
@@ -157,7 +168,7 @@ class Learner:
         s.rewards = s.rewards.merge(RunningMoments.of(np.concatenate([r.discounted for r in rollouts])))
         return [replace(r, rewards=np.clip(r.rewards / s.rewards.std, -clip, clip)) for r in rollouts]
 
-    def _advantages(self, rollout: Rollout, normalise: Normaliser) -> tuple[Tensor, Tensor, Tensor]:
+    def _advantages(self, rollout: Rollout, normalise: Preprocess) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised observations, A-hat and V of one rollout."""
         settings = self.config.sampling
         observations = torch.from_numpy(normalise(rollout.observations)).to(self.device)
@@ -198,13 +209,21 @@ class Learner:
         scale = float(L.gradient(theta).norm()) if settings.scale == "gradient" else information
         return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * self.progress)
 
+    def start_fit(self) -> Callable[[], None]:
+        """Start fitting the critic to B in a second thread; returns what waits for its end.
+
+        With pixels every fit, step and sample has all cores at work already: there the fit is done when waited for.
+        """
+        fit = partial(self.critic.fit, self.state.B.observations, self.state.B.targets)
+        return fit if self.pixels else self.background.submit(fit).result
+
     def iterate(self) -> dict[str, Any]:
         """One trial point: InnerSolu, SAMPLE, ratio, decision, radius. Returns the iteration's metrics."""
         s, config = self.state, self.config
         s.iteration += 1
         theta_k, mu_k = s.theta, s.controller.radius
 
-        fit = self.background.submit(self.critic.fit, s.B.observations, s.B.targets)  # (4.5)
+        finish_fit = self.start_fit()  # (4.5)
         L = self.surrogate(theta_k, s.B)
         information = self.information()
         delta = self.radius(L, theta_k, information)
@@ -216,7 +235,7 @@ class Learner:
             raise FaultError(f"environment {config.env!r}: the policy step of iteration {s.iteration} is not finite")
 
         self.request(theta)
-        fit.result()
+        finish_fit()
         trial_batch = self.receive(theta)
         estimate = self.estimate(L, theta_k, theta, trial_batch)
         r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)

@@ -1,9 +1,11 @@
 """Batches of samples, trial points, and what is estimated from them for the ratio (4.14)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deep.innersolu import Surrogate
@@ -26,7 +28,8 @@ class Batch:
     moments: RunningMoments
     """Of the observations as the environment gave them."""
     eta: float
-    """eta-hat (4.1), mean undiscounted return of the complete trajectories; the last batch's if there is none."""
+    """eta-hat (4.1), mean undiscounted return of the complete trajectories; the last batch's if there is none. For
+    pixels the mean over the environments of `segment_returns`: a batch may hold no whole game."""
     sigma: float
     """sigma-hat (4.2), their standard deviation; the last batch's if there are fewer than two."""
 
@@ -57,6 +60,19 @@ class GainEstimate:
     actual: float
     predicted: float
     noise: float
+
+
+def segment_returns(rewards: Sequence[NDArray], discount: float) -> list[float]:
+    """Estimates of eta from pieces of trajectories: each one's mean reward / (1 - discount).
+
+    Where a policy plays on and on, mean_t V(s_t) over the states it meets is its mean reward / (1 - discount): both
+    count every reward with the weights 1, discount, discount^2, ... of the steps before it.
+
+    Args:
+        rewards: the rewards of each piece, each of shape (steps,).
+        discount: gamma.
+    """
+    return [float(piece.mean()) / (1 - discount) for piece in rewards]
 
 
 def standardise(advantages: Tensor) -> Tensor:

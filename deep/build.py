@@ -4,12 +4,14 @@ import numpy as np
 import torch
 
 from deep.algorithm import Learner
-from deep.config import Config
+from deep.config import Config, CriticSettings, PolicySettings
+from deep.convolutions import ConvNet
 from deep.critic import Critic
 from deep.environments import EnvSpec, make_env, spec_of
-from deep.networks import MLP
+from deep.networks import MLP, Network
 from deep.policies import CategoricalPolicy, GaussianPolicy, Policy
 from deep.sampling import Sampler
+from deep.vector import VectorSampler, threads
 from exact.errors import InputError
 
 
@@ -22,30 +24,70 @@ def inspect(env_id: str) -> EnvSpec:
         env.close()
 
 
+def make_network(
+    config: Config, layers: PolicySettings | CriticSettings, spec: EnvSpec, outputs: int, head_scale: float = 1.0
+) -> Network:
+    """A convolutional network for pixels, a multilayer perceptron for flat observations.
+
+    Raises:
+        InputError: the layers do not fit the observations.
+    """
+    if spec.pixels != bool(layers.convolutions):
+        kind, wanted = ("pixels", "some") if spec.pixels else ("flat", "none")
+        raise InputError(f"observations of {config.env!r} are {kind}, convolutions are {layers.convolutions}: {wanted}")
+    if not spec.pixels:
+        return MLP((spec.observation_shape[0], *layers.hidden, outputs), head_scale)
+    compute = short_type(make_device(config.device, spec.pixels)) if config.precision == "auto" else None
+    try:
+        return ConvNet(spec.observation_shape, layers.convolutions, layers.hidden, outputs, head_scale, compute)
+    except ValueError as error:
+        raise InputError(f"environment {config.env!r}: {error}") from error
+
+
+def short_type(device: torch.device) -> torch.dtype | None:
+    """bfloat16 on a CPU that computes with it, else None."""
+    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else None
+
+
 def make_policy(config: Config, spec: EnvSpec) -> Policy:
     """The policy class for the action space: categorical for Discrete, Gaussian for Box."""
-    net = MLP((spec.observation_shape[0], *config.policy.hidden, spec.actions), config.policy.head_scale)
+    net = make_network(config, config.policy, spec, spec.actions, config.policy.head_scale)
     return CategoricalPolicy(net) if spec.discrete else GaussianPolicy(net, config.policy.initial_log_std)
 
 
-def make_device(name: str) -> torch.device:
-    """The torch device; auto is the CPU. Raises InputError if CUDA is asked for and absent."""
-    if name == "cuda" and not torch.cuda.is_available():
+def make_device(name: str, pixels: bool = False) -> torch.device:
+    """The torch device, see Config.device. Raises InputError if CUDA is asked for and absent."""
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
         raise InputError("device: cuda was asked for, but torch finds no CUDA device; expected --device cpu or auto")
-    return torch.device("cuda" if name == "cuda" else "cpu")
+    if name == "cuda" or (name == "auto" and pixels and there):
+        torch.backends.cudnn.deterministic = True  # the same seed gives the same run
+        return torch.device("cuda")
+    return torch.device("cpu")
+
+
+def make_sampler(config: Config, spec: EnvSpec, seeds: list[int]) -> Sampler | VectorSampler:
+    """Processes for flat observations, one vector of environments for pixels."""
+    if spec.pixels:
+        return VectorSampler(config.env, seeds, config.sticky_actions, config.sampling.reward_sign)
+    return Sampler(config.env, seeds, config.sampling.discount)
 
 
 def make_learner(config: Config) -> Learner:
     """A learner with running workers and no state: call its `start`, or restore a checkpoint; close its sampler."""
-    device, spec = make_device(config.device), inspect(config.env)
+    spec = inspect(config.env)
+    device = make_device(config.device, spec.pixels)
+    # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.
+    torch.set_num_threads(threads() if spec.pixels else 1)
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)
-    value_net = MLP((spec.observation_shape[0], *config.critic.hidden, 1))
+    policy, value_net = make_policy(config, spec), make_network(config, config.critic, spec, 1)
     worker_seeds = [int(seed) for seed in workers.generate_state(config.workers, np.uint64)]
     return Learner(
         config,
-        make_policy(config, spec),
+        policy,
         Critic(value_net, config.critic, critic, device),
-        Sampler(config.env, worker_seeds, config.sampling.discount),
+        make_sampler(config, spec, worker_seeds),
         learner,
         device,
         spec.observation_shape,

@@ -8,7 +8,9 @@ from typing import Annotated, NoReturn, get_args
 
 import tyro
 
+from deep.build import inspect
 from deep.config import Config, preset
+from deep.pixels import pixel_preset
 from exact import cli
 from exact.errors import InputError
 
@@ -53,5 +55,6 @@ def parse(arguments: Sequence[str]) -> Command:
         return Command(Config(env=""), tensorboard=known.tensorboard, resume=known.resume)
     if known.env is None and not helping:
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
-    default = Command(preset(known.preset, known.env or "ID"))
+    pixels = known.env is not None and not helping and inspect(known.env).pixels
+    default = Command((pixel_preset if pixels else preset)(known.preset, known.env or "ID"))
     return cli.parse(Command, "deep.train", default=default, arguments=arguments)

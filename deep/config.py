@@ -4,6 +4,7 @@ The docstring under each field is its help text on the command line.  "Paper" in
 the paper leaves a value open the text says how it was settled.  docs/deep-preset.md has the measurements.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -23,12 +24,20 @@ def _check_finite(section: str, settings: Any) -> None:
         _check(section, not isinstance(value, float) or math.isfinite(value), f.name, value, "a finite number")
 
 
+def _check_layers(section: str, hidden: tuple[int, ...], convolutions: tuple[tuple[int, int, int], ...]) -> None:
+    _check(section, all(w >= 1 for w in hidden), "hidden", hidden, "widths >= 1")
+    _check(section, min(itertools.chain((1,), *convolutions)) >= 1, "convolutions", convolutions, "numbers >= 1")
+
+
 @dataclass(frozen=True)
 class PolicySettings:
     """The policy network. Raises InputError for a value out of range."""
 
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the tanh layers. The paper says "MLP"; 64x64 is its benchmark code's."""
+    """Widths of the hidden layers: tanh, or ReLU after convolutions. The paper says "MLP"; 64x64 is its benchmark
+    code's."""
+    convolutions: tuple[tuple[int, int, int], ...] = ()
+    """(channels, kernel, stride) of the ReLU convolutions that pixels go through first; none for flat observations."""
     head_scale: float = 0.01
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
     initial_log_std: float = -0.7
@@ -42,7 +51,7 @@ class PolicySettings:
 
     def __post_init__(self) -> None:
         _check_finite("policy", self)
-        _check("policy", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check_layers("policy", self.hidden, self.convolutions)
         _check("policy", self.head_scale > 0, "head_scale", self.head_scale, "> 0")
         start = self.initial_log_std
         _check("policy", start >= self.log_std_floor, "initial_log_std", start, ">= policy.log_std_floor")
@@ -63,7 +72,9 @@ class CriticSettings:
     """The value network and its least-squares fit, eq. (4.5). Raises InputError for a value out of range."""
 
     hidden: tuple[int, ...] = (64, 64)
-    """Widths of the tanh layers."""
+    """Widths of the hidden layers: tanh, or ReLU after convolutions."""
+    convolutions: tuple[tuple[int, int, int], ...] = ()
+    """As policy.convolutions."""
     epochs: int = 20
     """Passes over the batch per iteration. Open in the paper; 20 beat 10 on Walker2d."""
     batch: int = 128
@@ -76,7 +87,7 @@ class CriticSettings:
 
     def __post_init__(self) -> None:
         _check_finite("critic", self)
-        _check("critic", all(w >= 1 for w in self.hidden), "hidden", self.hidden, "widths >= 1")
+        _check_layers("critic", self.hidden, self.convolutions)
         _check("critic", self.epochs >= 0, "epochs", self.epochs, ">= 0")
         _check("critic", self.batch >= 1, "batch", self.batch, ">= 1")
         _check("critic", self.learning_rate > 0, "learning_rate", self.learning_rate, "> 0")
@@ -100,6 +111,8 @@ class SamplingSettings:
     """Bound of normalised observations."""
     reward_clip: float = 10.0
     """Bound of normalised rewards."""
+    reward_sign: bool = False
+    """Learn from the sign of the rewards, as Baselines does on Atari; returns are reported unclipped. Pixels only."""
 
     def __post_init__(self) -> None:
         _check_finite("sampling", self)
@@ -118,6 +131,9 @@ class InnerSettings:
     """Most inner steps l. The paper gives no number; several on small subsets overfit the batch."""
     subset: float = 1.0
     """Fraction of B in the random subset b_l. Open in the paper."""
+    fisher_subset: float = 1.0
+    """Fraction of b_l, drawn at random, that H_l is the mean over: a product with H_l costs more than a gradient, a
+    step takes a dozen of them, and a metric needs fewer samples than a direction."""
     cg_iterations: int = 25
     """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper; 25 beat 10."""
     cg_tolerance: float = 1e-5
@@ -149,7 +165,7 @@ class InnerSettings:
         _check_finite("inner", self)
         for name in ("iterations", "cg_iterations", "backtracks", "l0"):
             _check("inner", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
-        for name in ("subset", "backtrack_factor"):
+        for name in ("subset", "fisher_subset", "backtrack_factor"):
             _check("inner", 0 < getattr(self, name) <= 1, name, getattr(self, name), "in (0, 1]")
         _check("inner", 0 <= self.tau < 1, "tau", self.tau, "in [0, 1)")
         for name in ("damping", "cg_tolerance", "eps", "log_std_steps", "log_std_rate", "log_std_bound"):
@@ -172,9 +188,10 @@ class RadiusSettings:
     final_fraction: float = 0.25
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
-    """What stands for the actual gain in (4.14). returns: difference of mean episode returns, with the printed
-    denominator sigma-hat + predicted gain. reverse: the gain that the trial's own samples, which had no part in
-    choosing the step, ascribe to it, against its standard error plus the predicted gain."""
+    """What stands for the actual gain in (4.14). returns: difference of mean episode returns (for pixels see Batch.eta:
+    no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
+    trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
+    predicted gain."""
     memory: float = 0.0
     """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 
@@ -199,10 +216,18 @@ class Config:
     """Settings to start from; single fields can be changed on top."""
     normalize: bool = True
     """Running normalisation of observations and rewards (Baselines protocol); --no-normalize: none (Spinning Up's)."""
+    sticky_actions: float = 0.0
+    """Atari: probability that the game repeats the action of the frame before (0.25 in the protocol of Machado et al.
+    2018). The paper has none, whatever the id's own default is."""
     workers: int = 2
-    """Sampling processes. The results depend on their number, not on their scheduling."""
+    """Environments that sample side by side: a process each, or for pixels one vector that shares the policy's forward
+    passes. The results depend on their number, not on their scheduling."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the learner computes. auto: the CPU, which is faster for networks as small as these."""
+    """Where the learner computes. auto: for pixels a CUDA device if there is one, else the CPU, which is faster for
+    networks as small as those of flat observations."""
+    precision: Literal["auto", "float32"] = "auto"
+    """Arithmetic of convolutional networks before their last layer. auto: bfloat16 on a CPU with instructions for it,
+    which takes half the time, float32 elsewhere."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -216,6 +241,15 @@ class Config:
         for name in ("steps", "workers", "checkpoint_every"):
             _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
+        sticky = self.sticky_actions
+        _check("config", 0 <= sticky < 1, "sticky_actions", sticky, "in [0, 1)")
+        pixels = bool(self.policy.convolutions)
+        if pixels != bool(self.critic.convolutions):
+            raise InputError("policy.convolutions and critic.convolutions: expected both or neither")
+        if pixels and self.normalize:
+            raise InputError("normalize: pixels and their rewards are not normalised, expected --no-normalize")
+        if self.sampling.reward_sign and not pixels:
+            raise InputError("sampling.reward_sign is for pixels; rewards of flat observations are normalised")
         if self.sampling.N % self.workers:
             raise InputError(
                 f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"
@@ -240,7 +274,7 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
 
 
 def preset(name: Literal["default", "paper"], env: str) -> Config:
-    """The settings of a preset for an environment."""
+    """The settings of a preset for an environment with flat observations; deep.pixels has those for pixels."""
     if name == "default":
         task = TASK_SETTINGS.get(env.rsplit("-v", 1)[0], {})
         return Config(env=env, sampling=replace(SamplingSettings(), **task))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from deep.config import CriticSettings
-from deep.networks import MLP, Linearisation
+from deep.networks import Network
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, as its authors propose."""
@@ -25,7 +25,7 @@ class Critic:
         device: where to compute.
     """
 
-    def __init__(self, net: MLP, settings: CriticSettings, seed: np.random.SeedSequence, device: torch.device):
+    def __init__(self, net: Network, settings: CriticSettings, seed: np.random.SeedSequence, device: torch.device):
         self.net, self.settings = net, settings
         initial, order = seed.spawn(2)
         self.rng = np.random.default_rng(order)
@@ -53,7 +53,7 @@ class Critic:
             shuffled, wanted = observations[order], targets[order, None]
             for start in range(0, n, batch):
                 y = wanted[start : start + batch]
-                linear = Linearisation(self.net, layers, shuffled[start : start + batch])
+                linear = self.net.linearise_layers(layers, shuffled[start : start + batch])
                 linear.vjp_into(slopes, (linear.output - y) / len(y))
                 self._adam(gradient, rate)
 

@@ -9,14 +9,16 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from deep.atari import AtariGame, game_of
 from exact.errors import InputError
 
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """Spaces of an environment with a flat Box observation and a Box or Discrete action space."""
+    """Spaces of an environment: flat Box observations or images, a Box or a Discrete action space."""
 
     observation_shape: tuple[int, ...]
+    """(inputs,), or three numbers for images."""
     discrete: bool
     actions: int
     """Number of action dimensions (Box) or of actions (Discrete)."""
@@ -25,6 +27,11 @@ class EnvSpec:
     high: NDArray[np.float32]
     start: int = 0
     """First action of a Discrete space."""
+
+    @property
+    def pixels(self) -> bool:
+        """Whether observations are images."""
+        return len(self.observation_shape) == 3
 
 
 class ActionMap:
@@ -52,12 +59,19 @@ class ActionMap:
         return x
 
 
-def make_env(env_id: str, render_mode: str | None = None) -> gym.Env:
-    """gymnasium.make without its checker, which would cost time in every step.
+def make_env(env_id: str, render_mode: str | None = None, sticky: float = 0.0) -> gym.Env:
+    """gymnasium.make without its checker, which would cost time in every step; Atari games as deep.atari plays them.
+
+    Args:
+        env_id: gymnasium id.
+        render_mode: gymnasium's, None or "rgb_array".
+        sticky: Atari only, the probability of a sticky action.
 
     Raises:
         InputError: the id is unknown or the environment cannot be made here.
     """
+    if (game := game_of(env_id)) is not None:
+        return AtariGame(game, sticky)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # v4 ids are the task here; gymnasium calls them out of date
@@ -79,16 +93,22 @@ def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
     """Check the spaces and describe them.
 
     Raises:
-        InputError: the observation is not a flat Box, or the action is neither a flat Box nor Discrete.
+        InputError: the observation is neither a flat Box nor uint8 images, or the action is neither a flat Box nor
+            Discrete (for images: not Discrete).
     """
     observation, action = env.observation_space, env.action_space
-    if not (isinstance(observation, spaces.Box) and len(observation.shape) == 1 and observation.shape[0] > 0):
+    shape = observation.shape if isinstance(observation, spaces.Box) else ()
+    pixels = len(shape) == 3 and observation.dtype == np.uint8
+    if not (pixels or (len(shape) == 1 and shape[0] > 0)):
         raise InputError(
-            f"environment {env_id!r}: observation space {observation} is not supported; expected a flat Box"
+            f"environment {env_id!r}: observation space {observation} is not supported; expected a flat Box, or a Box "
+            "of uint8 images of shape (channels, height, width) or (height, width, channels)"
         )
     if isinstance(action, spaces.Discrete):
         empty = np.zeros(0, np.float32)
         return EnvSpec(observation.shape, True, int(action.n), empty, empty, int(action.start))
+    if pixels:
+        raise InputError(f"environment {env_id!r}: action space {action} is not supported with images; use Discrete")
     if isinstance(action, spaces.Box) and len(action.shape) == 1 and action.shape[0] > 0:
         low, high = (np.asarray(b, np.float32) for b in (action.low, action.high))
         return EnvSpec(observation.shape, False, action.shape[0], low, high)

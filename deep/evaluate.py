@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep.actors import Actor
-from deep.build import make_policy
+from deep.build import inspect, make_policy
 from deep.checkpoint import read_newest
 from deep.environments import ActionMap, make_env, spec_of
-from deep.normalise import Normaliser
+from deep.normalise import Preprocess, preprocess
 from deep.rundir import read_config
 from deep.snapshot import unpack_moments
 from exact import cli
@@ -35,8 +35,14 @@ class Agent:
     """A restored policy with its normaliser."""
 
     env_id: str
+    sticky: float
+    """Probability of a sticky action in Atari games."""
     actor: Actor
-    normalise: Normaliser
+    normalise: Preprocess
+
+    def make_env(self, render_mode: str | None = None) -> gym.Env:
+        """The environment it was trained in."""
+        return make_env(self.env_id, render_mode, self.sticky)
 
     @classmethod
     def load(cls, folder: Path) -> "Agent":
@@ -49,9 +55,8 @@ class Agent:
         saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
         if saved is None:
             raise InputError(f"{folder} has no checkpoint yet")
-        env = make_env(config.env)
-        policy = make_policy(config, spec_of(env, config.env))
-        env.close()
+        spec = inspect(config.env)
+        policy = make_policy(config, spec)
         theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
         if theta.shape != (policy.size,):
             raise InputError(
@@ -59,7 +64,7 @@ class Agent:
                 f"expected {policy.size}"
             )
         clip = config.sampling.observation_clip if config.normalize else np.inf
-        return cls(config.env, policy.actor(theta), Normaliser.of(moments, clip))
+        return cls(config.env, config.sticky_actions, policy.actor(theta), preprocess(moments, clip, spec.pixels))
 
 
 def run_episode(
@@ -82,7 +87,7 @@ def run_episode(
 
 def evaluate(agent: Agent, episodes: int, seed: int, stochastic: bool) -> list[tuple[float, int]]:
     """(return, length) of each of `episodes` episodes; the same seed gives the same ones."""
-    env = make_env(agent.env_id)
+    env = agent.make_env()
     try:
         seeds = np.random.SeedSequence(seed).spawn(episodes)
         return [run_episode(env, agent, one, stochastic) for one in seeds]
@@ -102,7 +107,7 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
         raise InputError("--video needs the packages imageio and imageio-ffmpeg, which are not installed") from None
     frames: list[NDArray] = []
     try:
-        env = make_env(agent.env_id, render_mode="rgb_array")
+        env = agent.make_env("rgb_array")
         fps = env.metadata.get("render_fps", DEFAULT_FPS)
         run_episode(env, agent, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames)
         env.close()

@@ -183,7 +183,7 @@ def inner_solu(
             part = whole.subset(torch.from_numpy(chosen).to(theta_k.device))
         g = part.gradient(step.theta)
         g[free:] = 0  # H_l is block-diagonal, so the solution stays in the block as well
-        fisher = policy.fisher_vector_product(theta_k, part.observations)
+        fisher = policy.fisher_vector_product(theta_k, _fisher_samples(part, settings, rng))
         d = conjugate_gradients(
             lambda v, F=fisher: F(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
         ).solution
@@ -199,6 +199,15 @@ def inner_solu(
         if i % settings.l0 == 0 and _stop(policy, whole, before, step, entropy_k, settings):
             break
     return step
+
+
+def _fisher_samples(part: Surrogate, settings: InnerSettings, rng: np.random.Generator) -> Tensor:
+    """The observations of b_l that H_l is the mean over."""
+    if settings.fisher_subset == 1:
+        return part.observations
+    n = len(part.actions)
+    chosen = np.sort(rng.choice(n, max(1, round(settings.fisher_subset * n)), replace=False))
+    return part.observations[torch.from_numpy(chosen).to(part.observations.device)]
 
 
 @torch.no_grad()
@@ -235,7 +244,9 @@ def log_std_step(
         The parameters with theta_sigma moved by at most Abar_k in each coordinate, and then into its limits.
     """
     policy, m = whole.policy, whole.policy.mean_size
-    if settings.joint_log_std or m == policy.size:
+    if m == policy.size:
+        return theta
+    if settings.joint_log_std:
         return torch.cat([theta[:m], theta[m:].clamp(*limits)])
     bound = settings.log_std_bound + settings.log_std_bound_entropy * abs(float(policy.entropy(whole.pi)))
     sigma_k, sigma = theta_k[m:], theta[m:]

@@ -1,4 +1,4 @@
-"""A tanh multilayer perceptron over one flat parameter vector, with its derivatives written out.
+"""Networks over one flat parameter vector: the interface, and a tanh multilayer perceptron.
 
 Trust-region methods treat the parameters as a vector theta (conjugate gradients, line search, projections), so the
 network is a function f(theta, x) and holds no parameters.  `Linearisation` keeps the activations of one forward pass
@@ -11,15 +11,73 @@ which is all that the Gauss-Newton form J' M J of the Fisher matrix and the grad
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from deep.actors import MlpActor
+from deep.actors import MlpActor, OutputActor
 
 Layers = list[tuple[Tensor, Tensor]]
 """Weights of shape (inputs, outputs) and biases of shape (outputs,), first layer first."""
+
+
+def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random matrix whose columns, or rows if there are fewer, are orthonormal."""
+    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))
+    return q if rows >= columns else q.T
+
+
+class Products(Protocol):
+    """A network's output at some inputs, and products with its Jacobian there (see the module's docstring)."""
+
+    output: Tensor
+
+    def jvp(self, v: Tensor) -> Tensor:
+        """J v, shape (n, outputs), for a parameter direction of shape (size,)."""
+        ...
+
+    def vjp(self, u: Tensor) -> Tensor:
+        """J' u, shape (size,), for an output cotangent of shape (n, outputs)."""
+        ...
+
+    def vjp_into(self, views: Layers, u: Tensor) -> None:
+        """Write J' u into a vector of shape (size,) given by its views `layers(vector)`."""
+        ...
+
+
+class Network(Protocol):
+    """What policies and the critic ask of a network; MLP here, ConvNet in deep.convolutions."""
+
+    size: int
+    outputs: int
+
+    def initial(self, rng: np.random.Generator) -> Tensor:
+        """Initial parameters, shape (size,)."""
+        ...
+
+    def layers(self, theta: Tensor) -> Layers:
+        """Views of theta."""
+        ...
+
+    def forward(self, theta: Tensor, x: Tensor) -> Tensor:
+        """Outputs of shape (n, outputs); differentiable in theta."""
+        ...
+
+    def linearise(self, theta: Tensor, x: Tensor) -> Products:
+        """The network at theta on inputs x with its Jacobian products."""
+        ...
+
+    def linearise_layers(self, layers: Layers, x: Tensor) -> Products:
+        """The same for a parameter vector given by its views `layers(theta)`."""
+        ...
+
+    def actor(self, theta: Tensor) -> OutputActor:
+        """The network at theta, for sampling."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +98,11 @@ class MLP:
             raise ValueError(f"network: need at least input and output widths >= 1, got {self.sizes}")
 
     @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        return self.sizes[-1]
+
+    @property
     def size(self) -> int:
         """Number of parameters."""
         return sum((m + 1) * n for m, n in zip(self.sizes, self.sizes[1:], strict=False))
@@ -50,10 +113,7 @@ class MLP:
         layers = self.layers(theta)
         for i, (w, _) in enumerate(layers):
             gain = self.head_scale if i == len(layers) - 1 else math.sqrt(2.0)
-            rows, columns = w.shape
-            q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-            q = q * np.sign(np.diag(r))
-            w.copy_(torch.from_numpy(gain * (q if rows >= columns else q.T)))
+            w.copy_(torch.from_numpy(gain * orthogonal(*w.shape, rng)))
         return theta
 
     def layers(self, theta: Tensor) -> Layers:
@@ -73,7 +133,11 @@ class MLP:
 
     def linearise(self, theta: Tensor, x: Tensor) -> "Linearisation":
         """The network at theta on inputs x of shape (n, inputs), with its Jacobian products."""
-        return Linearisation(self, self.layers(theta), x)
+        return self.linearise_layers(self.layers(theta), x)
+
+    def linearise_layers(self, layers: Layers, x: Tensor) -> "Linearisation":
+        """The same for a parameter vector given by its views `layers(theta)`."""
+        return Linearisation(self, layers, x)
 
     def actor(self, theta: Tensor) -> MlpActor:
         """A NumPy copy of the network at theta for single observations."""

@@ -4,6 +4,7 @@ The moments are immutable and change once per batch, in the outer loop: a policy
 belong together, so the inputs of a batch are never recomputed with later moments.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,9 @@ class RunningMoments:
         return cls(float(len(x)), mean, ((x - mean) ** 2).sum(0))
 
     def merge(self, other: "RunningMoments") -> "RunningMoments":
-        """The moments of both streams together; `other` must not be empty."""
+        """The moments of both streams together."""
+        if other.count == 0:
+            return self
         total, shift = self.count + other.count, other.mean - self.mean
         m2 = self.m2 + other.m2 + shift**2 * (self.count * other.count / total)
         return RunningMoments(total, self.mean + shift * (other.count / total), m2)
@@ -68,3 +71,17 @@ class Normaliser:
         np.minimum(y, self.clip, out=y)
         np.maximum(y, -self.clip, out=y)
         return y
+
+
+def unchanged(x: NDArray) -> NDArray:
+    """What stands for the normaliser with pixels: they stay uint8 until the network scales them."""
+    return x
+
+
+Preprocess = Callable[[NDArray], NDArray]
+"""From an environment's observations to the networks' inputs."""
+
+
+def preprocess(moments: RunningMoments, clip: float, pixels: bool) -> Preprocess:
+    """The normaliser of flat observations, or none for pixels."""
+    return unchanged if pixels else Normaliser.of(moments, clip)

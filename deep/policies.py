@@ -10,16 +10,17 @@ the Hessian of the divergence in that output (1/sigma^2 for a mean, diag(p) - pp
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from deep.actors import Actor, CategoricalActor, GaussianActor
-from deep.networks import MLP
+from deep.networks import Network
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -72,7 +73,7 @@ class Policy(Protocol):
 class GaussianPolicy:
     """N(mu(s; theta_mu), diag exp(2 theta_sigma)), STRO, eq. (4.10)."""
 
-    net: MLP
+    net: Network
     initial_log_std: float
 
     @property
@@ -83,11 +84,11 @@ class GaussianPolicy:
     @property
     def size(self) -> int:
         """Number of parameters, theta_sigma included."""
-        return self.net.size + self.net.sizes[-1]
+        return self.net.size + self.net.outputs
 
     def initial(self, rng: np.random.Generator) -> Tensor:
         """Orthogonal mean network, constant log-std; shape (size,)."""
-        return torch.cat([self.net.initial(rng), torch.full((self.net.sizes[-1],), self.initial_log_std)])
+        return torch.cat([self.net.initial(rng), torch.full((self.net.outputs,), self.initial_log_std)])
 
     def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
         """Means and log-std for observations of shape (n, inputs)."""
@@ -96,7 +97,7 @@ class GaussianPolicy:
     def log_prob(self, pi: Distribution, actions: Tensor) -> Tensor:
         """Log density of actions of shape (n, actions); shape (n,)."""
         z = (actions - pi.output) * torch.exp(-pi.log_std)
-        return -0.5 * (z * z).sum(1) - pi.log_std.sum() - 0.5 * LOG_2PI * self.net.sizes[-1]
+        return -0.5 * (z * z).sum(1) - pi.log_std.sum() - 0.5 * LOG_2PI * self.net.outputs
 
     def distance(self, old: Distribution, new: Distribution) -> Tensor:
         """KL(old || new), shape (n,)."""
@@ -130,7 +131,7 @@ class GaussianPolicy:
 class CategoricalPolicy:
     """Softmax of a network's logits over finitely many actions."""
 
-    net: MLP
+    net: Network
 
     @property
     def size(self) -> int:
@@ -178,3 +179,31 @@ class CategoricalPolicy:
     def actor(self, theta: Tensor) -> CategoricalActor:
         """The policy at theta in NumPy."""
         return CategoricalActor(self.net.actor(theta))
+
+
+class Remembering:
+    """A policy that knows its last few distributions: the algorithm asks for the same ones again and again.
+
+    Nothing changes parameters or observations in place, so the same two tensors have the same distribution.
+    """
+
+    MEMORY = 4
+    """Pairs of parameters and observations in use at a time: old and new policy, old and new batch."""
+
+    def __init__(self, policy: Policy):
+        self.policy = policy
+        self.last: deque[tuple[Tensor, Tensor, Distribution]] = deque(maxlen=self.MEMORY)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.policy, name)
+
+    def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
+        """pi_theta(.|s) for n normalised observations; differentiable in theta."""
+        if theta.requires_grad:
+            return self.policy.distribution(theta, observations)
+        for known, where, pi in self.last:
+            if known is theta and where is observations:
+                return pi
+        pi = self.policy.distribution(theta, observations)
+        self.last.append((theta, observations, pi))
+        return pi

@@ -23,7 +23,7 @@ SECTIONS = {
     "radius": RadiusSettings,
     "controller": ControllerSettings,
 }
-PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco")
+PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 
 
 def versions() -> dict[str, str]:
@@ -42,6 +42,10 @@ def to_json(config: Config) -> str:
     return json.dumps(dataclasses.asdict(config))
 
 
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def config_from_json(text: str, where: Path) -> Config:
     """Inverse of what `RunDirectory.create` writes.
 
@@ -52,8 +56,7 @@ def config_from_json(text: str, where: Path) -> Config:
         saved = json.loads(text)
         values = {f.name: saved[f.name] for f in dataclasses.fields(Config)}
         for name, section in SECTIONS.items():
-            lists = {k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()}
-            values[name] = section(**lists)
+            values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
         return Config(**values)
     except KeyError as error:
         raise InputError(f"{where}: no field {error}; expected the configuration of a run of this version") from error

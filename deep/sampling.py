@@ -47,6 +47,12 @@ class Rollout:
     """(t, undiscounted return, length) of each episode that ended in this rollout."""
 
 
+def episode_seed(seeds: np.random.SeedSequence, episode: int) -> int:
+    """Seed in [0, 2^32) of an environment's episode with this number."""
+    sequence = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, episode))
+    return int(sequence.generate_state(1)[0])
+
+
 @dataclass
 class EpisodeRunner:
     """One environment and its running episode."""
@@ -75,8 +81,7 @@ class EpisodeRunner:
         self._reset()
 
     def _reset(self) -> None:
-        sequence = np.random.SeedSequence(self.seeds.entropy, spawn_key=(*self.seeds.spawn_key, self.episode))
-        self.observation, _ = self.env.reset(seed=int(sequence.generate_state(1)[0]))
+        self.observation, _ = self.env.reset(seed=episode_seed(self.seeds, self.episode))
         self.taken, self.total, self.discounted = [], 0.0, 0.0
 
     def step(self, action: NDArray) -> tuple[float, bool, bool]:

@@ -1,6 +1,7 @@
 """Speed of whole training beside raw stepping and beside its peers, measured in turn on the machine at hand.
 
     python -m deep.speed [--env Walker2d-v4 --steps 40000 --repeats 3 --out FILE.json] [-- deep.train flags]
+    python -m deep.speed --env ALE/Pong-v5 [--steps 20000]
 
 Each round runs every contestant once, so that all of them meet the same load; ratios are taken within a round and the
 median over rounds is reported. Time is that of stepping or training alone: starting Python and importing are left out.
@@ -8,6 +9,8 @@ median over rounds is reported. Time is that of stepping or training alone: star
     raw     two processes that step an environment each with ready-made uniformly random actions, resets included
     ours    python -m deep.train
     peers   sb3-contrib TRPO and stable-baselines3 PPO, their own defaults (N = 2048, 64x64 networks)
+
+For pixels see deep.speed_pixels, which has the contestants.
 """
 
 import importlib
@@ -30,7 +33,9 @@ from statistics import median
 import numpy as np
 from tyro.conf import Positional
 
+from deep import speed_pixels
 from deep.benchmark import TRAINER, last_line
+from deep.build import inspect
 from deep.environments import make_env
 from exact.cli import FAULT, parse, run
 from exact.errors import InputError
@@ -45,13 +50,10 @@ ACTIONS = 4096
 """Random actions drawn before the clock starts and used in turn."""
 MEMORY_POLL_SECONDS = 0.25
 GIB = 1 << 30
-RATE_TARGETS = {"raw": 0.5, "trpo": 5.0, "ppo": 8.0}
-"""Our steps per second are to be at least this many times the other's."""
-MEMORY_TARGET_GIB = 2.5
 PEERS = {"trpo": ("sb3_contrib", "TRPO"), "ppo": ("stable_baselines3", "PPO")}
 """Package and class of each peer."""
 NAMES = {
-    "raw": f"raw stepping, {RAW_PROCESSES} processes",
+    "raw": "raw stepping",
     "ours": "deep.train",
     "trpo": "sb3-contrib TRPO",
     "ppo": "stable-baselines3 PPO",
@@ -59,11 +61,26 @@ NAMES = {
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What is to be reached."""
+
+    rates: dict[str, float]
+    """Our steps per second are to be at least this many times the other's."""
+    memory_gib: float
+    flags: tuple[str, ...]
+    """Flags of deep.train that they are stated for."""
+
+
+FLAT = Targets({"raw": 0.5, "trpo": 5.0, "ppo": 8.0}, 2.5, ("--sampling.N", "2048"))
+PIXELS = Targets({"trpo": 3.0, "ppo": 1.2}, 6.0, ())
+
+
+@dataclass(frozen=True)
 class Options:
     """Speed of whole training beside raw stepping, sb3-contrib TRPO and stable-baselines3 PPO."""
 
-    flags: Positional[tuple[str, ...]] = ("--sampling.N", "2048")
-    """After `--`: further flags of deep.train. The targets are stated for N = 2048, which is the peers' too."""
+    flags: Positional[tuple[str, ...]] = ()
+    """After `--`: further flags of deep.train. None: for flat observations N = 2048, which is the peers' too."""
     env: str = "Walker2d-v4"
     """Gymnasium id."""
     steps: int = 40_000
@@ -106,6 +123,7 @@ class Job:
     seed: int
     flags: tuple[str, ...]
     """Further flags of deep.train."""
+    pixels: bool
     load: float
     """How many other processes competed for the cores: the one-minute load average before the first round."""
 
@@ -134,6 +152,9 @@ def raw_rate(job: Job) -> float:
 
     Each is timed for itself: where they do not quite overlap this overstates the rate, never our share of it.
     """
+    if job.pixels:
+        with in_processes(1) as pool:
+            return pool.submit(speed_pixels.step_vector, job.env, job.steps, job.seed).result()
     seeds = [int(state) for state in np.random.SeedSequence(job.seed).generate_state(RAW_PROCESSES)]
     with in_processes(RAW_PROCESSES) as pool:
         return sum(pool.map(step_alone, [job.env] * RAW_PROCESSES, [job.steps] * RAW_PROCESSES, seeds))
@@ -152,6 +173,8 @@ def train_peer(peer: str, job: Job) -> float:
 def peer_rate(peer: str, job: Job) -> float:
     """`train_peer` in a process of its own."""
     with in_processes(1) as pool:
+        if job.pixels:
+            return pool.submit(speed_pixels.train_peer, PEERS[peer], job.env, job.steps, job.seed).result()
         return pool.submit(train_peer, peer, job).result()
 
 
@@ -223,18 +246,18 @@ def measure(contestant: str, job: Job) -> Measurement:
 
 def report(rounds: Sequence[dict[str, Measurement]], job: Job) -> Table:
     """The contestants, and our ratios beside their targets."""
-    rows = []
+    rows, targets = [], PIXELS if job.pixels else FLAT
     for name, text in NAMES.items():
         rates = [one[name].rate for one in rounds]
         peak = max(one[name].peak_gib for one in rounds)
         cells = (text, f"{median(rates):,.0f}", f"{min(rates):,.0f} to {max(rates):,.0f}", f"{peak:.2f}")
         if name == "ours":
-            verdict = "reached" if peak < MEMORY_TARGET_GIB else "missed"
-            rows.append((*cells, "1", f"memory under {MEMORY_TARGET_GIB} GiB", verdict))
+            verdict = "reached" if peak < targets.memory_gib else "missed"
+            rows.append((*cells, "1", f"memory under {targets.memory_gib} GiB", verdict))
         else:
-            ratio, target = median(one["ours"].rate / one[name].rate for one in rounds), RATE_TARGETS[name]
-            verdict = "reached" if ratio >= target else "missed"
-            rows.append((*cells, f"{ratio:.2f}", f"at least {target:g}", verdict))
+            ratio, target = median(one["ours"].rate / one[name].rate for one in rounds), targets.rates.get(name)
+            verdict = "" if target is None else "reached" if ratio >= target else "missed"
+            rows.append((*cells, f"{ratio:.2f}", "" if target is None else f"at least {target:g}", verdict))
     minutes = 1e6 / median(one["ours"].rate for one in rounds) / 60
     notes = (
         f"{job.env}, {job.steps:,} steps, {len(rounds)} rounds, {os.cpu_count()} cores; medians over rounds.",
@@ -251,7 +274,7 @@ def record(rounds: Sequence[dict[str, Measurement]], job: Job) -> str:
     """The measurements as JSON, with what is needed to repeat them."""
     flags = f" -- {' '.join(job.flags)}" if job.flags else ""
     options = f"--env {job.env} --steps {job.steps} --repeats {len(rounds)} --seed {job.seed}"
-    packages = ("gymnasium", "mujoco", "numpy", "sb3-contrib", "stable-baselines3", "torch")
+    packages = ("gymnasium", "mujoco", "ale-py", "numpy", "sb3-contrib", "stable-baselines3", "torch")
     content = {
         "command": f"python -m deep.speed {options}{flags}",
         "versions": {name: version(name) for name in packages},
@@ -267,7 +290,9 @@ def main(options: Options) -> int:
     for package in ("psutil", *(package for package, _ in PEERS.values())):
         if importlib.util.find_spec(package) is None:
             raise InputError(f"{package} is not installed: expected the optional dependencies [bench]")
-    job = Job(options.env, options.steps, options.seed, options.flags, os.getloadavg()[0])
+    pixels = inspect(options.env).pixels
+    flags = options.flags or (PIXELS if pixels else FLAT).flags
+    job = Job(options.env, options.steps, options.seed, flags, pixels, os.getloadavg()[0])
     rounds = []
     try:
         for number in range(1, options.repeats + 1):
@@ -277,7 +302,12 @@ def main(options: Options) -> int:
     except ContestantError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAULT
-    publish([report(rounds, job)], None)
+    tables = [report(rounds, job)]
+    if pixels:
+        with in_processes(1) as pool:
+            shares = pool.submit(speed_pixels.shares, job.env, job.seed, job.flags).result()
+        tables.append(speed_pixels.share_table(shares))
+    publish(tables, None)
     if options.out is not None:
         write(options.out, record(rounds, job))
     return 0

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from deep.algorithm import RECENT_EPISODES, Learner
 from deep.build import make_learner
@@ -73,8 +72,6 @@ def resume(out: Path, observe: Observer = _ignore) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _learner(config: Config) -> Iterator[Learner]:
-    # The matrices are small: a second thread costs more than it gives, and takes a worker's core.
-    torch.set_num_threads(1)
     learner = make_learner(config)
     try:
         yield learner

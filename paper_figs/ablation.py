@@ -15,7 +15,7 @@ import numpy as np
 
 from exact.cli import parse, run
 from exact.errors import InputError
-from paper_figs.paper import PaperTask, normalised, read_random_policy, read_table1
+from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.statistics import interval, iqm, summarise
 from paper_figs.tables import MISSING, Table, by_env, interval_text, mean_std, provenance, publish
@@ -59,7 +59,7 @@ def ablated_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
     """Table 1's tasks on which the reference and at least one other variant were run."""
     with_reference = by_env(results, reference).keys()
     with_another = {result.env for result in results if result.variant != reference}
-    return [task for task in read_table1().tasks if task.env in with_reference and task.env in with_another]
+    return [task for task in read_table(1).tasks if task.env in with_reference and task.env in with_another]
 
 
 def row(
@@ -115,7 +115,7 @@ def ablation(
 def main(options: Options) -> int:
     """Show the table and write it if asked to."""
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
-    publish([ablation(load(options.runs), options.reference, read_random_policy(), rng)], options.out)
+    publish([ablation(load(options.runs), options.reference, read_random_policy(RANDOM_POLICIES[1]), rng)], options.out)
     return 0
 
 

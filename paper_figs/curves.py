@@ -1,4 +1,4 @@
-"""The 3x3 grid of learning curves behind Figures 1 and 2."""
+"""The 3x3 grid of learning curves behind Figures 1, 2 and 4."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exact.errors import InputError
-from paper_figs.paper import PaperTask, read_table1
+from paper_figs.paper import PaperTable, read_table
 from paper_figs.plotting import learning_curve, note, paper_line, save
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.tables import by_env
@@ -19,7 +19,7 @@ PAPER_COLORS = {"STRO": "0.1", "TRPO": "0.55"}
 
 @dataclass(frozen=True)
 class Options:
-    """What the two figures share."""
+    """What the figures share."""
 
     variants: tuple[str, ...]
     """Settings to draw."""
@@ -37,14 +37,12 @@ class Options:
             raise InputError(f"--variants: expected 1 to {len(COLORS)} names, got {len(self.variants)}")
 
 
-def draw(
-    results: Sequence[Result], variants: Sequence[str], tasks: Sequence[PaperTask], rng: np.random.Generator
-) -> Figure:
+def draw(results: Sequence[Result], variants: Sequence[str], table: PaperTable, rng: np.random.Generator) -> Figure:
     """A figure with one panel per task: the variants' learning curves and the paper's numbers as dotted lines."""
     figure = Figure(figsize=(11, 9), layout="constrained")
     panels = figure.subplots(3, 3).ravel()
     groups = {variant: by_env(results, variant) for variant in variants}
-    for ax, task in zip(panels, tasks, strict=True):
+    for ax, task in zip(panels, table.tasks, strict=True):
         ax.set_title(task.task, fontsize=10)
         for variant, color in zip(variants, COLORS, strict=False):
             curves = [result.curve for result in groups[variant].get(task.env, []) if result.curve]
@@ -54,7 +52,7 @@ def draw(
             note(ax, "no runs")
             continue
         for column, color in PAPER_COLORS.items():
-            paper_line(ax, task.scores[column][0], f"paper's {column}, Table 1", color)
+            paper_line(ax, task.scores[column][0], f"paper's {column}, Table {table.number}", color)
         ax.ticklabel_format(axis="x", style="sci", scilimits=(0, 0))
         ax.legend(fontsize=7)
     figure.supxlabel("environment steps")
@@ -62,12 +60,12 @@ def draw(
     return figure
 
 
-def main(options: Options) -> int:
-    """Draw one figure."""
+def main(options: Options, table: int = 1) -> int:
+    """Draw one figure, of the tasks of this table."""
     results = [result for result in load(options.runs) if result.variant in options.variants]
     if not results:
         raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
-    save(draw(results, options.variants, read_table1().tasks, rng), options.out)
+    save(draw(results, options.variants, read_table(table), rng), options.out)
     print(f"wrote {options.out}")
     return 0

@@ -1,4 +1,4 @@
-"""The paper's Table 1, and the returns of random actions: small files under paper_figs/data."""
+"""The paper's Tables 1 and 2, and the returns of random actions: small files under paper_figs/data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,8 @@ from exact.errors import InputError
 from paper_figs.results import DATA, read_json
 
 COLUMNS = ("PPO", "TRPO", "STRO")
-RANDOM_POLICY = DATA / "random_policy.json"
+RANDOM_POLICIES = {1: DATA / "random_policy.json", 2: DATA / "random_policy_atari.json"}
+"""Returns of random actions on the tasks of each table."""
 
 
 @dataclass(frozen=True)
@@ -20,19 +21,21 @@ class PaperTask:
     scores: dict[str, tuple[float, float]]
     """For each of COLUMNS (mean, standard deviation) of the maximum mean return of the last 100 episodes."""
     best_known: tuple[float, str]
-    """Best on-policy result known at 1e6 steps, and by what."""
+    """Best on-policy result known at the paper's number of steps, and by what."""
 
 
 @dataclass(frozen=True)
 class PaperTable:
     """A table of the paper."""
 
+    number: int
     source: str
     tasks: tuple[PaperTask, ...]
 
 
-def read_table1(path: Path = DATA / "paper_table1.json") -> PaperTable:
-    """The paper's Table 1; InputError if the file is damaged."""
+def read_table(number: int) -> PaperTable:
+    """The paper's Table 1 (MuJoCo) or 2 (Atari); InputError if the file is damaged."""
+    path = DATA / f"paper_table{number}.json"
     content = read_json(path)
     try:
         tasks = tuple(
@@ -44,12 +47,12 @@ def read_table1(path: Path = DATA / "paper_table1.json") -> PaperTable:
             )
             for task, row in content["tasks"].items()
         )
-        return PaperTable(content["source"], tasks)
+        return PaperTable(number, content["source"], tasks)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: missing or wrong entry {error}") from error
 
 
-def read_random_policy(path: Path = RANDOM_POLICY) -> dict[str, float]:
+def read_random_policy(path: Path) -> dict[str, float]:
     """Mean return of uniformly random actions for each environment; InputError if the file is damaged."""
     content = read_json(path)
     try:

@@ -1,33 +1,35 @@
-"""Measure uniformly random actions on Table 1's tasks: the zero of the scale on which tasks are averaged.
+"""Measure uniformly random actions on a table's tasks: the zero of the scale on which tasks are averaged.
 
-python -m paper_figs.random_policy
+python -m paper_figs.random_policy [--table 1|2]
 """
 
 import json
-import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
-import gymnasium
 import numpy as np
 
+from deep.environments import make_env
 from exact.cli import parse, run
 from exact.errors import InputError
-from paper_figs.paper import RANDOM_POLICY, read_table1
+from paper_figs.paper import RANDOM_POLICIES, read_table
 from paper_figs.results import write
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure uniformly random actions on Table 1's tasks."""
+    """Measure uniformly random actions on a table's tasks."""
 
+    table: Literal[1, 2] = 1
+    """The paper's table."""
     episodes: int = 100
     """Episodes per environment."""
     seed: int = 0
     """Seed of environments and actions."""
-    out: Path = RANDOM_POLICY
-    """Result file."""
+    out: Path | None = None
+    """Result file; None: the committed one."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
@@ -37,9 +39,7 @@ class Options:
 def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> float:
     """Mean undiscounted return of `episodes` episodes of actions drawn uniformly from the action space."""
     reset_seed, action_seed = (int(child.generate_state(1)[0]) for child in seed.spawn(2))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*out of date", category=DeprecationWarning)  # v4 is the paper's
-        env = gymnasium.make(env_id)
+    env = make_env(env_id)
     env.action_space.seed(action_seed)
     env.reset(seed=reset_seed)
     total = 0.0
@@ -56,19 +56,21 @@ def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> f
 
 def main(options: Options) -> int:
     """Measure every task and write the file."""
-    tasks = read_table1().tasks
+    tasks = read_table(options.table).tasks
     seeds = np.random.SeedSequence(options.seed).spawn(len(tasks))
     returns = {
         task.env: round(random_return(task.env, options.episodes, seed), 3)
         for task, seed in zip(tasks, seeds, strict=True)
     }
     record = {
-        "command": f"python -m paper_figs.random_policy --episodes {options.episodes} --seed {options.seed}",
-        "versions": {name: version(name) for name in ("gymnasium", "mujoco", "numpy")},
+        "command": f"python -m paper_figs.random_policy --table {options.table} --episodes {options.episodes} "
+        f"--seed {options.seed}",
+        "versions": {name: version(name) for name in ("gymnasium", "mujoco", "ale-py", "numpy")},
         "returns": returns,
     }
-    write(options.out, json.dumps(record, indent=1) + "\n")
-    print(f"wrote {options.out}")
+    out = options.out or RANDOM_POLICIES[options.table]
+    write(out, json.dumps(record, indent=1) + "\n")
+    print(f"wrote {out}")
     return 0
 
 

@@ -22,7 +22,7 @@ from exact.errors import InputError
 from exact.files import atomic_write
 
 DATA = Path(__file__).parent / "data"
-MUJOCO = DATA / "mujoco"
+MUJOCO, ATARI = DATA / "mujoco", DATA / "atari"
 CURVE_POINTS = 100
 """Points kept of a learning curve: enough for a figure a few centimetres wide."""
 RUN_FIELDS = frozenset({"seed", "command", "versions", "workers", "device", "checkpoint_every"})

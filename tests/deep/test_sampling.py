@@ -10,7 +10,7 @@ from deep.environments import ActionMap, make_env, spec_of
 from deep.normalise import Normaliser, RunningMoments
 from deep.sampling import EpisodeRunner, Sampler, rollout
 from exact.errors import FaultError, InputError
-from paper_figs.paper import read_table1
+from paper_figs.paper import read_table
 
 TERMINATING, TRUNCATING = "tests.deep.scripted:Terminating-v0", "tests.deep.scripted:Truncating-v0"
 PLAIN = Normaliser.of(RunningMoments.empty((2,)), np.inf)
@@ -74,7 +74,7 @@ def test_a_running_episode_is_restored_bit_for_bit(env_id):
 
 
 @pytest.mark.parametrize("version", [4, 5])
-@pytest.mark.parametrize("task", [task.env.removesuffix("-v4") for task in read_table1().tasks])
+@pytest.mark.parametrize("task", [task.env.removesuffix("-v4") for task in read_table(1).tasks])
 def test_the_papers_tasks_can_be_sampled_in_both_versions(task, version):
     runner = EpisodeRunner(f"{task}-v{version}", 0, 0.99)
     size = runner.spec.observation_shape[0]

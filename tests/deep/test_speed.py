@@ -2,13 +2,16 @@
 
 import json
 import sys
+import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from deep import speed
+from deep import speed, speed_pixels
 from exact.errors import InputError
 
-JOB = speed.Job("CartPole-v1", 2000, 0, (), 0.0)
+JOB = speed.Job("CartPole-v1", 2000, 0, (), False, 0.0)
 
 
 def measured(raw: float, ours: float, trpo: float, ppo: float, peak: float = 1.0) -> dict[str, speed.Measurement]:
@@ -25,7 +28,7 @@ def test_ratios_are_taken_within_a_round_and_put_beside_their_targets():
     ]
     table = speed.report(rounds, JOB)
     ratios = {row[0]: (row[4], row[6]) for row in table.rows}
-    assert ratios["raw stepping, 2 processes"] == ("0.60", "reached")
+    assert ratios["raw stepping"] == ("0.60", "reached")
     assert ratios["sb3-contrib TRPO"] == ("6.00", "reached")
     assert ratios["stable-baselines3 PPO"] == ("6.00", "missed")
     assert ratios["deep.train"] == ("1", "reached")
@@ -33,8 +36,34 @@ def test_ratios_are_taken_within_a_round_and_put_beside_their_targets():
     assert speed.report([measured(1, 1, 1, 1, peak=2.6)], JOB).rows[1][6] == "missed"
 
 
+def test_pixels_have_targets_of_their_own():
+    table = speed.report([measured(4000, 500, 100, 400, peak=3.0)], replace(JOB, pixels=True))
+    assert [row[4:] for row in table.rows] == [
+        ("0.12", "", ""),
+        ("1", "memory under 6.0 GiB", "reached"),
+        ("5.00", "at least 3", "reached"),
+        ("1.25", "at least 1.2", "reached"),
+    ]
+
+
+def test_the_parts_of_an_iteration_sum_to_one_and_each_moment_is_counted_once():
+    watch = speed_pixels.Stopwatch()
+    owner = SimpleNamespace(inner=lambda: time.sleep(0.02))
+    owner.outer = lambda: (time.sleep(0.01), owner.inner())
+    watch.watch(owner, "inner", "inner")
+    watch.watch(owner, "outer", "outer")
+    owner.outer()
+    assert list(watch.seconds) == ["outer"]
+    owner.inner()
+    assert watch.seconds["outer"] >= 0.03
+    assert watch.seconds["inner"] >= 0.02
+    rows = speed_pixels.share_table({"networks": 0.8, "everything else": 0.2}).rows
+    assert rows[1] == ("everything else", "20.0%", "under 10%", "missed")
+
+
 def test_the_record_holds_every_measurement_and_the_command():
-    content = json.loads(speed.record([measured(4, 3, 2, 1)], speed.Job("CartPole-v1", 50, 7, ("--batch", "9"), 1.5)))
+    job = speed.Job("CartPole-v1", 50, 7, ("--batch", "9"), False, 1.5)
+    content = json.loads(speed.record([measured(4, 3, 2, 1)], job))
     assert content["command"].endswith("--env CartPole-v1 --steps 50 --repeats 1 --seed 7 -- --batch 9")
     assert content["load"] == 1.5
     assert [one["rate"] for one in content["rounds"][0]] == [4, 3, 2, 1]

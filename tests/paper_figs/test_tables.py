@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from exact.errors import InputError
-from paper_figs import ablation, curves, fig1, fig2, random_policy, table1
-from paper_figs.paper import normalised, read_table1
+from paper_figs import ablation, comparison, curves, fig1, fig2, fig4, random_policy, table1, table2
+from paper_figs.paper import normalised, read_table
 from paper_figs.results import load
 
 WALKER = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
@@ -35,10 +35,10 @@ def test_table1_puts_the_papers_numbers_beside_ours(runs, tmp_path, capsys):
     markdown = out.read_text()
     assert markdown in capsys.readouterr().out
     paper = ["3681±794", "3935±936", "5849±2063", "5849"]
-    ours = ["5 of 5", "3000±1581", "3000", "[1333, 4667]", "2999±1581"]
+    ours = ["5 of 5", "1,000", "3000±1581", "3000", "[1333, 4667]", "2999±1581"]
     assert cells(markdown, "Walker2d") == ["Walker2d", *paper, *ours]
-    assert cells(markdown, "Hopper")[5:] == ["1 of 5", "3600", "3600", "one run", "3599"]
-    assert cells(markdown, "Ant")[5:] == ["0 of 5", "missing", "missing", "missing", "missing"]
+    assert cells(markdown, "Hopper")[5:] == ["1 of 5", "1,000", "3600", "3600", "one run", "3599"]
+    assert cells(markdown, "Ant")[5:] == ["0 of 5", *["missing"] * 5]
     assert "at least the paper's TRPO on 1 of 2 measured tasks; short on Walker2d (3000 < 3935)." in markdown
     assert "`python -m deep.train --env ENV --seed SEED`" in markdown
     assert "6 runs of 1,000 steps; seeds 0, 1, 2, 3, 4;" in markdown
@@ -61,18 +61,41 @@ def test_table1_averages_tasks_on_the_normalised_scale(runs, make_run, tmp_path)
 
 
 def test_random_actions_are_zero_and_the_papers_stro_one():
-    reacher = next(task for task in read_table1().tasks if task.task == "Reacher")
+    reacher = next(task for task in read_table(1).tasks if task.task == "Reacher")
     random_policy = {"Reacher-v4": -44.0}
     scores = [normalised(value, reacher, random_policy) for value in (-44.0, -24.0, -4.0)]
     assert scores == [0.0, 0.5, 1.0]
 
 
 def test_the_papers_tables_are_complete():
-    table = read_table1()
+    table = read_table(1)
     assert len(table.tasks) == 9
     by_task = {task.task: task for task in table.tasks}
     assert by_task["Walker2d"].scores["STRO"] == (5849, 2063)
     assert by_task["Humanoid"].env == "Humanoid-v4"
+
+
+def test_table2_puts_the_papers_games_beside_ours_at_the_steps_that_were_run(make_run, tmp_path):
+    make_run("ALE/Pong-v5", 0, 18.0)
+    out = tmp_path / "table2.md"
+    assert table2.main(table2.Options((tmp_path / "runs",), out=out)) == 0
+    paper, ours = ["19±0", "3±7", "20±0", "21"], ["1 of 1", "1,000", "18.0", "18.0", "one run", "17.0"]
+    assert cells(out.read_text(), "Pong") == ["Pong", *paper, *ours]
+    assert cells(out.read_text(), "Bowling")[1:6] == ["61±11", "58±18", "81±18", "60", "0 of 1"]
+    assert "at least the paper's STRO on 0 of 1 measured tasks; short on Pong (18.0 < 20)." in out.read_text()
+
+
+def test_table2_without_any_run_shows_the_papers(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(comparison, "ATARI", tmp_path / "none")
+    assert table2.main(table2.Options((tmp_path / "none",))) == 0
+    assert cells(capsys.readouterr().out, "Freeway")[-1] == "missing"
+
+
+def test_figure_4_shows_the_games(make_run, tmp_path):
+    make_run("ALE/Pong-v5", 0, 18.0)
+    options = fig4.Options(runs=(tmp_path / "runs",), out=tmp_path / "fig4.svg")
+    assert curves.main(options, table=2) == 0
+    assert "Pong" in (tmp_path / "fig4.svg").read_text()
 
 
 def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
@@ -92,7 +115,7 @@ def test_ablation_without_a_second_variant_is_refused(runs):
 
 
 def test_panels_show_the_seeds_the_band_and_the_papers_lines(runs):
-    figure = curves.draw(load([runs]), ["default", "paper"], read_table1().tasks, np.random.default_rng(0))
+    figure = curves.draw(load([runs]), ["default", "paper"], read_table(1), np.random.default_rng(0))
     panels = {ax.get_title(): ax for ax in figure.axes}
     walker, hopper, ant = panels["Walker2d"], panels["Hopper"], panels["Ant"]
     assert len(panels) == 9
