@@ -188,7 +188,8 @@ class Learner:
         standard = self.config.sampling.standardise_advantages
         advantages = standardise(batch.advantages) if standard else batch.advantages
         pi = self.policy.distribution(theta, batch.observations)
-        return Surrogate(self.policy, batch.observations, batch.actions, advantages, batch.log_prob, pi)
+        bonus = self.config.inner.entropy_bonus
+        return Surrogate(self.policy, batch.observations, batch.actions, advantages, batch.log_prob, pi, bonus)
 
     def information(self) -> float:
         """min(1, s_k / average of s) of RadiusSettings.scale, or 1 if it is not asked for; updates the average."""

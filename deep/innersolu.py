@@ -31,24 +31,37 @@ class Surrogate:
     """log pi_k(a_i|s_i), shape (n,)."""
     pi: Distribution
     """pi_k at the observations."""
+    entropy_bonus: float = 0.0
+    """See InnerSettings."""
 
     def subset(self, index: Tensor) -> "Surrogate":
         """The estimates from the samples b_l of B."""
         pi = Distribution(self.pi.output[index], self.pi.log_std)
         parts = (self.observations[index], self.actions[index], self.advantages[index], self.log_prob[index])
-        return Surrogate(self.policy, *parts, pi)
+        return Surrogate(self.policy, *parts, pi, self.entropy_bonus)
 
     def gain_and_distance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """L-hat(theta) - eta-hat and D-hat(theta), scalars; differentiable in theta."""
         new = self.policy.distribution(theta, self.observations)
+        return self._gain(new), self.policy.distance(self.pi, new).mean()
+
+    def objective_and_distance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """What InnerSolu maximises, the gain above plus entropy_bonus times the mean entropy; and D-hat(theta)."""
+        new = self.policy.distribution(theta, self.observations)
+        objective = self._gain(new)
+        if self.entropy_bonus:
+            objective = objective + self.entropy_bonus * self.policy.entropy(new)
+        return objective, self.policy.distance(self.pi, new).mean()
+
+    def _gain(self, new: Distribution) -> Tensor:
         weights = torch.exp(self.policy.log_prob(new, self.actions) - self.log_prob)
-        return (weights * self.advantages).mean(), self.policy.distance(self.pi, new).mean()
+        return (weights * self.advantages).mean()
 
     def gradient(self, theta: Tensor) -> Tensor:
-        """Gradient of L-hat at theta, shape (size,)."""
+        """Gradient of the objective at theta, shape (size,)."""
         theta = theta.detach().requires_grad_()
-        gain, _ = self.gain_and_distance(theta)
-        return torch.autograd.grad(gain, theta)[0]
+        objective, _ = self.objective_and_distance(theta)
+        return torch.autograd.grad(objective, theta)[0]
 
 
 class CgResult(NamedTuple):
@@ -98,8 +111,8 @@ class Step(NamedTuple):
 
     theta: Tensor
     found: bool
-    gain: float
-    """L-hat over B minus eta-hat, at `theta`."""
+    objective: float
+    """L-hat over B minus eta-hat, plus the entropy bonus, at `theta`."""
     distance: float
     """D-hat over B at `theta`."""
 
@@ -117,7 +130,7 @@ def line_search(
 ) -> Step:
     """Longest alpha of first * backtrack_factor^j that meets both conditions of (4.8).
 
-    L-hat rises on b_l by at least tau * alpha * slope, and D-hat over the whole of B stays <= delta.
+    L-hat (with the entropy bonus) rises on b_l by at least tau * alpha * slope, and D-hat over all of B stays <= delta.
 
     Args:
         whole, part: the estimates over B and over b_l.
@@ -128,15 +141,15 @@ def line_search(
         delta: radius delta_k.
         settings: tau, backtracks, backtrack_factor.
     """
-    start, distance = whole.gain_and_distance(theta)
-    start_part = start if part is whole else part.gain_and_distance(theta)[0]
+    start, distance = whole.objective_and_distance(theta)
+    start_part = start if part is whole else part.objective_and_distance(theta)[0]
     alpha = first
     for _ in range(settings.backtracks):
         trial = theta + alpha * direction
-        gain, trial_distance = whole.gain_and_distance(trial)
-        rise = (gain if part is whole else part.gain_and_distance(trial)[0]) - start_part
+        reached, trial_distance = whole.objective_and_distance(trial)
+        rise = (reached if part is whole else part.objective_and_distance(trial)[0]) - start_part
         if float(trial_distance) <= delta and float(rise) >= settings.tau * alpha * slope:
-            return Step(trial, True, float(gain), float(trial_distance))
+            return Step(trial, True, float(reached), float(trial_distance))
         alpha *= settings.backtrack_factor
     return Step(theta, False, float(start), float(distance))
 
@@ -169,13 +182,13 @@ def inner_solu(
         rng: draws the subsets b_l.
 
     Returns:
-        The last theta_{k,l}, its gain and distance over B; `found` if any inner step was taken.
+        The last theta_{k,l}, its objective and distance over B; `found` if any inner step was taken.
     """
     policy, n = whole.policy, len(whole.actions)
     free = policy.size if settings.joint_log_std else policy.mean_size
     entropy_k = float(policy.entropy(whole.pi))
     with torch.no_grad():
-        step = Step(theta_k, False, float(whole.gain_and_distance(theta_k)[0]), 0.0)
+        step = Step(theta_k, False, float(whole.objective_and_distance(theta_k)[0]), 0.0)
     for i in range(1, settings.iterations + 1):
         part = whole
         if settings.subset < 1:
@@ -217,7 +230,7 @@ def _stop(
     """Stopping rule (4.9): L-hat changes little, or the entropy has changed much since theta_k."""
     if settings.iterations == 1:
         return True
-    rise = abs(step.gain - before.gain) <= settings.eps * max(abs(before.gain), abs(step.gain))
+    rise = abs(step.objective - before.objective) <= settings.eps * max(abs(before.objective), abs(step.objective))
     entropy = float(policy.entropy(policy.distribution(step.theta, whole.observations)))
     return rise or abs(entropy - entropy_k) >= settings.eps * abs(entropy_k)
 

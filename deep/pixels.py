@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from deep.config import (
+    DEFAULT_CONTROLLER,
     PAPER_CONTROLLER,
     Config,
     CriticSettings,
@@ -36,7 +37,12 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
         inner=InnerSettings(cg_iterations=10, fisher_subset=0.25),
     )
     if name == "default":
-        return shared
+        return replace(
+            shared,
+            inner=replace(shared.inner, entropy_bonus=0.01),
+            radius=replace(shared.radius, initial=0.003),
+            controller=replace(DEFAULT_CONTROLLER, radius_min=0.001, radius_max=0.01),
+        )
     return replace(
         shared,
         sampling=replace(shared.sampling, N=2048),

@@ -91,10 +91,23 @@ def test_joint_log_std_moves_inside_the_trust_region():
     assert step.distance <= 0.02
 
 
+@pytest.mark.parametrize("subset", [1.0, 0.5])
+def test_the_entropy_bonus_alone_raises_the_entropy(subset):
+    theta, L = make(CATEGORICAL)
+    nothing_to_gain = replace(L, advantages=torch.zeros_like(L.advantages))
+    settings = replace(SETTINGS, subset=subset)
+    without = inner_solu(nothing_to_gain, theta, 0.02, settings, np.random.default_rng(0))
+    assert not without.found
+    step = inner_solu(replace(nothing_to_gain, entropy_bonus=0.01), theta, 0.02, settings, np.random.default_rng(0))
+    rise = CATEGORICAL.entropy(CATEGORICAL.distribution(step.theta, L.observations)) - CATEGORICAL.entropy(L.pi)
+    assert step.found
+    assert float(rise) > 0.01
+
+
 def test_more_inner_steps_gain_more_on_the_whole_batch():
     theta, L = make(GAUSSIAN)
     gains = [
-        inner_solu(L, theta, 0.05, replace(SETTINGS, iterations=n, eps=TINY), np.random.default_rng(0)).gain
+        inner_solu(L, theta, 0.05, replace(SETTINGS, iterations=n, eps=TINY), np.random.default_rng(0)).objective
         for n in (1, 8)
     ]
     assert gains[1] > gains[0]
@@ -109,7 +122,7 @@ def test_stopping_rule_looks_at_the_entropy():
     torch.testing.assert_close(
         one.theta, inner_solu(L, theta, 0.5, replace(few, iterations=1), np.random.default_rng(0)).theta
     )
-    assert all_steps.gain > one.gain
+    assert all_steps.objective > one.objective
 
 
 def search(L, theta, direction, first=1.0, delta=0.02, **changes):
