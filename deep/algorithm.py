@@ -215,7 +215,8 @@ class Learner:
 
         With pixels every fit, step and sample has all cores at work already: there the fit is done when waited for.
         """
-        fit = partial(self.critic.fit, self.state.B.observations, self.state.B.targets)
+        s = self.state
+        fit = partial(self.critic.fit, s.B.observations, s.B.targets, grown=bool(s.rejected))
         return fit if self.pixels else self.background.submit(fit).result
 
     def iterate(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The value network, fitted by least squares to V + A-hat with Adam, STRO, eq. (4.5)."""
 
 import json
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Critic:
-    """V(s; phi), its optimiser's state and its own random order of the samples.
+    """V(s; phi), its optimiser's state, its own random order of the samples, and the batches it is fitted to.
 
     Args:
         net: a network with one output.
@@ -32,18 +33,24 @@ class Critic:
         self.phi = net.initial(np.random.default_rng(initial)).to(device)
         self.first_moment, self.second_moment = torch.zeros_like(self.phi), torch.zeros_like(self.phi)
         self.updates = torch.zeros((), device=device)
+        self.window: deque[tuple[Tensor, Tensor]] = deque(maxlen=settings.batches)
 
     def values(self, observations: Tensor) -> Tensor:
         """V at n normalised observations, shape (n,)."""
         return self.net.forward(self.phi, observations)[:, 0]
 
-    def fit(self, observations: Tensor, targets: Tensor) -> None:
-        """Minimise the mean of (V(s_i) - target_i)^2 / 2 by minibatch Adam for `epochs` passes.
+    def fit(self, observations: Tensor, targets: Tensor, grown: bool = False) -> None:
+        """Minimise the mean of (V(s_i) - target_i)^2 / 2 over the last `batches` batches by minibatch Adam.
 
         Args:
-            observations: normalised, shape (n, inputs).
+            observations: of a new batch, normalised, shape (n, inputs).
             targets: shape (n,).
+            grown: whether this batch holds the samples of the last call's and takes that one's place.
         """
+        if grown and self.window:
+            self.window.pop()
+        self.window.append((observations, targets))
+        observations, targets = (torch.cat(parts) for parts in zip(*self.window, strict=True))
         n, batch, settings = len(targets), self.settings.batch, self.settings
         rates = settings.learning_rate * np.linspace(1.0, settings.final_fraction, settings.epochs)
         gradient = torch.empty_like(self.phi)
@@ -77,8 +84,9 @@ class Critic:
         )
 
     def state(self) -> dict[str, Any]:
-        """phi, Adam's moments and the random generator."""
+        """phi, Adam's moments, the batches and the random generator."""
         return {
+            "window": [list(batch) for batch in self.window],
             "phi": self.phi,
             "first_moment": self.first_moment,
             "second_moment": self.second_moment,
@@ -90,4 +98,6 @@ class Critic:
         """Continue from `state()`."""
         for name in ("phi", "first_moment", "second_moment", "updates"):
             getattr(self, name).copy_(state[name])
+        self.window.clear()
+        self.window.extend((x.to(self.phi.device), y.to(self.phi.device)) for x, y in state["window"])
         self.rng.bit_generator.state = json.loads(state["rng"])

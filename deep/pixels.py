@@ -31,7 +31,13 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
         workers=16,
         policy=PolicySettings(hidden=(512,), convolutions=NATURE_CNN),
         critic=CriticSettings(
-            hidden=(512,), convolutions=NATURE_CNN, epochs=3, batch=256, learning_rate=5e-4, final_fraction=1.0
+            hidden=(512,),
+            convolutions=NATURE_CNN,
+            batches=1,
+            epochs=3,
+            batch=256,
+            learning_rate=5e-4,
+            final_fraction=1.0,
         ),
         sampling=SamplingSettings(N=1024, reward_sign=True),
         inner=InnerSettings(cg_iterations=10, fisher_subset=0.25),

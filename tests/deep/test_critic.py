@@ -41,9 +41,27 @@ def test_step_size_falls_over_the_epochs(data):
     constant.fit(*data)
     falling.fit(*data)
     twice = make(epochs=1, batch=256, learning_rate=1e-4)
-    twice.restore(constant.state() | {"rng": twice.state()["rng"]})
+    twice.restore(constant.state() | {"rng": twice.state()["rng"], "window": []})
     twice.fit(*data)
     torch.testing.assert_close(falling.phi, twice.phi, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("batches", "fitted"), [(1, "c"), (2, "bc"), (9, "abc")])
+def test_fit_is_to_the_last_batches(data, batches, fitted):
+    parts = dict(zip("abc", zip(*(column.split(100) for column in data), strict=True), strict=True))
+    windowed, at_once = (make(batches=n, epochs=1, batch=300) for n in (batches, 1))
+    for x, y in parts.values():
+        windowed.restore(at_once.state() | {"window": windowed.state()["window"]})  # only the last fit counts
+        windowed.fit(x, y)
+    at_once.fit(*(torch.cat([parts[name][i] for name in fitted]) for i in (0, 1)))
+    torch.testing.assert_close(windowed.phi, at_once.phi, rtol=1e-4, atol=1e-6)
+
+
+def test_a_grown_batch_takes_the_place_of_the_one_it_grew_from(data):
+    critic = make(batches=2, epochs=0)
+    for n, grown in ((10, False), (20, False), (40, True)):
+        critic.fit(data[0][:n], data[1][:n], grown=grown)
+    assert [len(y) for _, y in critic.window] == [10, 40]
 
 
 def test_a_restored_critic_goes_on_bit_for_bit(data):
