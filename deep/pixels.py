@@ -40,7 +40,7 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
             final_fraction=1.0,
         ),
         sampling=SamplingSettings(N=1024, reward_sign=True),
-        inner=InnerSettings(cg_iterations=10, fisher_subset=0.25),
+        inner=InnerSettings(fisher_subset=0.25),
     )
     if name == "default":
         return replace(
