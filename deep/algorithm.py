@@ -125,10 +125,14 @@ class Learner:
         """Let the workers start SAMPLE(theta, N)."""
         self.sampler.request(self.policy.actor(theta), self.normaliser(), self.config.sampling.N)
 
-    @torch.no_grad()
     def receive(self, theta: Tensor) -> Batch:
-        """Wait for the samples of pi_theta; estimate their advantages (4.4) and eta-hat, sigma-hat (4.1), (4.2)."""
-        rollouts, s, normalise = self.sampler.collect(), self.state, self.normaliser()
+        """Wait for the samples of pi_theta and make a batch of them."""
+        return self.batch(theta, self.sampler.collect())
+
+    @torch.no_grad()
+    def batch(self, theta: Tensor, rollouts: list[Rollout]) -> Batch:
+        """Samples of pi_theta with their advantages (4.4) and eta-hat, sigma-hat (4.1), (4.2)."""
+        s, normalise = self.state, self.normaliser()
         parts = [self._advantages(rollout, normalise) for rollout in self._scaled(rollouts)]
         observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)

@@ -169,6 +169,31 @@ def boundary_step(delta: float, distance: float, slope_so_far: float, curvature:
     return (-slope_so_far + math.sqrt(slope_so_far**2 + 2 * curvature * room)) / curvature
 
 
+class Direction(NamedTuple):
+    """A solution of H_l d_l = g_l."""
+
+    d: Tensor
+    hd: Tensor
+    """H_l d_l without the damping."""
+    slope: float
+    """d_l' g_l."""
+
+
+def search_direction(
+    part: Surrogate, theta: Tensor, theta_k: Tensor, settings: InnerSettings, rng: np.random.Generator
+) -> Direction:
+    """d_l of Algorithm 4.2, by conjugate gradients: g_l from b_l at theta, H_l the damped Fisher matrix at theta_k."""
+    policy = part.policy
+    g = part.gradient(theta)
+    if not settings.joint_log_std:
+        g[policy.mean_size :] = 0  # H_l is block-diagonal, so the solution stays in the block as well
+    fisher = policy.fisher_vector_product(theta_k, _fisher_samples(part, settings, rng))
+    d = conjugate_gradients(
+        lambda v: fisher(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
+    ).solution
+    return Direction(d, fisher(d), float(d @ g))
+
+
 def inner_solu(
     whole: Surrogate, theta_k: Tensor, delta: float, settings: InnerSettings, rng: np.random.Generator
 ) -> Step:
@@ -185,7 +210,6 @@ def inner_solu(
         The last theta_{k,l}, its objective and distance over B; `found` if any inner step was taken.
     """
     policy, n = whole.policy, len(whole.actions)
-    free = policy.size if settings.joint_log_std else policy.mean_size
     entropy_k = float(policy.entropy(whole.pi))
     with torch.no_grad():
         step = Step(theta_k, False, float(whole.objective_and_distance(theta_k)[0]), 0.0)
@@ -194,13 +218,7 @@ def inner_solu(
         if settings.subset < 1:
             chosen = np.sort(rng.choice(n, max(1, round(settings.subset * n)), replace=False))
             part = whole.subset(torch.from_numpy(chosen).to(theta_k.device))
-        g = part.gradient(step.theta)
-        g[free:] = 0  # H_l is block-diagonal, so the solution stays in the block as well
-        fisher = policy.fisher_vector_product(theta_k, _fisher_samples(part, settings, rng))
-        d = conjugate_gradients(
-            lambda v, F=fisher: F(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
-        ).solution
-        hd, slope = fisher(d), float(d @ g)
+        d, hd, slope = search_direction(part, step.theta, theta_k, settings, rng)
         curvature = float(d @ hd)
         if not (slope > 0 and curvature > 0):
             break
