@@ -172,6 +172,8 @@ def boundary_step(delta: float, distance: float, slope_so_far: float, curvature:
 class Direction(NamedTuple):
     """A solution of H_l d_l = g_l."""
 
+    g: Tensor
+    """Its trust-region block only, unless joint_log_std."""
     d: Tensor
     hd: Tensor
     """H_l d_l without the damping."""
@@ -191,7 +193,7 @@ def search_direction(
     d = conjugate_gradients(
         lambda v: fisher(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
     ).solution
-    return Direction(d, fisher(d), float(d @ g))
+    return Direction(g, d, fisher(d), float(d @ g))
 
 
 def inner_solu(
@@ -218,7 +220,7 @@ def inner_solu(
         if settings.subset < 1:
             chosen = np.sort(rng.choice(n, max(1, round(settings.subset * n)), replace=False))
             part = whole.subset(torch.from_numpy(chosen).to(theta_k.device))
-        d, hd, slope = search_direction(part, step.theta, theta_k, settings, rng)
+        _, d, hd, slope = search_direction(part, step.theta, theta_k, settings, rng)
         curvature = float(d @ hd)
         if not (slope > 0 and curvature > 0):
             break

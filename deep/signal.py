@@ -48,7 +48,7 @@ RUN_IN = 0.2
 """Part of the batches that only the critic sees."""
 HELD_OUT_LAMBDA = 0.99
 """Lambda of the advantages behind the held-out gradient: nearly unbiased, and the same for all variants."""
-FISHER_STATES = 4096
+FISHER_STATES = 1024
 """States that F is the mean over."""
 SAMPLE_FIELDS = ("N", "workers", "sticky_actions", "env", "seed", "normalize", "reward_sign", "observation_clip")
 """Settings that the batches depend on."""
@@ -129,8 +129,8 @@ def directions(learner: Learner, recorded: Sequence[list[Rollout]]) -> Iterator[
     for rollouts in recorded:
         B = learner.batch(theta, rollouts)
         part = learner.surrogate(theta, B)
-        d = search_direction(part, theta, theta, learner.config.inner, learner.rng).d
-        yield part.gradient(theta), d, 1 - float(B.advantages.var() / (B.targets.var() + 1e-12))
+        found = search_direction(part, theta, theta, learner.config.inner, learner.rng)
+        yield found.g, found.d, 1 - float(B.advantages.var() / (B.targets.var() + 1e-12))
         learner.critic.fit(B.observations, B.targets)
 
 
@@ -179,6 +179,7 @@ def main(options: Options) -> int:
     fisher = learner.policy.fisher_vector_product(learner.state.theta, inputs)
     rows = []
     for name, variant in variants.items():
+        print(f"{len(rows)} of {len(variants)} measured, next: {name}", file=sys.stderr, flush=True)
         found = directions(twin_of(learner, variant, saved["learner"]), recorded)
         rows.append(row(name, measure(found, truth, fisher)))
     notes = (
