@@ -296,7 +296,7 @@ class Learner:
             **region,
             "kl": float(L.gain_and_distance(theta)[1]),
             "entropy": float(self.policy.entropy(self.policy.distribution(theta, L.observations))),
-            "explained_variance": 1 - float(batch.advantages.var() / (batch.targets.var() + 1e-12)),
+            "explained_variance": batch.explained_variance,
             "predicted_gain": estimate.predicted,
             "actual_gain": estimate.actual,
             "gain_noise": estimate.noise,

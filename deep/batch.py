@@ -33,6 +33,11 @@ class Batch:
     sigma: float
     """sigma-hat (4.2), their standard deviation; the last batch's if there are fewer than two."""
 
+    @property
+    def explained_variance(self) -> float:
+        """Part of the targets' variance that the critic's values, not yet fitted to them, explain."""
+        return 1 - float(self.advantages.var() / (self.targets.var() + 1e-12))
+
     def merge(self, other: "Batch") -> "Batch":
         """Both batches together (4.15): samples of the same policy; eta-hat and sigma-hat are averaged."""
         n, m = len(self.actions), len(other.actions)

@@ -156,8 +156,8 @@ class InnerSettings:
     eps: float = 0.05
     """Relative change of L-hat and of the entropy in (4.9). Open in the paper."""
     entropy_bonus: float = 0.0
-    """InnerSolu maximises L-hat plus this times the mean entropy; the ratio (4.14) is that of L-hat alone. PPO has 0.01
-    on Atari. The paper has none."""
+    """InnerSolu and (4.12) maximise L-hat plus this times the mean entropy; the ratio (4.14) is that of L-hat alone.
+    PPO has 0.01 on Atari. The paper has none."""
     joint_log_std: bool = False
     """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
     log_std_steps: int = 1
@@ -176,9 +176,16 @@ class InnerSettings:
         for name in ("subset", "fisher_subset", "backtrack_factor"):
             _check("inner", 0 < getattr(self, name) <= 1, name, getattr(self, name), "in (0, 1]")
         _check("inner", 0 <= self.tau < 1, "tau", self.tau, "in [0, 1)")
-        for name in ("damping", "cg_tolerance", "eps", "log_std_steps", "log_std_rate", "log_std_bound"):
-            _check("inner", getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
-        for name in ("log_std_bound_entropy", "entropy_bonus"):
+        for name in (
+            "damping",
+            "cg_tolerance",
+            "eps",
+            "entropy_bonus",
+            "log_std_steps",
+            "log_std_rate",
+            "log_std_bound",
+            "log_std_bound_entropy",
+        ):
             _check("inner", getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
 
 

@@ -50,8 +50,12 @@ HELD_OUT_LAMBDA = 0.99
 """Lambda of the advantages behind the held-out gradient: nearly unbiased, and the same for all variants."""
 FISHER_STATES = 1024
 """States that F is the mean over."""
-SAMPLE_FIELDS = ("N", "workers", "sticky_actions", "env", "seed", "normalize", "reward_sign", "observation_clip")
-"""Settings that the batches depend on."""
+SAMPLE_FIELDS = (
+    ("env", "seed", "workers", "sticky_actions", "normalize"),
+    ("N", "discount", "observation_clip", "reward_sign"),
+)
+"""Settings that the batches depend on: of the run, and of `sampling`."""
+NETWORK_FIELDS = ("hidden", "convolutions")
 
 
 @dataclass(frozen=True)
@@ -100,16 +104,15 @@ def variant_of(config: Config, changes: str) -> Config:
     pairs = [change.partition("=") for change in changes.split(",")]
     words = [word for name, _, value in pairs for word in (f"--{name}", value)]
     changed = parse(Command, "deep.train", default=Command(config), arguments=words).config
-    for name in SAMPLE_FIELDS:
-        for one, other in ((config, changed), (config.sampling, changed.sampling)):
-            if getattr(one, name, None) != getattr(other, name, None):
+    for names, one, other in zip(SAMPLE_FIELDS, (config, config.sampling), (changed, changed.sampling), strict=True):
+        for name in names:
+            if getattr(one, name) != getattr(other, name):
                 raise InputError(f"--vary {changes} changes {name}: the batches were drawn with the run's own")
-    if (changed.policy, changed.critic.hidden, changed.critic.convolutions) != (
-        config.policy,
-        config.critic.hidden,
-        config.critic.convolutions,
-    ):
+    own, wanted = ([getattr(c.critic, name) for name in NETWORK_FIELDS] for c in (config, changed))
+    if own != wanted or config.policy != changed.policy:
         raise InputError(f"--vary {changes} changes the networks: the checkpoint has the run's own")
+    if (config.device, config.precision) != (changed.device, changed.precision):
+        raise InputError(f"--vary {changes} changes where or how precisely to compute: all variants share that")
     return changed
 
 
@@ -130,7 +133,7 @@ def directions(learner: Learner, recorded: Sequence[list[Rollout]]) -> Iterator[
         B = learner.batch(theta, rollouts)
         part = learner.surrogate(theta, B)
         found = search_direction(part, theta, theta, learner.config.inner, learner.rng)
-        yield found.g, found.d, 1 - float(B.advantages.var() / (B.targets.var() + 1e-12))
+        yield found.g, found.d, B.explained_variance
         learner.critic.fit(B.observations, B.targets)
 
 

@@ -48,7 +48,9 @@ def test_variants_share_the_batches(tmp_path, capsys):
     ("changes", "message"),
     [
         ("sampling.N=512", "changes N"),
+        ("sampling.discount=0.9", "changes discount"),
         ("critic.hidden=8", "changes the networks"),
+        ("precision=float32", "how precisely"),
         ("inner.damping=-1", "inner"),
         ("inner.dampings=1", "dampings"),
         ("inner.damping", "damping"),
