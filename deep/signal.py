@@ -39,7 +39,7 @@ from deep.critic import Critic
 from deep.innersolu import search_direction
 from deep.rundir import read_config
 from deep.sampling import Rollout
-from deep.snapshot import unpack
+from deep.train import restore
 from exact.cli import parse, run
 from exact.errors import InputError
 from paper_figs.tables import Table, publish
@@ -170,7 +170,7 @@ def main(options: Options) -> int:
         raise InputError(f"{options.directory} has no checkpoint yet")
     learner = make_learner(config)
     try:
-        unpack(learner, saved["learner"])
+        restore(learner, saved, options.directory)
         recorded = record(learner, options.batches)
     finally:
         learner.sampler.close()

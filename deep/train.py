@@ -66,7 +66,8 @@ def resume(out: Path, observe: Observer = _ignore) -> dict[str, Any]:
             run.rewind(0)
             learner.start()
             return _loop(learner, run, 0.0, observe)
-        _restore(learner, run, saved)
+        restore(learner, saved, out)
+        run.rewind(saved["metrics_bytes"])
         return _loop(learner, run, saved["seconds"], observe)
 
 
@@ -80,7 +81,7 @@ def _learner(config: Config) -> Iterator[Learner]:
 
 
 def _save(learner: Learner, run: RunDirectory, seconds: float) -> None:
-    """Write a checkpoint that `_restore` continues from."""
+    """Write a checkpoint that `resume` continues from."""
     config, metrics_bytes = to_json(learner.config), run.sync()
     write(
         run.checkpoints,
@@ -88,21 +89,16 @@ def _save(learner: Learner, run: RunDirectory, seconds: float) -> None:
     )
 
 
-def _restore(learner: Learner, run: RunDirectory, saved: dict[str, Any]) -> None:
-    """Put the learner and metrics.jsonl where the checkpoint left them. Raises InputError if they do not fit it."""
+def restore(learner: Learner, saved: dict[str, Any], folder: Path) -> None:
+    """Put a learner into the state of a run directory's checkpoint. Raises InputError if they do not fit."""
     made, given = json.loads(saved["config"]), json.loads(to_json(learner.config))
     if made != given:
         names = ", ".join(name for name in given if made.get(name) != given[name])
-        raise InputError(
-            f"the checkpoint in {run.checkpoints} was made with other settings ({names}) than config.json has"
-        )
+        raise InputError(f"the checkpoint in {folder} was made with other settings ({names}) than config.json has")
     try:
         unpack(learner, saved["learner"])
-        run.rewind(saved["metrics_bytes"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"the checkpoint in {run.checkpoints} does not match {run.folder / 'config.json'}: {error}"
-        ) from error
+        raise InputError(f"the checkpoint in {folder} does not match {folder / 'config.json'}: {error}") from error
 
 
 def _loop(learner: Learner, run: RunDirectory, seconds: float, observe: Observer) -> dict[str, Any]:

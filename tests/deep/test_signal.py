@@ -44,6 +44,14 @@ def test_variants_share_the_batches(tmp_path, capsys):
     assert as_run != gradient
 
 
+def test_a_foreign_checkpoint_is_refused(tmp_path):
+    train(CONFIG, tmp_path / "run")
+    config = tmp_path / "run" / "config.json"
+    config.write_text(config.read_text().replace('"damping": 0.1', '"damping": 0.2'))
+    with pytest.raises(InputError, match="other settings"):
+        main(Options(tmp_path / "run", batches=10))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
