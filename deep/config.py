@@ -281,7 +281,7 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
     "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
     "Walker2d": {"discount": 0.995, "gae_lambda": 0.95},
-    "Reacher": {"discount": 0.9, "gae_lambda": 0.95},
+    "Reacher": {"discount": 0.97, "gae_lambda": 0.9},
     "Ant": {"discount": 0.99, "gae_lambda": 0.9},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
 }

@@ -182,9 +182,9 @@ def main(options: Options) -> int:
     fisher = learner.policy.fisher_vector_product(learner.state.theta, inputs)
     rows = []
     for name, variant in variants.items():
-        print(f"{len(rows)} of {len(variants)} measured, next: {name}", file=sys.stderr, flush=True)
         found = directions(twin_of(learner, variant, saved["learner"]), recorded)
         rows.append(row(name, measure(found, truth, fisher)))
+        print(f"{len(rows)} of {len(variants)} measured: {' | '.join(rows[-1])}", file=sys.stderr, flush=True)
     notes = (
         f"{config.env}, seed {config.seed}, policy after {learner.state.steps:,} steps; {options.batches} batches of "
         f"{config.sampling.N}.",
