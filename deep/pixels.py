@@ -46,10 +46,9 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
         return replace(
             shared,
             critic=replace(shared.critic, batches=4, epochs=1),
-            sampling=replace(shared.sampling, gae_lambda=0.9),
             inner=replace(shared.inner, entropy_bonus=0.01),
             radius=replace(shared.radius, initial=0.003, final_fraction=1.0),
-            controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.0015, radius_max=0.01),
+            controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.001, radius_max=0.01),
         )
     return replace(
         shared,

@@ -30,7 +30,7 @@ def catch(**changes):
     return replace(
         config,
         critic=replace(config.critic, batches=1),
-        sampling=replace(config.sampling, N=512, discount=0.95, gae_lambda=0.95),
+        sampling=replace(config.sampling, N=512, discount=0.95),
         inner=replace(config.inner, fisher_subset=0.5, damping=0.01, entropy_bonus=0.0),
         radius=replace(config.radius, initial=0.03, scale="constant", final_fraction=0.5),
         controller=replace(config.controller, radius_min=0.03, radius_max=0.03),
