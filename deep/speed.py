@@ -296,9 +296,10 @@ def main(options: Options) -> int:
     rounds = []
     try:
         for number in range(1, options.repeats + 1):
-            rounds.append({name: measure(name, job) for name in NAMES})
-            rates = ", ".join(f"{NAMES[name]} {one.rate:,.0f}" for name, one in rounds[-1].items())
-            print(f"round {number} of {options.repeats}, steps/s: {rates}", flush=True)
+            rounds.append({})
+            for name, text in NAMES.items():
+                rounds[-1][name] = one = measure(name, job)
+                print(f"round {number} of {options.repeats}: {text} {one.rate:,.0f} steps/s", flush=True)
     except ContestantError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAULT
