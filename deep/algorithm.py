@@ -138,7 +138,7 @@ class Learner:
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
         returns = self._count(rollouts)
         if self.pixels:
-            returns = segment_returns([r.rewards for r in rollouts], self.config.sampling.discount)
+            returns = segment_returns([r.rewards for r in rollouts], self.discount)
         return Batch(
             observations=observations,
             actions=actions,
@@ -180,7 +180,7 @@ class Learner:
         values = self.critic.values(observations)
         end_values = self.critic.values(ends).cpu().numpy() * ~rollout.terminated[rollout.ends]
         advantages = gae(
-            rollout.rewards, values.cpu().numpy(), rollout.ends, end_values, settings.discount, settings.gae_lambda
+            rollout.rewards, values.cpu().numpy(), rollout.ends, end_values, self.discount, settings.gae_lambda
         )
         return observations, torch.from_numpy(advantages.astype(np.float32)).to(self.device), values
 
@@ -207,6 +207,11 @@ class Learner:
     def progress(self) -> float:
         """Part of the run that is done, in [0, 1]."""
         return min(self.state.steps / self.config.steps, 1.0)
+
+    @property
+    def discount(self) -> float:
+        """gamma now, see SamplingSettings.horizon_growth."""
+        return self.config.sampling.discount_at(self.progress)
 
     def radius(self, L: Surrogate, theta: Tensor, information: float) -> float:
         """delta_k from mu_k, as RadiusSettings.scale and .final_fraction have it."""

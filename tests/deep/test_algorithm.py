@@ -140,6 +140,18 @@ def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
     assert falling.radius(L, s.theta, 1.0) == pytest.approx(0.02 * 0.75)
 
 
+def test_the_advantages_are_made_with_the_discount_of_the_moment():
+    learner = make([(0, 0)])
+    growing = replace(learner.config.sampling, horizon_growth=100.0, gae_lambda=1.0)
+    learner.config = replace(learner.config, sampling=growing)
+    learner.state.steps = learner.config.steps
+    assert learner.discount == pytest.approx(1 - 1e-4)
+    rollout, normalise = learner.sampler.collect()[0], learner.normaliser()
+    grown = learner._advantages(rollout, normalise)[1]
+    learner.config = replace(learner.config, sampling=replace(growing, discount=1 - 1e-4, horizon_growth=1.0))
+    torch.testing.assert_close(grown, learner._advantages(rollout, normalise)[1])
+
+
 def test_the_step_is_small_where_the_batch_holds_little_to_learn_from():
     learner = make([(0, 0)], initial=0.02, scale="advantage", final_fraction=1.0)
     s = learner.state

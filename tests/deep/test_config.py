@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from deep.config import PolicySettings, preset
+from deep.config import PolicySettings, SamplingSettings, preset
 from exact.errors import InputError
 
 
@@ -22,3 +22,15 @@ def test_no_ceiling_in_the_paper_preset():
 def test_ceiling_outside_its_range_is_refused(final):
     with pytest.raises(InputError, match="final_log_std"):
         replace(PolicySettings(initial_log_std=-0.5, log_std_floor=-3.5), final_log_std=final)
+
+
+def test_the_horizon_grows_late_and_to_its_multiple():
+    settings = SamplingSettings(discount=0.995, horizon_growth=5.0)
+    horizons = [1 / (1 - settings.discount_at(progress)) for progress in (0.0, 0.5, 1.0)]
+    assert horizons == pytest.approx([200, 200 * 5**0.125, 1000])
+    assert SamplingSettings(discount=0.97).discount_at(0.7) == 0.97
+
+
+def test_a_shrinking_horizon_is_refused():
+    with pytest.raises(InputError, match="horizon_growth must be >= 1"):
+        SamplingSettings(horizon_growth=0.5)
