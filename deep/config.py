@@ -108,8 +108,8 @@ class SamplingSettings:
     """Discount gamma. Open in the paper; a few tasks have their own value, see TASK_SETTINGS. Rewards are normalised by
     the sum with this one, whatever horizon_growth is."""
     horizon_growth: float = 1.0
-    """The horizon 1 / (1 - discount) grows to this multiple over the run, by a quarter of the way (in its logarithm)
-    in the first 63%: a gait is found sooner with a short horizon, and falls cost what they should with a long one."""
+    """The horizon 1 / (1 - discount) grows to this multiple over the run, most of the way in its last third: a long
+    horizon slowed learning from the start, and kept learned gaits from falling late. 1 is the paper's constant one."""
     gae_lambda: float = 0.95
     """Lambda of GAE (4.4). Open in the paper."""
     standardise_advantages: bool = True
