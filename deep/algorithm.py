@@ -58,8 +58,6 @@ class State:
     iteration: int = 0
     mean_spread: float = 0.0
     """Exponential average of the standard deviations of the batches' advantages; 0 before the first."""
-    pooled_gain: float = 0.0
-    pooled_variance: float = 0.0
 
 
 class Learner:
@@ -215,9 +213,9 @@ class Learner:
 
     def radius(self, L: Surrogate, theta: Tensor, information: float) -> float:
         """delta_k from mu_k, as RadiusSettings.scale and .final_fraction have it."""
-        settings, s = self.config.radius, self.state
+        settings = self.config.radius
         scale = float(L.gradient(theta).norm()) if settings.scale == "gradient" else information
-        return s.controller.radius * scale * (1 - (1 - settings.final_fraction) * self.progress)
+        return self.state.controller.radius * scale * (1 - (1 - settings.final_fraction) * self.progress)
 
     def start_fit(self) -> Callable[[], None]:
         """Start fitting the critic to B in a second thread; returns what waits for its end.
@@ -267,15 +265,11 @@ class Learner:
     @torch.no_grad()
     def estimate(self, L: Surrogate, theta_k: Tensor, theta: Tensor, batch: Batch) -> GainEstimate:
         """The terms of (4.14) as RadiusSettings.numerator has them."""
-        s, settings = self.state, self.config.radius
         predicted = float(L.gain_and_distance(theta)[0] - L.gain_and_distance(theta_k)[0])
-        if settings.numerator == "returns":
-            return GainEstimate(batch.eta - s.B.eta, predicted, s.B.sigma)
+        if self.config.radius.numerator == "returns":
+            return GainEstimate(batch.eta - self.state.B.eta, predicted, self.state.B.sigma)
         gain, error = reverse_gain(self.surrogate(theta, batch), theta_k)
-        m = settings.memory
-        s.pooled_gain = m * s.pooled_gain + (1 - m) * gain
-        s.pooled_variance = m**2 * s.pooled_variance + (1 - m) ** 2 * error**2
-        return GainEstimate(s.pooled_gain, max(predicted, 0.0), math.sqrt(s.pooled_variance))
+        return GainEstimate(gain, max(predicted, 0.0), error)
 
     @torch.no_grad()
     def metrics(

@@ -80,9 +80,9 @@ class CriticSettings:
     drawn. One batch holds few episodes; the paper has 1."""
     epochs: int = 5
     """Passes over those samples per iteration. Open in the paper."""
-    batch: int = 128
+    batch: int = 256
     """Samples per Adam step."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Adam's step size."""
     final_fraction: float = 0.1
     """The step size falls linearly to this fraction over the epochs of each fit: the noise that constant steps leave in
@@ -209,21 +209,18 @@ class RadiusSettings:
     standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
     from, but it does not depend on the network's parameterisation; inner.log_std_rate is scaled alike. constant:
     delta_k = mu_k."""
-    final_fraction: float = 0.25
+    final_fraction: float = 1.0
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"] = "reverse"
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns (for pixels see Batch.eta:
     no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
     trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
     predicted gain."""
-    memory: float = 0.0
-    """reverse only: exponential weight of earlier iterations' gains and variances in the ratio, in [0, 1)."""
 
     def __post_init__(self) -> None:
         _check_finite("radius", self)
         _check("radius", self.initial > 0, "initial", self.initial, "> 0")
         _check("radius", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
-        _check("radius", 0 <= self.memory < 1, "memory", self.memory, "in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -288,13 +285,14 @@ iterations and shrinks while it is in fewer, so that noise alone moves it neithe
 
 TASK_SETTINGS: dict[str, dict[str, float]] = {
     "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
-    "Hopper": {"discount": 0.995, "gae_lambda": 0.97},
-    "Walker2d": {"discount": 0.995, "gae_lambda": 0.95},
+    "Hopper": {"discount": 0.995, "gae_lambda": 0.97, "horizon_growth": 5.0},
+    "Walker2d": {"discount": 0.995, "gae_lambda": 0.95, "horizon_growth": 5.0},
     "Reacher": {"discount": 0.97, "gae_lambda": 0.9},
     "Ant": {"discount": 0.99, "gae_lambda": 0.9},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
 }
-"""Discount and lambda of the default preset where they differ from SamplingSettings, by the id without its version."""
+"""Discount, its growth and lambda of the default preset where they are not those of SamplingSettings, by the id without
+its version."""
 
 
 def preset(name: Literal["default", "paper"], env: str) -> Config:
@@ -306,10 +304,10 @@ def preset(name: Literal["default", "paper"], env: str) -> Config:
         env=env,
         preset="paper",
         policy=PolicySettings(initial_log_std=0.0, final_log_std=None),
-        critic=CriticSettings(batches=1, epochs=10, final_fraction=1.0),
+        critic=CriticSettings(batches=1, epochs=10, batch=128, learning_rate=1e-3, final_fraction=1.0),
         sampling=SamplingSettings(N=2048),
         inner=InnerSettings(iterations=10, subset=0.5, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01),
-        radius=RadiusSettings(initial=0.05, scale="gradient", final_fraction=1.0, numerator="returns"),
+        radius=RadiusSettings(initial=0.05, scale="gradient", numerator="returns"),
         controller=PAPER_CONTROLLER,
     )
 

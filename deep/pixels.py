@@ -47,13 +47,13 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
             shared,
             critic=replace(shared.critic, batches=4, epochs=1),
             inner=replace(shared.inner, entropy_bonus=0.01),
-            radius=replace(shared.radius, initial=0.01, final_fraction=1.0),
+            radius=replace(shared.radius, initial=0.01),
             controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.01, radius_max=0.03),
         )
     return replace(
         shared,
         sampling=replace(shared.sampling, N=2048),
         inner=replace(shared.inner, iterations=10, subset=0.5),
-        radius=RadiusSettings(initial=0.01, scale="gradient", final_fraction=1.0, numerator="returns"),
+        radius=RadiusSettings(initial=0.01, scale="gradient", numerator="returns"),
         controller=PAPER_PIXEL_CONTROLLER,
     )

@@ -44,9 +44,7 @@ def pack(learner: Learner) -> dict[str, Any]:
         "observations": pack_moments(s.observations),
         "rewards": pack_moments(s.rewards),
         "recent": list(s.recent),
-        "counters": {
-            name: getattr(s, name) for name in ("steps", "iteration", "mean_spread", "pooled_gain", "pooled_variance")
-        },
+        "counters": {name: getattr(s, name) for name in ("steps", "iteration", "mean_spread")},
         "episodes": [list(episode) for episode in learner.episodes],
         "rng": json.dumps(learner.rng.bit_generator.state),
         "critic": learner.critic.state(),

@@ -131,7 +131,7 @@ def test_the_normaliser_never_changes_under_a_policy_in_use():
 
 
 def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
-    learner = make([(0, 0)], initial=0.02, scale="gradient", final_fraction=1.0)
+    learner = make([(0, 0)], initial=0.02, scale="gradient")
     s = learner.state
     L = learner.surrogate(s.theta, s.B)
     assert learner.radius(L, s.theta, 1.0) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
@@ -153,7 +153,7 @@ def test_the_advantages_are_made_with_the_discount_of_the_moment():
 
 
 def test_the_step_is_small_where_the_batch_holds_little_to_learn_from():
-    learner = make([(0, 0)], initial=0.02, scale="advantage", final_fraction=1.0)
+    learner = make([(0, 0)], initial=0.02, scale="advantage")
     s = learner.state
     L = learner.surrogate(s.theta, s.B)
     assert learner.information() == pytest.approx(1)
@@ -191,10 +191,10 @@ def test_reverse_gain_is_positive_after_an_ascent_and_negative_the_other_way():
     assert reverse_gain(shifted, s.theta)[0] == pytest.approx(forth, rel=1e-3)
 
 
-def test_pooled_gains_forget_exponentially():
-    gains = {}
-    for memory in (0.0, 0.5):
-        learner = make([(0, 0)] * 3, numerator="reverse", memory=memory, beta0=-1e9, radius_bounds=(0.01, 0.01))
-        gains[memory] = [learner.iterate()["actual_gain"] for _ in range(2)]
-    first, second = gains[0.0]
-    assert gains[0.5] == pytest.approx([0.5 * first, 0.25 * first + 0.5 * second])
+def test_the_reversed_ratio_is_made_of_the_gain_that_the_trials_own_samples_ascribe_to_the_step():
+    learner = make([(0, 0)] * 2, numerator="reverse", beta0=-1e9)
+    before = learner.state.theta.clone()
+    line = learner.iterate()
+    gain, error = reverse_gain(learner.surrogate(learner.state.theta, learner.state.B), before)
+    assert (line["actual_gain"], line["gain_noise"]) == pytest.approx((gain, error))
+    assert line["ratio"] == pytest.approx(gain / (error + line["predicted_gain"]))
