@@ -288,7 +288,7 @@ TASK_SETTINGS: dict[str, dict[str, float]] = {
     "Hopper": {"discount": 0.995, "gae_lambda": 0.97, "horizon_growth": 5.0},
     "Walker2d": {"discount": 0.995, "gae_lambda": 0.95, "horizon_growth": 5.0},
     "Reacher": {"discount": 0.97, "gae_lambda": 0.9},
-    "Ant": {"discount": 0.99, "gae_lambda": 0.9},
+    "Ant": {"discount": 0.99, "gae_lambda": 0.9, "horizon_growth": 5.0},
     "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
 }
 """Discount, its growth and lambda of the default preset where they are not those of SamplingSettings, by the id without
