@@ -26,7 +26,7 @@ from tyro.conf import Positional
 from deep.environments import make_env
 from exact.cli import FAULT, INTERRUPTED, parse, run
 from exact.errors import InputError
-from paper_figs.results import env_folder, read_json, write
+from exact.storage import env_folder, read_json, write
 
 TRAINER = (sys.executable, "-m", "deep.train")
 POLL_SECONDS = 0.5

@@ -42,7 +42,7 @@ from deep.sampling import Rollout
 from deep.train import restore
 from exact.cli import parse, run
 from exact.errors import InputError
-from paper_figs.tables import Table, publish
+from exact.tables import Table, publish
 
 RUN_IN = 0.2
 """Part of the batches that only the critic sees."""

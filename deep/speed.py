@@ -39,8 +39,8 @@ from deep.build import inspect
 from deep.environments import make_env
 from exact.cli import FAULT, parse, run
 from exact.errors import InputError
-from paper_figs.results import write
-from paper_figs.tables import Table, publish
+from exact.storage import write
+from exact.tables import Table, publish
 
 RAW_PROCESSES = 2
 """The speed targets are stated for two cores."""

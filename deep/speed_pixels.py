@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from deep.vector import make_vector
-from paper_figs.tables import Table
+from exact.tables import Table
 
 GAMES, PEER_GAMES = 16, 8
 SETTINGS: dict[str, dict[str, Any]] = {

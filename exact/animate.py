@@ -19,8 +19,8 @@ from matplotlib.patches import Polygon, Rectangle
 
 from exact.classroom_data import RunSettings, scene
 from exact.errors import InputError
-from exact.files import atomic_write
 from exact.mdp import MDP
+from exact.storage import atomic_write
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, PALE = "#0b5fa5", "#c04a00", "#0a7a55", "#85339f", "#8a929c", "#d5e5f2"
 FRAMES_PER_SECOND = 2

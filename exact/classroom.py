@@ -23,8 +23,8 @@ from exact.classroom_data import RunSettings, scene
 from exact.classroom_gaussian import counterexamples
 from exact.controller import ControllerSettings
 from exact.errors import InputError
-from exact.files import atomic_write
 from exact.library import load
+from exact.storage import atomic_write
 
 STORY = (
     *("dadashi-2b", "cash-in", "dadashi-2a", "dadashi-2d", "dadashi-2c", "dadashi-3"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from exact.errors import InputError
-from exact.files import atomic_write
+from exact.storage import atomic_write
 
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 

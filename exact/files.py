@@ -1,4 +1,4 @@
-"""MDPs in files: .npz and .json, written and read back without loss, and atomic writing for every other output.
+"""MDPs in files: .npz and .json, written and read back without loss.
 
 Both formats have the same fields (S states, A actions, gamma the discount, rho0 the initial distribution):
 
@@ -21,8 +21,6 @@ pickled objects are refused, and the MDP type checks the numbers.
 import io
 import json
 import math
-import os
-import secrets
 import warnings
 import zipfile
 import zlib
@@ -36,6 +34,7 @@ from scipy import sparse
 
 from exact.errors import InputError
 from exact.mdp import MDP
+from exact.storage import atomic_write, reason
 
 FORMAT = "stro-mdp-1"
 NPZ_MAX_BYTES = 4 << 30
@@ -52,34 +51,6 @@ DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices"
 """Number of dimensions of the fields that are not scalars."""
 
 Fields = dict[str, NDArray[Any]]
-
-
-def atomic_write(path: "str | Path", content: "str | bytes | memoryview") -> None:
-    """Write `content` (text as UTF-8) to `path` completely or not at all.
-
-    It goes to a temporary file in the same folder which then replaces `path`; a device or a pipe is written directly.
-
-    Raises:
-        InputError: the path cannot be written. An existing file is as it was.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    try:
-        target = Path(os.path.realpath(path))  # a symbolic link keeps pointing at the new content
-        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-            with open(path, "wb") as stream:
-                stream.write(data)
-            return
-        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-        try:
-            with open(temporary, "xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        raise InputError(f"cannot write {str(path)!r}: {_reason(error)}") from None
 
 
 def save_mdp(mdp: MDP, path: "str | Path") -> None:
@@ -123,9 +94,9 @@ def load_mdp(path: "str | Path") -> MDP:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from None
     except (RuntimeError, OverflowError, MemoryError) as error:  # nested too deeply, encrypted, unknown compression
-        raise InputError(f"{path}: not a file of the format {FORMAT!r}: {_reason(error)}") from None
+        raise InputError(f"{path}: not a file of the format {FORMAT!r}: {reason(error)}") from None
 
 
 def _check_name(name: str) -> str:
@@ -146,7 +117,7 @@ def _mdp(fields: Fields, stem: str) -> MDP:
         kernel.check_format(full_check=True)  # without it an index out of range reads foreign memory
     except ValueError as error:
         raise InputError(
-            f"fields 'data', 'indices', 'indptr' are no {S * A} x {S} sparse matrix: {_reason(error)}"
+            f"fields 'data', 'indices', 'indptr' are no {S * A} x {S} sparse matrix: {reason(error)}"
         ) from None
     return MDP(kernel, rewards, initial, discount, name)
 
@@ -202,7 +173,7 @@ def _read_npz(path: Path) -> Fields:
             try:
                 fields[field] = _read_member(archive, member)
             except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                raise InputError(f"field {field!r} cannot be read: {_reason(error)}") from None
+                raise InputError(f"field {field!r} cannot be read: {reason(error)}") from None
     return fields
 
 
@@ -229,7 +200,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
             warnings.simplefilter("error")  # NumPy warns when it repairs a header of Python 2
             shape, _, dtype = read(stream)
     except Exception as error:  # NumPy lets the errors of Python's tokenizer through, whatever they are
-        raise ValueError(f"its header is damaged ({_reason(error)})") from None
+        raise ValueError(f"its header is damaged ({reason(error)})") from None
     return shape, dtype
 
 
@@ -238,10 +209,3 @@ def _suffix(path: "str | Path") -> str:
     if suffix not in {".npz", ".json"}:
         raise InputError(f"{path}: an MDP file must end in .npz or .json")
     return suffix
-
-
-def _reason(error: Exception) -> str:
-    """The error's message in one line, without the path that the caller names."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__

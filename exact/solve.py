@@ -23,10 +23,10 @@ from exact.controller import ControllerSettings
 from exact.convex import ConvexSubproblem, Distance
 from exact.drawing import check_figure_path, check_writable, save_figure
 from exact.errors import InputError
-from exact.files import atomic_write
 from exact.kl import solve_kl_forward, solve_kl_reverse
 from exact.library import load
 from exact.mdp import MDP, Array
+from exact.storage import atomic_write
 from exact.subproblem import Subproblem, solve_tv
 
 TABLE_ROWS = 20

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exact.errors import InputError
-from paper_figs.results import DATA, read_json
+from exact.storage import read_json
+from paper_figs.results import DATA
 
 COLUMNS = ("PPO", "TRPO", "STRO")
 RANDOM_POLICIES = {1: DATA / "random_policy.json", 2: DATA / "random_policy_atari.json"}

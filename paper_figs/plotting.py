@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exact.errors import InputError
-from paper_figs.results import write
+from exact.storage import write
 from paper_figs.statistics import common_grid, interval, iqm
 
 Curve = Sequence[tuple[int, float]]

@@ -14,8 +14,8 @@ import numpy as np
 from deep.environments import make_env
 from exact.cli import parse, run
 from exact.errors import InputError
+from exact.storage import write
 from paper_figs.paper import RANDOM_POLICIES, read_table
-from paper_figs.results import write
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from exact.errors import InputError
-from exact.files import atomic_write
+from exact.storage import env_folder, read_json, write
 
 DATA = Path(__file__).parent / "data"
 MUJOCO, ATARI = DATA / "mujoco", DATA / "atari"
@@ -70,30 +70,6 @@ class Result:
             raise InputError(f"need seed >= 0, steps >= 1, seconds >= 0, got {self.seed}, {self.steps}, {self.seconds}")
         if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(self.curve)):
             raise InputError("the steps of the learning curve must increase")
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; InputError if it cannot be read or is not JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: expected JSON ({error})") from error
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file and the folders it lies in, the file whole or not at all; InputError if it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
-    atomic_write(path, content)
-
-
-def env_folder(env: str) -> str:
-    """Folder name of a Gymnasium id, which may hold a namespace and a module (`ALE/Pong-v5`, `module:Env-v0`)."""
-    return env.replace("/", "-").replace(":", "-")
 
 
 def read_curve(metrics: Path) -> tuple[tuple[int, float], ...]:

@@ -1,56 +1,12 @@
-"""Tables as data, written as Markdown or shown on a terminal, and the statements every table of results carries."""
+"""Cells of the tables of results, and the statements that every one of them carries."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table as RichTable
-
-from paper_figs.results import Result, write
+from paper_figs.results import Result
 from paper_figs.statistics import Summary
 
 MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A titled table of text with notes below it."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
-
-    def markdown(self) -> str:
-        """The table as Markdown."""
-        lines = [f"## {self.title}", ""]
-        for row in (self.header, ("---",) * len(self.header), *self.rows):
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
-        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes), ""])
-
-    def show(self, console: Console) -> None:
-        """Print the table: drawn on a terminal, as Markdown elsewhere."""
-        if not console.is_terminal:
-            print(self.markdown())
-            return
-        drawn = RichTable(*self.header, title=self.title)
-        for row in self.rows:
-            drawn.add_row(*row)
-        console.print(drawn)
-        for note in self.notes:
-            console.print(f"- {note}", markup=False, highlight=False)
-
-
-def publish(tables: Sequence[Table], out: Path | None) -> None:
-    """Show the tables and, if `out` is given, write them there as Markdown."""
-    console = Console()
-    for table in tables:
-        table.show(console)
-    if out is not None:
-        write(out, "\n".join(table.markdown() for table in tables))
-        console.print(f"wrote {out}")
 
 
 def number(value: float) -> str:

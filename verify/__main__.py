@@ -16,7 +16,8 @@ from typing import Any
 
 from exact import cli
 from exact.errors import InputError
-from exact.files import atomic_write
+from exact.storage import atomic_write
+from exact.tables import markdown_row
 from verify import bounds, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
 from verify.command import CommonOptions, SearchOptions, Study, carry_out
 from verify.report import HEADINGS, Row, as_json, cells
@@ -82,11 +83,6 @@ def section(study: Study[Any], rows: list[Row], figure: str) -> str:
     lines += [markdown_row((*HEADINGS, "inequality")), markdown_row(("---",) * (len(HEADINGS) + 1))]
     lines += [markdown_row((*cells(row), f"`{row.formula}`")) for row in rows]
     return "\n".join([*lines, "", f"![{study.title}]({figure})", ""])
-
-
-def markdown_row(texts: tuple[str, ...]) -> str:
-    """One line of a Markdown table."""
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from exact import cli
 from exact.drawing import check_figure_path, check_writable, save_figure
 from exact.errors import InputError
-from exact.files import atomic_write
+from exact.storage import atomic_write
 from verify.report import Check, Row, Statement, as_json, print_table, tally
 
 

@@ -22,8 +22,8 @@ import tyro
 from exact import cli
 from exact.drawing import check_figure_path, check_writable, save_figure
 from exact.errors import InputError
-from exact.files import atomic_write
 from exact.library import load
+from exact.storage import atomic_write
 from verify.command import parallel_map, terminal
 from verify.sampled_algorithm import Sampling
 from verify.sampled_curves import CurveRow, CurveTask, compare, optimal_return, run_curves
