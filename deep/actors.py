@@ -9,7 +9,7 @@ that the state of the random generator depends on the number of steps alone.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,15 @@ Array = NDArray[np.float32]
 class Actor(Protocol):
     """A policy with fixed parameters."""
 
-    def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray:
+    def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray[Any]:
         """Noise for n actions, one row each."""
         ...
 
-    def act(self, observation: NDArray, noise: NDArray) -> NDArray:
+    def act(self, observation: NDArray[Any], noise: NDArray[Any]) -> NDArray[Any]:
         """Sample an action for one normalised observation from one row of noise."""
         ...
 
-    def mode(self, observation: NDArray) -> NDArray:
+    def mode(self, observation: NDArray[Any]) -> NDArray[Any]:
         """The most probable action for one normalised observation."""
         ...
 
@@ -36,9 +36,12 @@ class Actor(Protocol):
 class OutputActor(Protocol):
     """A network with fixed parameters."""
 
-    outputs: int
+    @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        ...
 
-    def __call__(self, x: NDArray) -> Array:
+    def __call__(self, x: NDArray[Any]) -> Array:
         """Map one input, or a batch of them where the network can, to the output."""
         ...
 
@@ -71,7 +74,7 @@ class MlpActor:
 class GaussianActor:
     """a = mu(s) + std * noise, STRO, eq. (4.10)."""
 
-    mean: MlpActor
+    mean: OutputActor
     std: Array
     """Standard deviation of each action dimension, shape (actions,)."""
 
@@ -97,14 +100,16 @@ class CategoricalActor:
 
     logits: OutputActor
 
-    def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray:
+    def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray[Any]:
         """Gumbel noise of shape (n, actions)."""
         return rng.gumbel(size=(n, self.logits.outputs))
 
-    def act(self, observation: NDArray, noise: NDArray) -> NDArray:
+    def act(self, observation: NDArray[Any], noise: NDArray[Any]) -> NDArray[Any]:
         """Sample an action, an integer scalar."""
-        return np.argmax(self.logits(observation) + noise, axis=-1)
+        action: NDArray[Any] = np.argmax(self.logits(observation) + noise, axis=-1)
+        return action
 
-    def mode(self, observation: NDArray) -> NDArray:
+    def mode(self, observation: NDArray[Any]) -> NDArray[Any]:
         """The action with the largest logit."""
-        return np.argmax(self.logits(observation), axis=-1)
+        action: NDArray[Any] = np.argmax(self.logits(observation), axis=-1)
+        return action

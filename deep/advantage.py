@@ -1,14 +1,16 @@
 """Generalised advantage estimation, STRO, eq. (4.4), with termination and truncation kept apart."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
 def gae(
-    rewards: NDArray,
-    values: NDArray,
+    rewards: NDArray[Any],
+    values: NDArray[Any],
     ends: NDArray[np.int64],
-    end_values: NDArray,
+    end_values: NDArray[Any],
     discount: float,
     gae_lambda: float,
 ) -> NDArray[np.float64]:

@@ -103,12 +103,12 @@ class AtariGames:
         actions = list(self.envs.ale.get_action_set())
         self.fire = actions.index(Action.FIRE) if Action.FIRE in actions else None
         self.single_observation_space = self.envs.single_observation_space
-        self.single_action_space = self.envs.single_action_space
+        self.single_action_space = spaces.Discrete(len(actions))
         self.lives = np.zeros(number, np.int32)
         self.fresh = np.ones(number, np.bool_)
         """Games whose next step is the first of a life."""
 
-    def reset(self, *, seed: list[int], options: dict[str, NDArray[np.bool_]]) -> tuple[NDArray, dict[str, Any]]:
+    def reset(self, *, seed: list[int], options: dict[str, NDArray[np.bool_]]) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start new games where options["reset_mask"] has True, as gymnasium's SyncVectorEnv does.
 
         Args:
@@ -127,7 +127,7 @@ class AtariGames:
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[NDArray, NDArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """One step of every game, as gymnasium's vector environments; info["life_lost"] where the game goes on."""
         if self.fire is not None:
             actions = np.where(self.fresh, self.fire, actions)
@@ -152,12 +152,14 @@ class AtariGame(gym.Env):
     def __init__(self, game: str, sticky: float = 0.0):
         self.game, self.sticky, self.render_mode = game, sticky, "rgb_array"
         self.games = AtariGames(game, 1, sticky, 1)
-        self.observation_space, self.action_space = (
-            self.games.single_observation_space,
-            spaces.Discrete(int(self.games.single_action_space.n)),
-        )
+        self.observation_space = self.games.single_observation_space
+        self.action_space = self.games.single_action_space
+        self.played: list[int] = []
+        self.screen: Any = None
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray, dict]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
         """A new game, fully determined by the seed."""
         super().reset(seed=seed)
         self.seed = int(self.np_random.integers(1 << 32)) if seed is None else seed
@@ -166,7 +168,7 @@ class AtariGame(gym.Env):
         self.screen = None
         return observations[0], {}
 
-    def step(self, action: int) -> tuple[NDArray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: int) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Hold an action for four frames."""
         self.played.append(self.games.fire if self.games.fire is not None and self.games.fresh[0] else int(action))
         observations, rewards, terminated, truncated, info = self.games.step(np.array([action]))
@@ -181,7 +183,8 @@ class AtariGame(gym.Env):
             for _ in range(FRAME_SKIP):
                 self.screen.act(actions[action])
         self.shown = len(self.played)
-        return self.screen.getScreenRGB()
+        screen: NDArray[np.uint8] = self.screen.getScreenRGB()
+        return screen
 
 
 def _start_screen(game: str, sticky: float, seed: int, noops: int) -> Any:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class GainEstimate:
     noise: float
 
 
-def segment_returns(rewards: Sequence[NDArray], discount: float) -> list[float]:
+def segment_returns(rewards: Sequence[NDArray[Any]], discount: float) -> list[float]:
     """Estimates of eta from pieces of trajectories: each one's mean reward / (1 - discount).
 
     Where a policy plays on and on, mean_t V(s_t) over the states it meets is its mean reward / (1 - discount): both

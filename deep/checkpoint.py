@@ -81,7 +81,8 @@ def read(path: Path) -> dict[str, Any]:
         raise DamagedError(f"is truncated: {len(payload)} of {size} bytes")
     if hashlib.sha256(payload).hexdigest() != digest:
         raise DamagedError("fails its checksum: its contents were altered")
-    return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return state
 
 
 def read_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ the paper leaves a value open the text says how it was settled.  docs/deep-prese
 
 import itertools
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from exact.controller import ControllerSettings
@@ -133,7 +133,7 @@ class SamplingSettings:
 
     def discount_at(self, progress: float) -> float:
         """gamma after a part of the run, in [0, 1]: 1 - gamma = (1 - discount) horizon_growth^(-progress^3)."""
-        return 1 - (1 - self.discount) / self.horizon_growth**progress**3
+        return 1 - (1 - self.discount) / math.pow(self.horizon_growth, progress**3)
 
 
 @dataclass(frozen=True)
@@ -277,29 +277,28 @@ class Config:
             )
 
 
-DEFAULT_CONTROLLER = ControllerSettings(
+DEFAULT_CONTROLLER: ControllerSettings = ControllerSettings(
     beta0=-0.5, beta1=0.0, gamma1=1.03, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
 )
 """gamma1 gamma2 is nearly 1: the radius grows while the out-of-sample gain is positive in more than half of the
 iterations and shrinks while it is in fewer, so that noise alone moves it neither way."""
 
-TASK_SETTINGS: dict[str, dict[str, float]] = {
-    "Swimmer": {"discount": 0.9999, "gae_lambda": 0.98},
-    "Hopper": {"discount": 0.995, "gae_lambda": 0.97, "horizon_growth": 5.0},
-    "Walker2d": {"discount": 0.995, "gae_lambda": 0.95, "horizon_growth": 5.0},
-    "Reacher": {"discount": 0.97, "gae_lambda": 0.9},
-    "Ant": {"discount": 0.99, "gae_lambda": 0.9, "horizon_growth": 5.0},
-    "Humanoid": {"discount": 0.99, "gae_lambda": 0.9},
+TASK_SETTINGS = {
+    "Swimmer": SamplingSettings(discount=0.9999, gae_lambda=0.98),
+    "Hopper": SamplingSettings(discount=0.995, gae_lambda=0.97, horizon_growth=5.0),
+    "Walker2d": SamplingSettings(discount=0.995, gae_lambda=0.95, horizon_growth=5.0),
+    "Reacher": SamplingSettings(discount=0.97, gae_lambda=0.9),
+    "Ant": SamplingSettings(discount=0.99, gae_lambda=0.9, horizon_growth=5.0),
+    "Humanoid": SamplingSettings(discount=0.99, gae_lambda=0.9),
 }
-"""Discount, its growth and lambda of the default preset where they are not those of SamplingSettings, by the id without
-its version."""
+"""The default preset's discount, its growth and lambda where they are not the defaults above, by the id without its
+version."""
 
 
 def preset(name: Literal["default", "paper"], env: str) -> Config:
     """The settings of a preset for an environment with flat observations; deep.pixels has those for pixels."""
     if name == "default":
-        task = TASK_SETTINGS.get(env.rsplit("-v", 1)[0], {})
-        return Config(env=env, sampling=replace(SamplingSettings(), **task))
+        return Config(env=env, sampling=TASK_SETTINGS.get(env.rsplit("-v", 1)[0], SamplingSettings()))
     return Config(
         env=env,
         preset="paper",

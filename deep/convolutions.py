@@ -13,7 +13,9 @@ ReLU take its other side), less than the sampling noise of what is estimated fro
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ class ConvNet:
         ValueError: the convolutions do not fit the image.
     """
 
-    image: tuple[int, int, int]
+    image: tuple[int, ...]
     """(channels, height, width), or (height, width, channels): the channels are taken to be fewer than the rows."""
     convolutions: tuple[tuple[int, int, int], ...]
     """(channels, kernel, stride) of each."""
@@ -111,9 +113,10 @@ class ConvNet:
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
         """Outputs of shape (n, outputs) for uint8 images of shape (n, *image); differentiable in theta, once."""
         if torch.is_grad_enabled() and theta.requires_grad:
-            return _Forward.apply(theta, self, x)
+            output: Tensor = _Forward.apply(theta, self, x)  # type: ignore[no-untyped-call]
+            return output
         layers = self.layers(theta)
-        return torch.cat([self.linearise_layers(layers, part).output for part in x.split(CHUNK)])
+        return torch.cat([self.linearise_layers(layers, part).output for part in torch.split(x, CHUNK)])
 
     def linearise(self, theta: Tensor, x: Tensor) -> "ConvLinearisation":
         """The network at theta on images x of shape (n, *image), with its Jacobian products."""
@@ -133,13 +136,14 @@ class _Forward(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, theta: Tensor, net: ConvNet, x: Tensor) -> Tensor:
-        ctx.parts = [net.linearise(theta, part) for part in x.split(CHUNK)]
+        ctx.parts = [net.linearise(theta, part) for part in torch.split(x, CHUNK)]
         return torch.cat([part.output for part in ctx.parts])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, u: Tensor) -> tuple[Tensor, None, None]:
-        return sum(part.vjp(v) for part, v in zip(ctx.parts, u.split(CHUNK), strict=True)), None, None
+        gradients = (part.vjp(v) for part, v in zip(ctx.parts, torch.split(u, CHUNK), strict=True))
+        return reduce(torch.add, gradients), None, None
 
 
 def cast(layers: Layers, dtype: torch.dtype) -> Layers:
@@ -185,10 +189,11 @@ class ConvLinearisation:
     def jvp(self, v: Tensor) -> Tensor:
         """J v for a parameter direction v of shape (size,); shape (n, outputs)."""
         *hidden, (head, bias) = self.net.layers(v)
-        tangent = None
+        tangent: Tensor | None = None
         for i, (dw, db) in enumerate(cast(hidden, self.dtype)):
             tangent = flat(tangent) if tangent is not None and i == self.split else tangent
             tangent = self._gate(i, self._tangent(i, dw, db, tangent))
+        assert tangent is not None  # there is a convolution
         tangent = flat(tangent) if self.split == len(self.weights) else tangent
         return torch.addmm(bias, self.features, head).addmm_(tangent.to(self.head.dtype), self.head)
 
@@ -205,7 +210,8 @@ class ConvLinearisation:
         """u times the slope of layer i's ReLU, for u in the shape of that layer's output."""
         output = self.inputs[i + 1]
         output = output if output.shape == u.shape else image(output, u.shape)
-        return torch.ops.aten.threshold_backward(u, output, 0)
+        gated: Tensor = torch.ops.aten.threshold_backward(u, output, 0)
+        return gated
 
     def vjp(self, u: Tensor) -> Tensor:
         """J' u for an output cotangent u of shape (n, outputs); shape (size,)."""
@@ -230,9 +236,11 @@ class ConvLinearisation:
         if i >= self.split:
             view[0].copy_(a.t() @ u)
             view[1].copy_(u.sum(0))
-            return u @ w.t()
+            return torch.mm(u, w.t())
         stride, wanted = [self.net.convolutions[i][2]] * 2, [i > 0, True, True]
-        back = torch.ops.aten.convolution_backward(u, a, w, [len(w)], stride, [0, 0], [1, 1], False, [0, 0], 1, wanted)
+        back: Sequence[Tensor] = torch.ops.aten.convolution_backward(
+            u, a, w, [len(w)], stride, [0, 0], [1, 1], False, [0, 0], 1, wanted
+        )
         view[0].copy_(back[1])
         view[1].copy_(back[2])
         return back[0]
@@ -250,7 +258,7 @@ class ConvActor:
         """Width of the output."""
         return self.net.outputs
 
-    def __call__(self, x: NDArray) -> NDArray:
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
         """Map images of shape (n, *image), or one of shape `image`, to outputs of shape (n, outputs) or (outputs,)."""
         images = torch.from_numpy(x.reshape(-1, *self.net.image)).to(self.theta.device)
         return self.net.forward(self.theta, images).cpu().numpy().reshape(*x.shape[:-3], -1)

@@ -3,6 +3,7 @@
 import difflib
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -48,11 +49,11 @@ class ActionMap:
         self.half = np.where(bounded, (spec.high - spec.low) / 2, 1.0).astype(np.float32)
         self.middle = np.where(bounded, (spec.high + spec.low) / 2, 0.0).astype(np.float32)
 
-    def __call__(self, action: NDArray) -> NDArray | int:
+    def __call__(self, action: NDArray[Any]) -> NDArray[Any] | int:
         """The action to hand to env.step."""
         if self.discrete:
             return int(action) + self.start
-        x = np.minimum(action, self.limit)
+        x: NDArray[Any] = np.minimum(action, self.limit)
         np.maximum(x, -self.limit, out=x)
         x *= self.half
         x += self.middle
@@ -75,7 +76,7 @@ def make_env(env_id: str, render_mode: str | None = None, sticky: float = 0.0) -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # v4 ids are the task here; gymnasium calls them out of date
-            rendering = {} if render_mode is None else {"render_mode": render_mode}
+            rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
             return gym.make(env_id, disable_env_checker=True, **rendering)
     except gym.error.UnregisteredEnv:
         known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]
@@ -106,10 +107,10 @@ def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
         )
     if isinstance(action, spaces.Discrete):
         empty = np.zeros(0, np.float32)
-        return EnvSpec(observation.shape, True, int(action.n), empty, empty, int(action.start))
+        return EnvSpec(shape, True, int(action.n), empty, empty, int(action.start))
     if pixels:
         raise InputError(f"environment {env_id!r}: action space {action} is not supported with images; use Discrete")
     if isinstance(action, spaces.Box) and len(action.shape) == 1 and action.shape[0] > 0:
         low, high = (np.asarray(b, np.float32) for b in (action.low, action.high))
-        return EnvSpec(observation.shape, False, action.shape[0], low, high)
+        return EnvSpec(shape, False, action.shape[0], low, high)
     raise InputError(f"environment {env_id!r}: action space {action} is not supported; expected a flat Box or Discrete")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -68,7 +68,7 @@ class Agent:
 
 
 def run_episode(
-    env: gym.Env, agent: Agent, seed: np.random.SeedSequence, stochastic: bool, frames: list[NDArray] | None = None
+    env: gym.Env, agent: Agent, seed: np.random.SeedSequence, stochastic: bool, frames: list[NDArray[Any]] | None = None
 ) -> tuple[float, int]:
     """(undiscounted return, length) of one episode; its rendered frames are added to `frames`."""
     reset, noise = seed.spawn(2)
@@ -77,7 +77,7 @@ def run_episode(
     total, length, over = 0.0, 0, False
     while not over:
         if frames is not None:
-            frames.append(env.render())
+            frames.append(np.asarray(env.render()))
         seen = agent.normalise(np.asarray(observation, np.float32))
         action = agent.actor.act(seen, agent.actor.draw_noise(rng, 1)[0]) if stochastic else agent.actor.mode(seen)
         observation, reward, terminated, truncated, _ = env.step(to_env(action))
@@ -105,7 +105,7 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
         import imageio.v3 as imageio
     except ImportError:
         raise InputError("--video needs the packages imageio and imageio-ffmpeg, which are not installed") from None
-    frames: list[NDArray] = []
+    frames: list[NDArray[Any]] = []
     try:
         env = agent.make_env("rgb_array")
         fps = env.metadata.get("render_fps", DEFAULT_FPS)

@@ -34,7 +34,10 @@ def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.
 class Products(Protocol):
     """A network's output at some inputs, and products with its Jacobian there (see the module's docstring)."""
 
-    output: Tensor
+    @property
+    def output(self) -> Tensor:
+        """f(theta, x), shape (n, outputs)."""
+        ...
 
     def jvp(self, v: Tensor) -> Tensor:
         """J v, shape (n, outputs), for a parameter direction of shape (size,)."""
@@ -52,8 +55,15 @@ class Products(Protocol):
 class Network(Protocol):
     """What policies and the critic ask of a network; MLP here, ConvNet in deep.convolutions."""
 
-    size: int
-    outputs: int
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Width of the output."""
+        ...
 
     def initial(self, rng: np.random.Generator) -> Tensor:
         """Initial parameters, shape (size,)."""
@@ -113,7 +123,7 @@ class MLP:
         layers = self.layers(theta)
         for i, (w, _) in enumerate(layers):
             gain = self.head_scale if i == len(layers) - 1 else math.sqrt(2.0)
-            w.copy_(torch.from_numpy(gain * orthogonal(*w.shape, rng)))
+            w.copy_(torch.from_numpy(gain * orthogonal(w.shape[0], w.shape[1], rng)))
         return theta
 
     def layers(self, theta: Tensor) -> Layers:
@@ -162,12 +172,11 @@ class Linearisation:
 
     def jvp(self, v: Tensor) -> Tensor:
         """J v for a parameter direction v of shape (size,); shape (n, outputs)."""
-        tangent = None
-        for i, (dw, db) in enumerate(self.net.layers(v)):
-            dz = torch.addmm(db, self.activations[i], dw)
-            if tangent is not None:
-                dz.addmm_(tangent, self.weights[i][0])
-            tangent = dz.mul_(self.slopes[i]) if i < len(self.slopes) else dz
+        (dw, db), *rest = self.net.layers(v)
+        tangent = torch.addmm(db, self.activations[0], dw)
+        for i, (dw, db) in enumerate(rest, 1):
+            tangent.mul_(self.slopes[i - 1])
+            tangent = torch.addmm(db, self.activations[i], dw).addmm_(tangent, self.weights[i][0])
         return tangent
 
     def vjp(self, u: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ belong together, so the inputs of a batch are never recomputed with later moment
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class RunningMoments:
         return cls(0.0, np.zeros(shape), np.zeros(shape))
 
     @classmethod
-    def of(cls, batch: NDArray) -> "RunningMoments":
+    def of(cls, batch: NDArray[Any]) -> "RunningMoments":
         """The moments of a batch of shape (n, *shape), n >= 1."""
         x = np.asarray(batch, dtype=np.float64)
         mean = x.mean(0)
@@ -64,7 +65,7 @@ class Normaliser:
         """The normaliser with the given moments and bound."""
         return cls(moments.mean.astype(np.float32), (1 / moments.std).astype(np.float32), np.float32(clip))
 
-    def __call__(self, x: NDArray) -> NDArray[np.float32]:
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise observations of shape (..., *shape); the input is left as it is."""
         y = x - self.mean
         y *= self.scale
@@ -73,12 +74,12 @@ class Normaliser:
         return y
 
 
-def unchanged(x: NDArray) -> NDArray:
+def unchanged(x: NDArray[Any]) -> NDArray[Any]:
     """What stands for the normaliser with pixels: they stay uint8 until the network scales them."""
     return x
 
 
-Preprocess = Callable[[NDArray], NDArray]
+Preprocess = Callable[[NDArray[Any]], NDArray[Any]]
 """From an environment's observations to the networks' inputs."""
 
 

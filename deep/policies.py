@@ -37,8 +37,15 @@ class Distribution(NamedTuple):
 class Policy(Protocol):
     """What the algorithm asks of a policy. theta has shape (size,); its first mean_size entries are theta_mu."""
 
-    size: int
-    mean_size: int
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        ...
+
+    @property
+    def mean_size(self) -> int:
+        """Number of the network's parameters."""
+        ...
 
     def initial(self, rng: np.random.Generator) -> Tensor:
         """Initial parameters."""

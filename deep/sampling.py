@@ -13,15 +13,17 @@ import json
 import math
 import multiprocessing as mp
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deep.actors import Actor
 from deep.environments import ActionMap, make_env, spec_of
-from deep.normalise import Normaliser
+from deep.normalise import Preprocess
 from exact.errors import FaultError, InputError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,15 +33,15 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 class Rollout:
     """n consecutive steps of one worker; times t in [0, n)."""
 
-    observations: NDArray
+    observations: NDArray[Any]
     """s_t as the environment gave it, shape (n, observation)."""
-    actions: NDArray
+    actions: NDArray[Any]
     """a_t in the policy's coordinates: (n, actions) float32, or (n,) int64."""
     rewards: NDArray[np.float64]
     terminated: NDArray[np.bool_]
     ends: NDArray[np.int64]
     """Ascending times after which the trajectory is cut: episode ends and n - 1."""
-    successors: NDArray
+    successors: NDArray[Any]
     """s_{t+1} at each of `ends`, shape (len(ends), observation); what a cut that is no termination bootstraps from."""
     discounted: NDArray[np.float64]
     """Discounted sum of the rewards of the running episode up to t, recursively gamma * previous + r_t."""
@@ -64,7 +66,7 @@ class EpisodeRunner:
     episode: int = -1
     steps: int = 0
     """Steps of this worker since the beginning of the run."""
-    taken: list[NDArray] = field(default_factory=list)
+    taken: list[NDArray[Any]] = field(default_factory=list)
     """Actions of the running episode, in the policy's coordinates."""
 
     def __post_init__(self) -> None:
@@ -84,7 +86,7 @@ class EpisodeRunner:
         self.observation, _ = self.env.reset(seed=episode_seed(self.seeds, self.episode))
         self.taken, self.total, self.discounted = [], 0.0, 0.0
 
-    def step(self, action: NDArray) -> tuple[float, bool, bool]:
+    def step(self, action: NDArray[Any]) -> tuple[float, bool, bool]:
         """One environment step; returns reward, terminated, truncated.
 
         Raises:
@@ -102,14 +104,14 @@ class EpisodeRunner:
         self.discounted = self.discount * self.discounted + reward
         return reward, bool(terminated), bool(truncated)
 
-    def state(self) -> tuple[str, NDArray]:
+    def state(self) -> tuple[str, NDArray[Any]]:
         """(JSON of the random generator and the episode's number, actions of the running episode)."""
         dtype = np.int64 if self.spec.discrete else np.float32
         shape = (len(self.taken),) if self.spec.discrete else (len(self.taken), self.spec.actions)
         text = json.dumps({"rng": self.rng.bit_generator.state, "episode": self.episode, "steps": self.steps})
         return text, np.asarray(self.taken, dtype).reshape(shape)
 
-    def restore(self, state: tuple[str, NDArray]) -> None:
+    def restore(self, state: tuple[str, NDArray[Any]]) -> None:
         """Replay the running episode of a saved state."""
         saved = json.loads(state[0])
         self.rng.bit_generator.state = saved["rng"]
@@ -120,7 +122,7 @@ class EpisodeRunner:
         self.steps = saved["steps"]
 
 
-def rollout(runner: EpisodeRunner, actor: Actor, normalise: Normaliser, n: int) -> Rollout:
+def rollout(runner: EpisodeRunner, actor: Actor, normalise: Preprocess, n: int) -> Rollout:
     """n steps with a fixed policy; the running episode is carried over from the last call and to the next.
 
     Raises:
@@ -163,7 +165,8 @@ def _serve(connection: Connection, env_id: str, seed: int, discount: float) -> N
             elif command == "state":
                 connection.send(runner.state())
             else:
-                connection.send(runner.restore(*arguments))
+                runner.restore(*arguments)
+                connection.send(None)
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
     except (InputError, FaultError) as error:
@@ -203,18 +206,18 @@ class Sampler:
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         self._receive()
 
-    def _send(self, messages: list[tuple]) -> None:
+    def _send(self, messages: Sequence[tuple[Any, ...]]) -> None:
         for i, message in enumerate(messages):
             try:
                 self.connections[i].send(message)
             except (BrokenPipeError, ConnectionResetError):
                 raise self._death(i) from None
 
-    def _receive(self) -> list:
-        answers = [None] * len(self.workers)
+    def _receive(self) -> list[Any]:
+        answers: list[Any] = [None] * len(self.workers)
         waiting = dict(zip(self.connections, range(len(self.workers)), strict=True))
         while waiting:
-            for connection in wait(list(waiting)):
+            for connection in cast(list[Connection], wait(list(waiting))):
                 i = waiting.pop(connection)
                 try:
                     answers[i] = connection.recv()
@@ -228,7 +231,7 @@ class Sampler:
         self.workers[i].join(5)
         return FaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
 
-    def request(self, actor: Actor, normalise: Normaliser, n: int) -> None:
+    def request(self, actor: Actor, normalise: Preprocess, n: int) -> None:
         """Start SAMPLE(theta, n): n / W steps in each worker; n must be a multiple of W."""
         self._send([("rollout", actor, normalise, n // len(self.workers))] * len(self.workers))
 
@@ -236,12 +239,12 @@ class Sampler:
         """Wait for the request under way; rollouts in the workers' order."""
         return self._receive()
 
-    def states(self) -> list[tuple[str, NDArray]]:
+    def states(self) -> list[tuple[str, NDArray[Any]]]:
         """What `restore` needs, one entry per worker. No request may be under way."""
         self._send([("state",)] * len(self.workers))
         return self._receive()
 
-    def restore(self, states: list[tuple[str, NDArray]]) -> None:
+    def restore(self, states: list[tuple[str, NDArray[Any]]]) -> None:
         """Continue from saved states by replaying the running episodes."""
         self._send([("restore", state) for state in states])
         self._receive()

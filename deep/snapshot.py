@@ -29,8 +29,10 @@ def _pack_batch(batch: Batch) -> dict[str, Any]:
 
 
 def _unpack_batch(packed: dict[str, Any], device: torch.device) -> Batch:
-    moved = {name: value.to(device) if torch.is_tensor(value) else value for name, value in packed.items()}
-    return Batch(**moved | {"moments": unpack_moments(packed["moments"])})
+    values: dict[str, Any] = packed | {"moments": unpack_moments(packed["moments"])}
+    for name, value in values.items():
+        values[name] = value.to(device) if torch.is_tensor(value) else value
+    return Batch(**values)
 
 
 def pack(learner: Learner) -> dict[str, Any]:

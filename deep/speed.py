@@ -293,7 +293,7 @@ def main(options: Options) -> int:
     pixels = inspect(options.env).pixels
     flags = options.flags or (PIXELS if pixels else FLAT).flags
     job = Job(options.env, options.steps, options.seed, flags, pixels, os.getloadavg()[0])
-    rounds = []
+    rounds: list[dict[str, Measurement]] = []
     try:
         for number in range(1, options.repeats + 1):
             rounds.append({})

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from deep.build import inspect
 from deep.vector import make_vector
 from exact.tables import Table
 
@@ -40,7 +41,7 @@ def step_vector(env_id: str, steps: int, seed: int) -> float:
     """Steps per second of a vector of environments that is only stepped."""
     envs = make_vector(env_id, GAMES, 0.0)
     envs.reset(seed=list(range(seed, seed + GAMES)), options={"reset_mask": np.ones(GAMES, np.bool_)})
-    actions = np.random.default_rng(seed).integers(envs.single_action_space.n, size=(steps // GAMES, GAMES))
+    actions = np.random.default_rng(seed).integers(inspect(env_id).actions, size=(steps // GAMES, GAMES))
     start = time.monotonic()
     for row in actions:
         envs.step(row)

@@ -14,7 +14,7 @@ their returns are whole games with the rewards as the game gave them.
 import json
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
@@ -48,7 +48,7 @@ def make_vector(env_id: str, number: int, sticky: float) -> AtariGames | SyncVec
 class Outcome(NamedTuple):
     """One step of every environment, each of shape (E, ...)."""
 
-    observations: NDArray
+    observations: NDArray[Any]
     """s_{t+1}, before a reset."""
     rewards: NDArray[np.float64]
     terminated: NDArray[np.bool_]
@@ -81,6 +81,7 @@ class VectorRunner:
         self.episode, self.steps = [0] * self.size, 0
         self.taken: list[list[int]] = [[] for _ in seeds]
         self.totals = np.zeros(self.size)
+        self.observations: NDArray[Any]
         self._reset(np.ones(self.size, np.bool_))
 
     def start_episodes(self, mask: NDArray[np.bool_]) -> None:
@@ -90,7 +91,7 @@ class VectorRunner:
         self._reset(mask)
 
     def _reset(self, mask: NDArray[np.bool_]) -> None:
-        seeds = [episode_seed(sequence, k) for sequence, k in zip(self.seeds, self.episode, strict=True)]
+        seeds: list[Any] = [episode_seed(sequence, k) for sequence, k in zip(self.seeds, self.episode, strict=True)]
         self.observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": mask})
         self.totals[mask] = 0.0
         for e in np.flatnonzero(mask):
@@ -111,7 +112,7 @@ class VectorRunner:
             taken.append(action)
         return Outcome(self.observations, rewards, terminated | info.get("life_lost", False), terminated | truncated)
 
-    def states(self) -> list[tuple[str, NDArray]]:
+    def states(self) -> list[tuple[str, NDArray[Any]]]:
         """For each environment (JSON of its random generator and counters, actions of the running episode)."""
         texts = [
             json.dumps({"rng": rng.bit_generator.state, "episode": k, "steps": self.steps})
@@ -119,7 +120,7 @@ class VectorRunner:
         ]
         return [(text, np.asarray(taken, np.int64)) for text, taken in zip(texts, self.taken, strict=True)]
 
-    def restore(self, states: Sequence[tuple[str, NDArray]]) -> None:
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Replay the running episodes of saved states, so that all of them reach their last step at the same time."""
         saved = [json.loads(text) for text, _ in states]
         for rng, one in zip(self.rngs, saved, strict=True):
@@ -152,7 +153,9 @@ def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int,
     E, space = runner.size, runner.observations
     observations, actions = np.empty((E, n, *space.shape[1:]), space.dtype), np.empty((E, n), np.int64)
     rewards, terminated = np.empty((E, n)), np.zeros((E, n), np.bool_)
-    ends, successors, episodes = ([[] for _ in range(E)] for _ in range(3))
+    ends: list[list[int]] = [[] for _ in range(E)]
+    successors: list[list[NDArray[Any]]] = [[] for _ in range(E)]
+    episodes: list[list[tuple[int, float, int]]] = [[] for _ in range(E)]
     noise = np.stack([actor.draw_noise(rng, n) for rng in runner.rngs], 1)
     for t in range(n):
         observations[:, t] = runner.observations
@@ -216,11 +219,11 @@ class VectorSampler:
         except Exception as error:  # a user's environment may raise anything
             raise FaultError(f"environment {self.runner.env_id!r} raised {type(error).__name__}: {error}") from error
 
-    def states(self) -> list[tuple[str, NDArray]]:
+    def states(self) -> list[tuple[str, NDArray[Any]]]:
         """What `restore` needs, one entry per environment."""
         return self.runner.states()
 
-    def restore(self, states: Sequence[tuple[str, NDArray]]) -> None:
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
         """Continue from saved states by replaying the running episodes."""
         self.runner.restore(states)
 

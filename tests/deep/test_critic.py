@@ -26,7 +26,7 @@ def test_fit_is_least_squares(data):
 
 
 def test_one_step_is_the_automatic_gradients_adam_step(data):
-    critic = make(epochs=1, batch=256)
+    critic = make(epochs=1, batch=256, learning_rate=1e-3)
     phi = critic.phi.clone().requires_grad_()
     optimiser = torch.optim.Adam([phi], lr=1e-3)
     loss = 0.5 * ((critic.net.forward(phi, data[0])[:, 0] - data[1]) ** 2).mean()
@@ -37,7 +37,9 @@ def test_one_step_is_the_automatic_gradients_adam_step(data):
 
 
 def test_step_size_falls_over_the_epochs(data):
-    constant, falling = (make(epochs=epochs, batch=256, final_fraction=f) for epochs, f in ((1, 1.0), (2, 0.1)))
+    constant, falling = (
+        make(epochs=epochs, batch=256, learning_rate=1e-3, final_fraction=f) for epochs, f in ((1, 1.0), (2, 0.1))
+    )
     constant.fit(*data)
     falling.fit(*data)
     twice = make(epochs=1, batch=256, learning_rate=1e-4)
