@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deep import evaluate as evaluation
-from deep.build import make_learner
+from deep.build import make_learner, short_type
 from deep.evaluate import Agent, evaluate
 from deep.innersolu import inner_solu
 from deep.pixels import pixel_preset
@@ -122,3 +122,10 @@ def test_the_ratio_tells_good_steps_from_bad_ones_without_whole_games(numerator,
     good, bad = (np.array(seen) for seen in ratios.values())
     error = np.sqrt((good.var(ddof=1) + bad.var(ddof=1)) / len(good))
     assert good.mean() - bad.mean() > 2 * error
+
+
+def test_the_policy_computes_in_float32_whatever_the_value_network_does():
+    learner = make_learner(catch())
+    learner.sampler.close()
+    assert learner.policy.net.compute is None
+    assert learner.critic.net.compute == short_type(learner.device)
