@@ -25,11 +25,14 @@ def inspect(env_id: str) -> EnvSpec:
 
 
 def make_network(
-    config: Config, layers: PolicySettings | CriticSettings, spec: EnvSpec, outputs: int, head_scale: float = 1.0
+    config: Config,
+    layers: PolicySettings | CriticSettings,
+    spec: EnvSpec,
+    outputs: int,
+    head_scale: float = 1.0,
+    compute: torch.dtype | None = None,
 ) -> Network:
-    """A convolutional network for pixels, a multilayer perceptron for flat observations.
-
-    The policy's is in float32: with bfloat16 line searches ended without a step after 840k steps of Pong.
+    """A convolutional network for pixels (which computes in `compute`, if given), a perceptron for flat observations.
 
     Raises:
         InputError: the layers do not fit the observations.
@@ -39,22 +42,24 @@ def make_network(
         raise InputError(f"observations of {config.env!r} are {kind}, convolutions are {layers.convolutions}: {wanted}")
     if not spec.pixels:
         return MLP((spec.observation_shape[0], *layers.hidden, outputs), head_scale)
-    may_be_short = config.precision == "auto" and isinstance(layers, CriticSettings)
-    compute = short_type(make_device(config.device, spec.pixels)) if may_be_short else None
     try:
         return ConvNet(spec.observation_shape, layers.convolutions, layers.hidden, outputs, head_scale, compute)
     except ValueError as error:
         raise InputError(f"environment {config.env!r}: {error}") from error
 
 
-def short_type(device: torch.device) -> torch.dtype | None:
-    """bfloat16 on a CPU that computes with it, else None."""
+def value_type(config: Config, device: torch.device) -> torch.dtype | None:
+    """What the value network's convolutions compute in, see Config.precision; None: the parameters' type."""
     fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else None
+    return torch.bfloat16 if fast and config.precision == "auto" else None
 
 
 def make_policy(config: Config, spec: EnvSpec) -> Policy:
-    """The policy class for the action space: categorical for Discrete, Gaussian for Box."""
+    """The policy class for the action space: categorical for Discrete, Gaussian for Box.
+
+    Its network computes in the parameters' type: the KL divergence of a trial from the policy is smaller than the
+    rounding of bfloat16 logits, and line searches would end without a step.
+    """
     net = make_network(config, config.policy, spec, spec.actions, config.policy.head_scale)
     return CategoricalPolicy(net) if spec.discrete else GaussianPolicy(net, config.policy.initial_log_std)
 
@@ -84,7 +89,8 @@ def make_learner(config: Config) -> Learner:
     # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.
     torch.set_num_threads(threads() if spec.pixels else 1)
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)
-    policy, value_net = make_policy(config, spec), make_network(config, config.critic, spec, 1)
+    policy = make_policy(config, spec)
+    value_net = make_network(config, config.critic, spec, 1, compute=value_type(config, device))
     worker_seeds = [int(seed) for seed in workers.generate_state(config.workers, np.uint64)]
     return Learner(
         config,

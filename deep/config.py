@@ -248,7 +248,7 @@ class Config:
     networks as small as those of flat observations."""
     precision: Literal["auto", "float32"] = "auto"
     """Arithmetic of the value network's convolutions. auto: bfloat16 on a CPU with instructions for it, which takes
-    half the time, float32 elsewhere. The policy's are in float32: its steps are lost in the rounding of bfloat16."""
+    half the time, float32 elsewhere. The policy's are in float32, see deep.build.make_policy."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
     policy: PolicySettings = field(default_factory=PolicySettings)

@@ -8,7 +8,8 @@ activations are kept channels last: the layout that convolutions are fastest in 
 
 Everything before the last layer may be computed in a shorter type than theta's (`compute`).  With bfloat16 and the
 Nature CNN on Breakout's frames outputs differ by 1% and products with J or J' by 5% (units close to the bend of their
-ReLU take its other side), less than the sampling noise of what is estimated from them.
+ReLU take its other side), less than the sampling noise of what is fitted to them; but too much for the divergence of
+two policies near each other.
 """
 
 import itertools

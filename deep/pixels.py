@@ -47,7 +47,6 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
             shared,
             critic=replace(shared.critic, batches=4, epochs=1),
             inner=replace(shared.inner, entropy_bonus=0.01),
-            radius=replace(shared.radius, initial=0.01),
             controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.01, radius_max=0.03),
         )
     return replace(

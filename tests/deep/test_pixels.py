@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deep import evaluate as evaluation
-from deep.build import make_learner, short_type
+from deep.build import make_learner, value_type
 from deep.evaluate import Agent, evaluate
 from deep.innersolu import inner_solu
 from deep.pixels import pixel_preset
@@ -128,4 +128,4 @@ def test_the_policy_computes_in_float32_whatever_the_value_network_does():
     learner = make_learner(catch())
     learner.sampler.close()
     assert learner.policy.net.compute is None
-    assert learner.critic.net.compute == short_type(learner.device)
+    assert learner.critic.net.compute == value_type(learner.config, learner.device)
