@@ -264,6 +264,10 @@ class Config:
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
         sticky = self.sticky_actions
         _check("config", 0 <= sticky < 1, "sticky_actions", sticky, "in [0, 1)")
+        if self.steps <= self.sampling.N:
+            raise InputError(
+                f"steps must be more than the first batch has, got steps={self.steps}, sampling.N={self.sampling.N}"
+            )
         pixels = bool(self.policy.convolutions)
         if pixels != bool(self.critic.convolutions):
             raise InputError("policy.convolutions and critic.convolutions: expected both or neither")
