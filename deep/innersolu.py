@@ -68,6 +68,8 @@ class CgResult(NamedTuple):
     """Outcome of conjugate gradients."""
 
     solution: Tensor
+    residual: Tensor
+    """g - H d."""
     iterations: int
     converged: bool
     message: str
@@ -90,20 +92,20 @@ def conjugate_gradients(product: Callable[[Tensor], Tensor], g: Tensor, iteratio
     p, rr = r.clone(), float(r @ r)
     goal = tolerance**2 * rr
     if rr == 0:
-        return CgResult(d, 0, True, "the right-hand side is zero")
+        return CgResult(d, r, 0, True, "the right-hand side is zero")
     for i in range(iterations):
         hp = product(p)
         curvature = float(p @ hp)
         if not curvature > 0:
-            return CgResult(d, i, False, f"non-positive curvature {curvature:.3g}: the matrix is not positive definite")
+            return CgResult(d, r, i, False, f"non-positive curvature {curvature:.3g}: the matrix is not positive definite")
         alpha = rr / curvature
         d.add_(p, alpha=alpha)
         r.sub_(hp, alpha=alpha)
         before, rr = rr, float(r @ r)
         if rr <= goal:
-            return CgResult(d, i + 1, True, "converged")
+            return CgResult(d, r, i + 1, True, "converged")
         p.mul_(rr / before).add_(r)
-    return CgResult(d, iterations, False, f"residual {math.sqrt(rr):.3g} after {iterations} iterations")
+    return CgResult(d, r, iterations, False, f"residual {math.sqrt(rr):.3g} after {iterations} iterations")
 
 
 class Step(NamedTuple):
@@ -190,10 +192,10 @@ def search_direction(
     if not settings.joint_log_std:
         g[policy.mean_size :] = 0  # H_l is block-diagonal, so the solution stays in the block as well
     fisher = policy.fisher_vector_product(theta_k, _fisher_samples(part, settings, rng))
-    d = conjugate_gradients(
+    d, residual, *_ = conjugate_gradients(
         lambda v: fisher(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
-    ).solution
-    return Direction(g, d, fisher(d), float(d @ g))
+    )
+    return Direction(g, d, g - residual - settings.damping * d, float(d @ g))
 
 
 def inner_solu(

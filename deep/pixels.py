@@ -40,14 +40,15 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
             final_fraction=1.0,
         ),
         sampling=SamplingSettings(N=1024, reward_sign=True),
-        inner=InnerSettings(fisher_subset=0.25),
+        inner=InnerSettings(fisher_subset=0.125),
     )
     if name == "default":
         return replace(
             shared,
             critic=replace(shared.critic, batches=4, epochs=1),
             inner=replace(shared.inner, entropy_bonus=0.01),
-            controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.01, radius_max=0.03),
+            radius=replace(shared.radius, initial=0.005),
+            controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.005, radius_max=0.03),
         )
     return replace(
         shared,
