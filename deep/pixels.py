@@ -40,7 +40,7 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
             final_fraction=1.0,
         ),
         sampling=SamplingSettings(N=1024, reward_sign=True),
-        inner=InnerSettings(fisher_subset=0.125),
+        inner=InnerSettings(fisher_subset=0.0625),
     )
     if name == "default":
         return replace(
