@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from deep.config import InnerSettings
-from deep.innersolu import Surrogate, boundary_step, conjugate_gradients, inner_solu, line_search, log_std_step
+from deep.innersolu import (
+    Surrogate,
+    boundary_step,
+    conjugate_gradients,
+    inner_solu,
+    line_search,
+    log_std_step,
+    search_direction,
+)
 from deep.networks import MLP
 from deep.policies import CategoricalPolicy, GaussianPolicy
 
@@ -41,6 +49,21 @@ def test_conjugate_gradients_agree_with_a_dense_solve(condition):
     result = conjugate_gradients(lambda v: H @ v, g, 500, 1e-10)
     assert result.converged
     torch.testing.assert_close(result.solution, torch.linalg.solve(H, g), rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("iterations", [0, 1, 3, 500])
+def test_conjugate_gradients_return_the_residual(iterations):
+    H, g = torch.diag(torch.tensor([1.0, 10.0, 100.0, 1000.0])).double(), torch.ones(4).double()
+    result = conjugate_gradients(lambda v: H @ v, g, iterations, 1e-10)
+    torch.testing.assert_close(result.residual, g - H @ result.solution)
+
+
+@pytest.mark.parametrize("policy", [GAUSSIAN, CATEGORICAL], ids=["gaussian", "categorical"])
+def test_a_search_direction_knows_its_curvature(policy):
+    theta, L = make(policy)
+    g, d, hd, slope = search_direction(L, theta, theta, SETTINGS, np.random.default_rng(0))
+    torch.testing.assert_close(hd, policy.fisher_vector_product(theta, L.observations)(d))
+    assert slope == pytest.approx(float(g @ d))
 
 
 def test_conjugate_gradients_report_an_indefinite_matrix_and_too_few_iterations():
