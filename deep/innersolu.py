@@ -97,7 +97,7 @@ def conjugate_gradients(product: Callable[[Tensor], Tensor], g: Tensor, iteratio
         hp = product(p)
         curvature = float(p @ hp)
         if not curvature > 0:
-            return CgResult(d, r, i, False, f"non-positive curvature {curvature:.3g}: the matrix is not positive definite")
+            return CgResult(d, r, i, False, f"curvature {curvature:.3g}: the matrix is not positive definite")
         alpha = rr / curvature
         d.add_(p, alpha=alpha)
         r.sub_(hp, alpha=alpha)
