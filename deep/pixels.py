@@ -46,7 +46,7 @@ def pixel_preset(name: Literal["default", "paper"], env: str) -> Config:
         return replace(
             shared,
             critic=replace(shared.critic, batches=4, epochs=1),
-            inner=replace(shared.inner, entropy_bonus=0.01),
+            inner=replace(shared.inner, entropy_bonus=0.02),
             radius=replace(shared.radius, initial=0.005),
             controller=replace(DEFAULT_CONTROLLER, beta0=-1.0, radius_min=0.005, radius_max=0.03),
         )
