@@ -265,7 +265,8 @@ class Learner:
     @torch.no_grad()
     def estimate(self, L: Surrogate, theta_k: Tensor, theta: Tensor, batch: Batch) -> GainEstimate:
         """The terms of (4.14) as RadiusSettings.numerator has them."""
-        predicted = float(L.gain_and_distance(theta)[0] - L.advantages.mean())
+        at_theta_k = L.advantages.mean()  # where every weight of (4.3) is 1
+        predicted = float(L.gain_and_distance(theta)[0] - at_theta_k)
         if self.config.radius.numerator == "returns":
             return GainEstimate(batch.eta - self.state.B.eta, predicted, self.state.B.sigma)
         gain, error = reverse_gain(self.surrogate(theta, batch), theta_k)
