@@ -1,5 +1,7 @@
 """From a configuration to the objects of Algorithm 4.3."""
 
+import ctypes
+
 import numpy as np
 import torch
 
@@ -13,6 +15,9 @@ from deep.policies import CategoricalPolicy, GaussianPolicy, Policy
 from deep.sampling import Sampler
 from deep.vector import VectorSampler, threads
 from exact.errors import InputError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Parameters of glibc's mallopt."""
 
 
 def inspect(env_id: str) -> EnvSpec:
@@ -82,10 +87,23 @@ def make_sampler(config: Config, spec: EnvSpec, seeds: list[int]) -> Sampler | V
     return Sampler(config.env, seeds, config.sampling.discount)
 
 
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory for the next array; without glibc nothing happens.
+
+    Every pass over a batch has arrays of the same sizes. Given back to the system and fetched again, each costs a page
+    fault per 4 KiB, in all 13% of the time of training on pixels.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, -1)
+        mallopt(M_MMAP_MAX, 0)
+
+
 def make_learner(config: Config) -> Learner:
     """A learner with running workers and no state: call its `start`, or restore a checkpoint; close its sampler."""
     spec = inspect(config.env)
     device = make_device(config.device, spec.pixels)
+    keep_freed_memory()
     # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.
     torch.set_num_threads(threads() if spec.pixels else 1)
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)

@@ -57,7 +57,7 @@ class Critic:
         layers, slopes = self.net.layers(self.phi), self.net.layers(gradient)
         for rate in rates.tolist():
             order = torch.from_numpy(self.rng.permutation(n)).to(targets.device)
-            shuffled, wanted = observations[order], targets[order, None]
+            shuffled, wanted = observations.index_select(0, order), targets.index_select(0, order)[:, None]
             for start in range(0, n, batch):
                 y = wanted[start : start + batch]
                 linear = self.net.linearise_layers(layers, shuffled[start : start + batch])

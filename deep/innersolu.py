@@ -46,12 +46,14 @@ class Surrogate:
         return self._gain(new), self.policy.distance(self.pi, new).mean()
 
     def objective_and_distance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """What InnerSolu maximises, the gain above plus entropy_bonus times the mean entropy; and D-hat(theta)."""
+        """The gain above plus entropy_bonus times the mean entropy, and D-hat(theta), scalars."""
         new = self.policy.distribution(theta, self.observations)
-        objective = self._gain(new)
-        if self.entropy_bonus:
-            objective = objective + self.entropy_bonus * self.policy.entropy(new)
-        return objective, self.policy.distance(self.pi, new).mean()
+        return self.objective(new), self.policy.distance(self.pi, new).mean()
+
+    def objective(self, new: Distribution) -> Tensor:
+        """What InnerSolu maximises, of the distributions of a policy at the observations."""
+        gain = self._gain(new)
+        return gain + self.entropy_bonus * self.policy.entropy(new) if self.entropy_bonus else gain
 
     def _gain(self, new: Distribution) -> Tensor:
         weights = torch.exp(self.policy.log_prob(new, self.actions) - self.log_prob)
@@ -284,8 +286,11 @@ def log_std_step(
     if settings.joint_log_std:
         return torch.cat([theta[:m], theta[m:].clamp(*limits)])
     bound = settings.log_std_bound + settings.log_std_bound_entropy * abs(float(policy.entropy(whole.pi)))
+    with torch.no_grad():
+        mean = policy.distribution(theta, whole.observations).output
     sigma_k, sigma = theta_k[m:], theta[m:]
     for _ in range(settings.log_std_steps):
-        g = whole.gradient(torch.cat([theta[:m], sigma]))[m:]
+        free = sigma.detach().requires_grad_()
+        (g,) = torch.autograd.grad(whole.objective(Distribution(mean, free)), free)
         sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(*limits)
     return torch.cat([theta[:m], sigma])

@@ -24,6 +24,21 @@ Layers = list[tuple[Tensor, Tensor]]
 """Weights of shape (inputs, outputs) and biases of shape (outputs,), first layer first."""
 
 
+NARROW = range(2, 16)
+"""Widths of a layer for which torch multiplies matrices of many rows two to six times as fast transposed, on a CPU."""
+
+
+def affine(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    """b + x w, for b of shape (outputs,) or (n, outputs)."""
+    return torch.mm(w.t(), x.t()).t() + b if w.shape[1] in NARROW else torch.addmm(b, x, w)
+
+
+def tanh_layer(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
+    """tanh(b + x w), as 1 - 2 sigmoid(-2 (b + x w)): on a CPU torch's tanh takes three times as long."""
+    s = torch.addmm(b, x, w, beta=-2, alpha=-2).sigmoid()
+    return torch.sub(s.new_ones(()), s, alpha=2)
+
+
 def orthogonal(rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """A random matrix whose columns, or rows if there are fewer, are orthonormal."""
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
@@ -138,8 +153,8 @@ class MLP:
         """Outputs of shape (n, outputs) for inputs of shape (n, inputs); differentiable in theta."""
         *hidden, (weights, biases) = self.layers(theta)
         for w, b in hidden:
-            x = torch.tanh(torch.addmm(b, x, w))
-        return torch.addmm(biases, x, weights)
+            x = tanh_layer(b, x, w)
+        return affine(biases, x, weights)
 
     def linearise(self, theta: Tensor, x: Tensor) -> "Linearisation":
         """The network at theta on inputs x of shape (n, inputs), with its Jacobian products."""
@@ -161,9 +176,10 @@ class Linearisation:
     def __init__(self, net: MLP, layers: Layers, x: Tensor):
         self.net, self.weights, self.activations = net, layers, [x]
         for w, b in layers[:-1]:
-            self.activations.append(torch.addmm(b, self.activations[-1], w).tanh_())
-        self.slopes = [1 - a * a for a in self.activations[1:]]
-        self.activations.append(torch.addmm(layers[-1][1], self.activations[-1], layers[-1][0]))
+            self.activations.append(tanh_layer(b, self.activations[-1], w))
+        one = x.new_ones(())
+        self.slopes = [torch.addcmul(one, a, a, value=-1) for a in self.activations[1:]]
+        self.activations.append(affine(layers[-1][1], self.activations[-1], layers[-1][0]))
 
     @property
     def output(self) -> Tensor:
@@ -173,10 +189,10 @@ class Linearisation:
     def jvp(self, v: Tensor) -> Tensor:
         """J v for a parameter direction v of shape (size,); shape (n, outputs)."""
         (dw, db), *rest = self.net.layers(v)
-        tangent = torch.addmm(db, self.activations[0], dw)
+        tangent = affine(db, self.activations[0], dw)
         for i, (dw, db) in enumerate(rest, 1):
             tangent.mul_(self.slopes[i - 1])
-            tangent = torch.addmm(db, self.activations[i], dw).addmm_(tangent, self.weights[i][0])
+            tangent = affine(affine(db, self.activations[i], dw), tangent, self.weights[i][0])
         return tangent
 
     def vjp(self, u: Tensor) -> Tensor:
@@ -188,7 +204,10 @@ class Linearisation:
     def vjp_into(self, views: Layers, u: Tensor) -> None:
         """Write J' u into a vector of shape (size,) given by its views `net.layers(vector)`."""
         for i in reversed(range(len(views))):
-            torch.mm(self.activations[i].t(), u, out=views[i][0])
+            if u.shape[1] in NARROW:
+                views[i][0].copy_(torch.mm(u.t(), self.activations[i]).t())
+            else:
+                torch.mm(self.activations[i].t(), u, out=views[i][0])
             torch.sum(u, 0, out=views[i][1])
             if i > 0:
                 u = torch.mm(u, self.weights[i][0].t()).mul_(self.slopes[i - 1])
