@@ -134,6 +134,7 @@ class Learner:
         parts = [self._advantages(rollout, normalise) for rollout in self._scaled(rollouts)]
         observations, advantages, values = (torch.cat(part) for part in zip(*parts, strict=True))
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
+        self.policy.linearise(theta, observations)  # for the gradient, if this batch becomes B
         returns = self._count(rollouts)
         if self.pixels:
             returns = segment_returns([r.rewards for r in rollouts], self.discount)

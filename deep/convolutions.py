@@ -1,7 +1,7 @@
 """A convolutional ReLU network over one flat parameter vector, with its derivatives written out; for pixels.
 
-The interface is that of deep.networks.MLP, notation included: `forward` is differentiable, `linearise` keeps the
-activations of one pass for products with the Jacobian.  Images stay uint8 until `_input` scales them to [0, 1].
+The interface is that of deep.networks.MLP, notation included: `linearise` keeps the activations of one pass for
+products with the Jacobian.  Images stay uint8 until `_input` scales them to [0, 1].
 
 A convolution's weights lie in theta as (out, height, width, in) and are used as a view (out, in, height, width), and
 activations are kept channels last: the layout that convolutions are fastest in here, with nothing to rearrange.
@@ -112,16 +112,14 @@ class ConvNet:
         return x.to(dtype).contiguous(memory_format=torch.channels_last).mul_(1 / 255)
 
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Outputs of shape (n, outputs) for uint8 images of shape (n, *image); differentiable in theta, once."""
-        if torch.is_grad_enabled() and theta.requires_grad:
-            output: Tensor = _Forward.apply(theta, self, x)  # type: ignore[no-untyped-call]
-            return output
+        """Outputs of shape (n, outputs) for uint8 images of shape (n, *image)."""
         layers = self.layers(theta)
         return torch.cat([self.linearise_layers(layers, part).output for part in torch.split(x, CHUNK)])
 
-    def linearise(self, theta: Tensor, x: Tensor) -> "ConvLinearisation":
+    def linearise(self, theta: Tensor, x: Tensor) -> "Chunks":
         """The network at theta on images x of shape (n, *image), with its Jacobian products."""
-        return self.linearise_layers(self.layers(theta), x)
+        layers = self.layers(theta)
+        return Chunks([self.linearise_layers(layers, part) for part in torch.split(x, CHUNK)])
 
     def linearise_layers(self, layers: Layers, x: Tensor) -> "ConvLinearisation":
         """The same for a parameter vector given by its views `layers(theta)`."""
@@ -130,21 +128,6 @@ class ConvNet:
     def actor(self, theta: Tensor) -> "ConvActor":
         """The network at theta, for sampling."""
         return ConvActor(self, theta.detach())
-
-
-class _Forward(torch.autograd.Function):
-    """ConvNet.forward for automatic differentiation, by the products of `ConvLinearisation`."""
-
-    @staticmethod
-    def forward(ctx: Any, theta: Tensor, net: ConvNet, x: Tensor) -> Tensor:
-        ctx.parts = [net.linearise(theta, part) for part in torch.split(x, CHUNK)]
-        return torch.cat([part.output for part in ctx.parts])
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, u: Tensor) -> tuple[Tensor, None, None]:
-        gradients = (part.vjp(v) for part, v in zip(ctx.parts, torch.split(u, CHUNK), strict=True))
-        return reduce(torch.add, gradients), None, None
 
 
 def cast(layers: Layers, dtype: torch.dtype) -> Layers:
@@ -245,6 +228,23 @@ class ConvLinearisation:
         view[0].copy_(back[1])
         view[1].copy_(back[2])
         return back[0]
+
+
+class Chunks:
+    """Linearisations of consecutive parts of a batch as one of the whole."""
+
+    def __init__(self, parts: list[ConvLinearisation]):
+        self.parts = parts
+        self.output = torch.cat([part.output for part in parts])
+        """f(theta, x), shape (n, outputs)."""
+
+    def jvp(self, v: Tensor) -> Tensor:
+        """J v for a parameter direction v of shape (size,); shape (n, outputs)."""
+        return torch.cat([part.jvp(v) for part in self.parts])
+
+    def vjp(self, u: Tensor) -> Tensor:
+        """J' u for an output cotangent u of shape (n, outputs); shape (size,)."""
+        return reduce(torch.add, (part.vjp(v) for part, v in zip(self.parts, torch.split(u, CHUNK), strict=True)))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Surrogate:
         return Surrogate(self.policy, *parts, pi, self.entropy_bonus)
 
     def gain_and_distance(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """L-hat(theta) - eta-hat and D-hat(theta), scalars; differentiable in theta."""
+        """L-hat(theta) - eta-hat and D-hat(theta), scalars."""
         new = self.policy.distribution(theta, self.observations)
         return self._gain(new), self.policy.distance(self.pi, new).mean()
 
@@ -61,9 +61,16 @@ class Surrogate:
 
     def gradient(self, theta: Tensor) -> Tensor:
         """Gradient of the objective at theta, shape (size,)."""
-        theta = theta.detach().requires_grad_()
-        objective, _ = self.objective_and_distance(theta)
-        return torch.autograd.grad(objective, theta)[0]
+        linear = self.policy.linearise(theta, self.observations)
+        by_output, by_log_std = self.slopes(Distribution(linear.output, theta[self.policy.mean_size :]))
+        return torch.cat([linear.vjp(by_output), by_log_std])
+
+    def slopes(self, new: Distribution) -> tuple[Tensor, ...]:
+        """Gradients of the objective in the outputs and in the log-std, in their shapes."""
+        parts = [part.detach().requires_grad_() for part in new]
+        with torch.enable_grad():
+            objective = self.objective(Distribution(*parts))
+        return torch.autograd.grad(objective, parts, materialize_grads=True)
 
 
 class CgResult(NamedTuple):
@@ -193,7 +200,7 @@ def search_direction(
     g = part.gradient(theta)
     if not settings.joint_log_std:
         g[policy.mean_size :] = 0  # H_l is block-diagonal, so the solution stays in the block as well
-    fisher = policy.fisher_vector_product(theta_k, _fisher_samples(part, settings, rng))
+    fisher = policy.fisher_vector_product(theta_k, policy.linearise(theta_k, _fisher_samples(part, settings, rng)))
     d, residual, *_ = conjugate_gradients(
         lambda v: fisher(v).add_(v, alpha=settings.damping), g, settings.cg_iterations, settings.cg_tolerance
     )
@@ -286,11 +293,9 @@ def log_std_step(
     if settings.joint_log_std:
         return torch.cat([theta[:m], theta[m:].clamp(*limits)])
     bound = settings.log_std_bound + settings.log_std_bound_entropy * abs(float(policy.entropy(whole.pi)))
-    with torch.no_grad():
-        mean = policy.distribution(theta, whole.observations).output
+    means = policy.distribution(theta, whole.observations).output
     sigma_k, sigma = theta_k[m:], theta[m:]
     for _ in range(settings.log_std_steps):
-        free = sigma.detach().requires_grad_()
-        (g,) = torch.autograd.grad(whole.objective(Distribution(mean, free)), free)
+        _, g = whole.slopes(Distribution(means, sigma))
         sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(*limits)
     return torch.cat([theta[:m], sigma])

@@ -62,6 +62,10 @@ class Products(Protocol):
         """J' u, shape (size,), for an output cotangent of shape (n, outputs)."""
         ...
 
+
+class MinibatchProducts(Products, Protocol):
+    """What a fit by many small steps asks for on top."""
+
     def vjp_into(self, views: Layers, u: Tensor) -> None:
         """Write J' u into a vector of shape (size,) given by its views `layers(vector)`."""
         ...
@@ -89,15 +93,15 @@ class Network(Protocol):
         ...
 
     def forward(self, theta: Tensor, x: Tensor) -> Tensor:
-        """Outputs of shape (n, outputs); differentiable in theta."""
+        """Outputs of shape (n, outputs)."""
         ...
 
     def linearise(self, theta: Tensor, x: Tensor) -> Products:
         """The network at theta on inputs x with its Jacobian products."""
         ...
 
-    def linearise_layers(self, layers: Layers, x: Tensor) -> Products:
-        """The same for a parameter vector given by its views `layers(theta)`."""
+    def linearise_layers(self, layers: Layers, x: Tensor) -> MinibatchProducts:
+        """The same for a parameter vector given by its views `layers(theta)`, in one piece."""
         ...
 
     def actor(self, theta: Tensor) -> OutputActor:

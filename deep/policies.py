@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from deep.actors import Actor, CategoricalActor, GaussianActor
-from deep.networks import Network
+from deep.networks import Network, Products
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -52,7 +52,11 @@ class Policy(Protocol):
         ...
 
     def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
-        """pi_theta(.|s) for n normalised observations; differentiable in theta."""
+        """pi_theta(.|s) for n normalised observations."""
+        ...
+
+    def linearise(self, theta: Tensor, observations: Tensor) -> Products:
+        """The network's outputs at n normalised observations, and products with their Jacobian in theta_mu."""
         ...
 
     def log_prob(self, pi: Distribution, actions: Tensor) -> Tensor:
@@ -67,8 +71,8 @@ class Policy(Protocol):
         """Mean entropy over the states, a scalar."""
         ...
 
-    def fisher_vector_product(self, theta: Tensor, observations: Tensor) -> Callable[[Tensor], Tensor]:
-        """v -> F v, F the mean Fisher matrix over the observations at theta."""
+    def fisher_vector_product(self, theta: Tensor, linear: Products) -> Callable[[Tensor], Tensor]:
+        """v -> F v, F the mean Fisher matrix at theta over the observations of `linearise(theta, observations)`."""
         ...
 
     def actor(self, theta: Tensor) -> Actor:
@@ -101,6 +105,10 @@ class GaussianPolicy:
         """Means and log-std for observations of shape (n, inputs)."""
         return Distribution(self.net.forward(theta[: self.mean_size], observations), theta[self.mean_size :])
 
+    def linearise(self, theta: Tensor, observations: Tensor) -> Products:
+        """Means for observations of shape (n, inputs), with their Jacobian products."""
+        return self.net.linearise(theta[: self.mean_size], observations)
+
     def log_prob(self, pi: Distribution, actions: Tensor) -> Tensor:
         """Log density of actions of shape (n, actions); shape (n,)."""
         z = (actions - pi.output) * torch.exp(-pi.log_std)
@@ -117,10 +125,9 @@ class GaussianPolicy:
         """Differential entropy in nats; the same in every state."""
         return (pi.log_std + 0.5 * (1 + LOG_2PI)).sum()
 
-    def fisher_vector_product(self, theta: Tensor, observations: Tensor) -> Callable[[Tensor], Tensor]:
+    def fisher_vector_product(self, theta: Tensor, linear: Products) -> Callable[[Tensor], Tensor]:
         """F = blockdiag(mean_i J_i' diag(sigma^-2) J_i, 2 I)."""
-        linear = self.net.linearise(theta[: self.mean_size], observations)
-        weight = torch.exp(-2 * theta[self.mean_size :]) / len(observations)
+        weight = torch.exp(-2 * theta[self.mean_size :]) / len(linear.output)
 
         def product(v: Tensor) -> Tensor:
             mean = linear.vjp(linear.jvp(v[: self.mean_size]) * weight)
@@ -158,6 +165,10 @@ class CategoricalPolicy:
         """Logits for observations of shape (n, inputs)."""
         return Distribution(self.net.forward(theta, observations), theta[:0])
 
+    def linearise(self, theta: Tensor, observations: Tensor) -> Products:
+        """Logits for observations of shape (n, inputs), with their Jacobian products."""
+        return self.net.linearise(theta, observations)
+
     def log_prob(self, pi: Distribution, actions: Tensor) -> Tensor:
         """Log probability of integer actions of shape (n,); shape (n,)."""
         return torch.log_softmax(pi.output, 1).gather(1, actions[:, None])[:, 0]
@@ -172,14 +183,13 @@ class CategoricalPolicy:
         log_p = torch.log_softmax(pi.output, 1)
         return -(log_p.exp() * log_p).sum(1).mean()
 
-    def fisher_vector_product(self, theta: Tensor, observations: Tensor) -> Callable[[Tensor], Tensor]:
+    def fisher_vector_product(self, theta: Tensor, linear: Products) -> Callable[[Tensor], Tensor]:
         """F = mean_i J_i' (diag(p_i) - p_i p_i') J_i."""
-        linear = self.net.linearise(theta, observations)
         p = torch.softmax(linear.output, 1)
 
         def product(v: Tensor) -> Tensor:
             weighted = p * linear.jvp(v)
-            return linear.vjp((weighted - p * weighted.sum(1, keepdim=True)) / len(observations))
+            return linear.vjp((weighted - p * weighted.sum(1, keepdim=True)) / len(p))
 
         return product
 
@@ -189,7 +199,7 @@ class CategoricalPolicy:
 
 
 class Remembering:
-    """A policy that knows its last few distributions: the algorithm asks for the same ones again and again.
+    """A policy that knows its last distributions and its last linearisation: the algorithm asks for them again.
 
     Nothing changes parameters or observations in place, so the same two tensors have the same distribution.
     """
@@ -200,17 +210,28 @@ class Remembering:
     def __init__(self, policy: Policy):
         self.policy = policy
         self.last: deque[tuple[Tensor, Tensor, Distribution]] = deque(maxlen=self.MEMORY)
+        self.linear: tuple[Tensor, Tensor, Products] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.policy, name)
 
     def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
-        """pi_theta(.|s) for n normalised observations; differentiable in theta."""
-        if theta.requires_grad:
-            return self.policy.distribution(theta, observations)
+        """pi_theta(.|s) for n normalised observations."""
         for known, where, pi in self.last:
             if known is theta and where is observations:
                 return pi
-        pi = self.policy.distribution(theta, observations)
+        return self._remember(theta, observations, self.policy.distribution(theta, observations))
+
+    def linearise(self, theta: Tensor, observations: Tensor) -> Products:
+        """As the policy's. Its activations are kept, so that a batch's are there for its gradient; its output, too."""
+        if self.linear is not None and self.linear[0] is theta and self.linear[1] is observations:
+            return self.linear[2]
+        self.linear = None  # its memory is free for the next
+        linear = self.policy.linearise(theta, observations)
+        self.linear = (theta, observations, linear)
+        self._remember(theta, observations, Distribution(linear.output, theta[self.policy.mean_size :]))
+        return linear
+
+    def _remember(self, theta: Tensor, observations: Tensor, pi: Distribution) -> Distribution:
         self.last.append((theta, observations, pi))
         return pi

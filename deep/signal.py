@@ -179,7 +179,8 @@ def main(options: Options) -> int:
     states = np.concatenate([rollout.observations for batch in recorded for rollout in batch])
     chosen = np.random.default_rng(options.seed).permutation(len(states))[:FISHER_STATES]
     inputs = torch.from_numpy(learner.normaliser()(states[chosen])).to(learner.device)
-    fisher = learner.policy.fisher_vector_product(learner.state.theta, inputs)
+    theta, policy = learner.state.theta, learner.policy
+    fisher = policy.fisher_vector_product(theta, policy.linearise(theta, inputs))
     rows = []
     for name, variant in variants.items():
         found = directions(twin_of(learner, variant, saved["learner"]), recorded)

@@ -40,6 +40,17 @@ def make(policy, n=200, seed=0):
     return theta, Surrogate(policy, x, actions, advantages, policy.log_prob(pi, actions), pi)
 
 
+@pytest.mark.parametrize("policy", [GAUSSIAN, CATEGORICAL], ids=["gaussian", "categorical"])
+def test_gradient_is_that_of_automatic_differentiation(policy):
+    theta_k, L = make(policy)
+    L = replace(L, entropy_bonus=0.3)
+    away = theta_k + 0.1 * torch.from_numpy(np.random.default_rng(1).standard_normal(policy.size))
+    for theta in (theta_k, away):
+        leaf = theta.clone().requires_grad_()
+        (wanted,) = torch.autograd.grad(L.objective_and_distance(leaf)[0], leaf)
+        torch.testing.assert_close(L.gradient(theta), wanted)
+
+
 @pytest.mark.parametrize("condition", [1e1, 1e6])
 def test_conjugate_gradients_agree_with_a_dense_solve(condition):
     rng = np.random.default_rng(0)
@@ -62,7 +73,8 @@ def test_conjugate_gradients_return_the_residual(iterations):
 def test_a_search_direction_knows_its_curvature(policy):
     theta, L = make(policy)
     g, d, hd, slope = search_direction(L, theta, theta, SETTINGS, np.random.default_rng(0))
-    torch.testing.assert_close(hd, policy.fisher_vector_product(theta, L.observations)(d))
+    product = policy.fisher_vector_product(theta, policy.linearise(theta, L.observations))
+    torch.testing.assert_close(hd, product(d))
     assert slope == pytest.approx(float(g @ d))
 
 
