@@ -48,6 +48,7 @@ class ActionMap:
         self.limit = np.where(bounded, 1.0, np.inf).astype(np.float32)
         self.half = np.where(bounded, (spec.high - spec.low) / 2, 1.0).astype(np.float32)
         self.middle = np.where(bounded, (spec.high + spec.low) / 2, 0.0).astype(np.float32)
+        self.scaled = bool((self.half != 1).any() or self.middle.any())
 
     def __call__(self, action: NDArray[Any]) -> NDArray[Any] | int:
         """The action to hand to env.step."""
@@ -55,8 +56,9 @@ class ActionMap:
             return int(action) + self.start
         x: NDArray[Any] = np.minimum(action, self.limit)
         np.maximum(x, -self.limit, out=x)
-        x *= self.half
-        x += self.middle
+        if self.scaled:  # most bounds are [-1, 1], and this is done at every step
+            x *= self.half
+            x += self.middle
         return x
 
 

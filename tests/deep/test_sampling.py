@@ -84,11 +84,14 @@ def test_the_papers_tasks_can_be_sampled_in_both_versions(task, version):
     assert np.isfinite(got.rewards).all()
 
 
-def test_actions_are_scaled_to_the_bounds_and_clipped():
-    env = make_env(TERMINATING)
-    to_env = ActionMap(spec_of(env, TERMINATING))
-    got = [float(to_env(np.array([a], np.float32))[0]) for a in (-5, -1, 0, 0.5, 1, 5)]
-    assert got == [-2, -2, 1, 2.5, 4, 4]
+@pytest.mark.parametrize(
+    ("env_id", "wanted"), [(TERMINATING, [-2, -2, 1, 2.5, 4, 4]), ("HalfCheetah-v4", [-1, -1, 0, 0.5, 1, 1])]
+)
+def test_actions_are_scaled_to_the_bounds_and_clipped(env_id, wanted):
+    env = make_env(env_id)
+    spec = spec_of(env, env_id)
+    given = np.array([-5, -1, 0, 0.5, 1, 5], np.float32)
+    assert [float(ActionMap(spec)(np.full(spec.actions, a))[0]) for a in given] == wanted
     env.close()
 
 
