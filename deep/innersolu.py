@@ -51,9 +51,8 @@ class Surrogate:
         return self.objective(new), self.policy.distance(self.pi, new).mean()
 
     def objective(self, new: Distribution) -> Tensor:
-        """What InnerSolu maximises, of the distributions of a policy at the observations."""
-        gain = self._gain(new)
-        return gain + self.entropy_bonus * self.policy.entropy(new) if self.entropy_bonus else gain
+        """What InnerSolu maximises, for a policy with the distributions `new` at the observations."""
+        return self._gain(new) + self.entropy_bonus * self.policy.entropy(new)
 
     def _gain(self, new: Distribution) -> Tensor:
         weights = torch.exp(self.policy.log_prob(new, self.actions) - self.log_prob)
@@ -62,10 +61,10 @@ class Surrogate:
     def gradient(self, theta: Tensor) -> Tensor:
         """Gradient of the objective at theta, shape (size,)."""
         linear = self.policy.linearise(theta, self.observations)
-        by_output, by_log_std = self.slopes(Distribution(linear.output, theta[self.policy.mean_size :]))
+        by_output, by_log_std = self.distribution_gradient(Distribution(linear.output, theta[self.policy.mean_size :]))
         return torch.cat([linear.vjp(by_output), by_log_std])
 
-    def slopes(self, new: Distribution) -> tuple[Tensor, ...]:
+    def distribution_gradient(self, new: Distribution) -> tuple[Tensor, ...]:
         """Gradients of the objective in the outputs and in the log-std, in their shapes."""
         parts = [part.detach().requires_grad_() for part in new]
         with torch.enable_grad():
@@ -296,6 +295,6 @@ def log_std_step(
     means = policy.distribution(theta, whole.observations).output
     sigma_k, sigma = theta_k[m:], theta[m:]
     for _ in range(settings.log_std_steps):
-        _, g = whole.slopes(Distribution(means, sigma))
+        _, g = whole.distribution_gradient(Distribution(means, sigma))
         sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(*limits)
     return torch.cat([theta[:m], sigma])
