@@ -123,7 +123,7 @@ def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
     """
     last, returns = entries[-1], np.array([episode[1] for line in entries for episode in line["episodes"]])
     window = min(RECENT_EPISODES, len(returns))
-    means = np.convolve(returns, np.ones(window) / window, "valid") if window else np.array([])
+    means = np.convolve(returns, np.ones(window), "valid") / window if window else np.array([])
     best, final = (float(means.max()), float(means[-1])) if window else (None, None)
     return {
         "steps": last["steps"],
