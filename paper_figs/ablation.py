@@ -89,9 +89,12 @@ def row(
 
 
 def ablation(
-    results: Sequence[Result], reference: str, random_policy: dict[str, float], rng: np.random.Generator
+    results: Sequence[Result], reference: str, random_policy: dict[str, float], seed: np.random.SeedSequence
 ) -> Table:
-    """The table of all variants that share a task of Table 1 with `reference`; InputError if there is none."""
+    """The table of all variants that share a task of Table 1 with `reference`; InputError if there is none.
+
+    Every row's bootstrap starts from `seed`, so that a row does not depend on which others there are.
+    """
     tasks = ablated_tasks(results, reference)
     if not tasks:
         raise InputError(f"no task of Table 1 was run with {reference!r} and another variant: nothing to compare")
@@ -100,7 +103,8 @@ def ablation(
     variants = sorted({result.variant for result in kept} - {reference})
     reference_groups = by_env(kept, reference)
     rows = tuple(
-        row(name, by_env(kept, name), reference_groups, tasks, random_policy, rng) for name in [reference, *variants]
+        row(name, by_env(kept, name), reference_groups, tasks, random_policy, np.random.default_rng(seed))
+        for name in [reference, *variants]
     )
     notes = (
         "Maximum over training of the mean return of the last 100 episodes: mean±std, 95% bootstrap interval of the "
@@ -115,8 +119,9 @@ def ablation(
 
 def main(options: Options) -> int:
     """Show the table and write it if asked to."""
-    rng = np.random.default_rng(np.random.SeedSequence(options.seed))
-    publish([ablation(load(options.runs), options.reference, read_random_policy(RANDOM_POLICIES[1]), rng)], options.out)
+    seed = np.random.SeedSequence(options.seed)
+    random_policy = read_random_policy(RANDOM_POLICIES[1])
+    publish([ablation(load(options.runs), options.reference, random_policy, seed)], options.out)
     return 0
 
 

@@ -109,6 +109,21 @@ def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
     assert variant[3].startswith("0.34 [")
 
 
+def test_a_row_of_the_ablation_does_not_depend_on_the_others(runs, make_run, tmp_path):
+    out = tmp_path / "ablation.md"
+
+    def no_rejection() -> list[str]:
+        ablation.main(ablation.Options((runs,), out=out))
+        return cells(out.read_text(), "no-rejection")
+
+    for seed, value in enumerate(np.geomspace(1000.0, 9000.0, 12).tolist()):
+        make_run("Walker2d-v4", seed, value, variant="no-rejection", controller={"beta0": -9.0})
+    alone = no_rejection()
+    for seed, value in enumerate((2600.0, 3300.0, 4800.0)):
+        make_run("Walker2d-v4", seed, value, variant="fixed", controller={"beta0": -8.0})
+    assert no_rejection() == alone
+
+
 def test_ablation_without_a_second_variant_is_refused(runs):
     with pytest.raises(InputError, match="nothing to compare"):
         ablation.main(ablation.Options((runs,)))
