@@ -19,7 +19,7 @@ from exact.tables import Table, publish
 from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.statistics import interval, iqm, summarise
-from paper_figs.tables import MISSING, by_env, interval_text, mean_std, provenance
+from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ def difference(result: Result, reference: Result) -> str:
     return ", ".join(f"{name}={ours.get(name)}" for name in names) or "nothing"
 
 
-def ablated_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
-    """Table 1's tasks on which the reference and at least one other variant were run."""
-    with_reference = by_env(results, reference).keys()
-    with_another = {result.env for result in results if result.variant != reference}
-    return [task for task in read_table(1).tasks if task.env in with_reference and task.env in with_another]
+def shared_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
+    """Table 1's tasks on which the reference and every other variant were run."""
+    runs = {(result.variant, result.env) for result in results}
+    variants = {variant for variant, _ in runs} | {reference}
+    return [task for task in read_table(1).tasks if all((variant, task.env) in runs for variant in variants)]
 
 
 def row(
@@ -72,35 +72,27 @@ def row(
     rng: np.random.Generator,
 ) -> tuple[str, ...]:
     """One variant: what it changes, its return on each task, and the interquartile mean over the tasks."""
-    shared = next(task.env for task in tasks if task.env in groups)
-    cells = []
-    for task in tasks:
-        if task.env in groups:
-            summary = summarise([result.max100 for result in groups[task.env]], rng)
-            cells.append(f"{mean_std(summary)} {interval_text(summary.interval)} ({summary.count})")
-        else:
-            cells.append(MISSING)
-    over_all = MISSING
-    if all(task.env in groups for task in tasks):
-        scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
-        ends = interval(scores, rng)
-        over_all = f"{float(iqm(*scores)):.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
-    return name, difference(groups[shared][0], reference[shared][0]), *cells, over_all
+    summaries = [summarise([result.max100 for result in groups[task.env]], rng) for task in tasks]
+    cells = [f"{mean_std(one)} {interval_text(one.interval)} ({one.count})" for one in summaries]
+    scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
+    ends = interval(scores, rng)
+    over_all = f"{float(iqm(*scores)):.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
+    first = tasks[0].env
+    return name, difference(groups[first][0], reference[first][0]), *cells, over_all
 
 
 def ablation(
     results: Sequence[Result], reference: str, random_policy: dict[str, float], seed: np.random.SeedSequence
 ) -> Table:
-    """The table of all variants that share a task of Table 1 with `reference`; InputError if there is none.
+    """The table of all variants on the tasks of Table 1 that they share; InputError if there is nothing to compare.
 
     Every row's bootstrap starts from `seed`, so that a row does not depend on which others there are.
     """
-    tasks = ablated_tasks(results, reference)
-    if not tasks:
-        raise InputError(f"no task of Table 1 was run with {reference!r} and another variant: nothing to compare")
+    tasks, variants = shared_tasks(results, reference), sorted({result.variant for result in results} - {reference})
+    if not (tasks and variants):
+        raise InputError(f"no task of Table 1 was run with {reference!r} and every other variant: nothing to compare")
     envs = {task.env for task in tasks}
     kept = [result for result in results if result.env in envs]
-    variants = sorted({result.variant for result in kept} - {reference})
     reference_groups = by_env(kept, reference)
     rows = tuple(
         row(name, by_env(kept, name), reference_groups, tasks, random_policy, np.random.default_rng(seed))

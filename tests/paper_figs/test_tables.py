@@ -109,6 +109,14 @@ def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
     assert variant[3].startswith("0.34 [")
 
 
+def test_the_ablation_is_on_the_tasks_that_all_variants_share(runs, make_run, tmp_path):
+    for env, variant in (("Walker2d-v4", "one"), ("Walker2d-v4", "other"), ("Hopper-v4", "other")):
+        make_run(env, 0, 1500.0, variant=variant, controller={"beta0": -9.0})
+    assert ablation.main(ablation.Options((runs,), out=tmp_path / "ablation.md")) == 0
+    header = cells((tmp_path / "ablation.md").read_text(), "variant")
+    assert header == ["variant", "what differs from `default`", "Walker2d", "all tasks"]
+
+
 def test_a_row_of_the_ablation_does_not_depend_on_the_others(runs, make_run, tmp_path):
     out = tmp_path / "ablation.md"
 
