@@ -63,7 +63,8 @@ class Critic:
                 self._adam(gradient, rate)
 
     def _adam(self, gradient: Tensor, rate: float) -> None:
-        # What torch.optim.Adam(fused=True) calls: its bookkeeping costs several times the update of so small a network.
+        # The kernel under torch.optim.Adam(fused=True), whose bookkeeping costs several times the update of so small a
+        # network. Private: the test against torch.optim.Adam would notice a change.
         self.updates += 1
         torch._fused_adam_(
             [self.phi],

@@ -38,7 +38,7 @@ def tanh_layer(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
     return torch.rsub(torch.addmm(b, x, w, beta=-2, alpha=-2).sigmoid_(), 1, alpha=2)
 
 
-def times_slope(u: Tensor, a: Tensor) -> Tensor:
+def times_slope_(u: Tensor, a: Tensor) -> Tensor:
     """u (1 - a^2), in place: u times the derivative of the tanh whose output is a."""
     return cast(Tensor, torch.ops.aten.tanh_backward.grad_input(u, a, grad_input=u))
 
@@ -197,7 +197,7 @@ class Linearisation:
         (dw, db), *rest = self.net.layers(v)
         tangent = affine(db, self.activations[0], dw)
         for i, (dw, db) in enumerate(rest, 1):
-            times_slope(tangent, self.activations[i])
+            times_slope_(tangent, self.activations[i])
             tangent = affine(affine(db, self.activations[i], dw), tangent, self.weights[i][0])
         return tangent
 
@@ -216,4 +216,4 @@ class Linearisation:
                 torch.mm(self.activations[i].t(), u, out=views[i][0])
             torch.sum(u, 0, out=views[i][1])
             if i > 0:
-                u = times_slope(torch.mm(u, self.weights[i][0].t()), self.activations[i])
+                u = times_slope_(torch.mm(u, self.weights[i][0].t()), self.activations[i])
