@@ -103,7 +103,7 @@ def ablation(
         "interquartile mean, (seeds).",
         "Last column: IQM over the runs of all tasks and its stratified-bootstrap 95% interval, with uniformly random "
         "actions at 0 and the paper's STRO at 1.",
-        *provenance([result for result in kept if result.variant == reference]),
+        *provenance(kept),
     )
     header = ("variant", f"what differs from `{reference}`", *(task.task for task in tasks), "all tasks")
     return Table("Ablation", header, rows, notes)

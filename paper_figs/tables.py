@@ -25,14 +25,18 @@ def interval_text(ends: tuple[float, float] | None) -> str:
 
 
 def provenance(results: Sequence[Result]) -> tuple[str, ...]:
-    """Steps, seeds, versions and command of the runs of one variant; `results` is not empty."""
+    """Steps, seeds and versions of runs, and the command of each of their variants; `results` is not empty."""
     least, most = min(result.steps for result in results), max(result.steps for result in results)
     steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
     versions = sorted({f"{name} {version}" for result in results for name, version in result.versions.items()})
+    commands = {result.variant: generic_command(result) for result in results}
     return (
         f"{len(results)} runs of {steps} steps; seeds {seeds}; {sum(r.seconds for r in results) / 3600:.1f} hours.",
-        f"Command, with the row's environment and seed: `{generic_command(results[0])}`.",
+        *(
+            f"Command of `{variant}`, with the environment and seed of a run: `{command}`."
+            for variant, command in sorted(commands.items())
+        ),
         f"Versions: {', '.join(versions)}.",
     )
 

@@ -107,6 +107,8 @@ def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
     assert default[:3] == ["default", "nothing", "3000±1581 [1333, 4667] (5)"]
     assert variant[:3] == ["no-rejection", "controller.beta0=-9.0", "2000±707 [1500, 2500] (2)"]
     assert variant[3].startswith("0.34 [")
+    assert "- Command of `default`, " in out.read_text()
+    assert "- Command of `no-rejection`, " in out.read_text()
 
 
 def test_the_ablation_is_on_the_tasks_that_all_variants_share(runs, make_run, tmp_path):
