@@ -30,7 +30,6 @@ class FixedNoops:
 
 @pytest.mark.parametrize("game", ["Pong", "Breakout", "MsPacman"])
 def test_pixels_are_those_of_gymnasiums_wrappers(game):
-    pytest.importorskip("cv2", reason="gymnasium's AtariPreprocessing needs opencv")
     games = AtariGames(game_of(f"ALE/{game}-v5"), 1, 0.0, 1)
     seen, info = reset(games, 5 << 1)
     raw = gym.make(f"ALE/{game}-v5", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True)

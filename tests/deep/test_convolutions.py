@@ -33,7 +33,10 @@ def plain(net, theta, x):
 
 def point(net, n=7, seed=0):
     rng = np.random.default_rng(seed)
-    draw = lambda *shape: torch.from_numpy(rng.standard_normal(shape))  # noqa: E731
+
+    def draw(*shape):
+        return torch.from_numpy(rng.standard_normal(shape))
+
     x = torch.from_numpy(rng.integers(256, size=(n, *net.image), dtype=np.uint8))
     return 0.5 * draw(net.size), x, draw(net.size), draw(n, net.outputs)
 

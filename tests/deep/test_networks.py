@@ -10,7 +10,10 @@ NET = MLP((3, 5, 4, 2))
 @pytest.fixture
 def point():
     rng = np.random.default_rng(0)
-    draw = lambda *shape: torch.from_numpy(rng.standard_normal(shape))  # noqa: E731
+
+    def draw(*shape):
+        return torch.from_numpy(rng.standard_normal(shape))
+
     return draw(NET.size), draw(7, 3), draw(NET.size), draw(7, 2)
 
 

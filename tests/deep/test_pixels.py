@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -72,7 +73,6 @@ def test_whole_games_are_evaluated_with_their_own_rewards(pong, monkeypatch):
 
 
 def test_a_game_is_filmed(pong, monkeypatch, tmp_path):
-    imageio = pytest.importorskip("imageio.v3")
     monkeypatch.setattr("deep.atari.MAX_FRAMES", 120)
     evaluation.record(Agent.load(pong), tmp_path / "game.gif", 0, stochastic=False)
     film = imageio.imread(tmp_path / "game.gif")

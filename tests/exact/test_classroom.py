@@ -16,6 +16,7 @@ from exact import classroom, cli
 from exact.algorithm import solve
 from exact.classroom_data import MAX_PAIRS, RADII, RunSettings, scene, trials, worst_policy
 from exact.classroom_gaussian import counterexamples
+from exact.classroom_live import app
 from exact.controller import ControllerSettings
 from exact.errors import InputError
 from exact.evaluation import evaluate
@@ -234,7 +235,6 @@ def test_mp4_without_its_extra_says_what_to_install(
 
 
 def test_the_live_app_is_served_on_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("marimo", reason="the extra [classroom] is not installed")
     commands: list[list[str]] = []
 
     def record(command: list[str]) -> subprocess.CompletedProcess[bytes]:
@@ -248,9 +248,6 @@ def test_the_live_app_is_served_on_the_loopback_address(monkeypatch: pytest.Monk
 
 
 def test_the_live_app_shows_the_page_of_its_sliders() -> None:
-    pytest.importorskip("marimo", reason="the extra [classroom] is not installed")
-    from exact.classroom_live import app
-
     _, cells = app.run()
     shown = html.unescape(cells["shown"].text)
     name = classroom.STORY[0]

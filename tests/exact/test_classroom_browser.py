@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright import sync_api
 
 from exact.algorithm import Iteration
 from exact.classroom import TEXTBOOK, page
@@ -18,7 +19,6 @@ from exact.library import load
 from exact.mdp import MDP
 from exact.subproblem import solve_tv
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH: install Debian's package chromium")
 
