@@ -152,14 +152,19 @@ def test_an_unwritable_output_is_refused_in_one_line(tmp_path):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, sent):
     grid = options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",))
-    code = f"from deep.benchmark import *; sys.exit(main({grid!r}, {trainer!r}))".replace("PosixPath", "Path")
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    # A suite started in the background of a shell script inherits an ignored SIGINT, and so would the grid.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    grid_code = f"from deep.benchmark import *; sys.exit(main({grid!r}, {trainer!r}))".replace("PosixPath", "Path")
+    process = subprocess.Popen([sys.executable, "-c", f"{heed}; {grid_code}"], stderr=subprocess.PIPE)
     directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
     deadline = time.monotonic() + 30
     while not (directory / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, sent)
-    _, stderr = process.communicate(timeout=30)
+    try:
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert stderr.decode() == "interrupted: the same command continues where it stopped\n"
     assert not (directory / "result.json").exists()
