@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -26,10 +27,10 @@ SECTIONS = {
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Versions of what the numbers of a run depend on."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -116,15 +117,17 @@ class RunDirectory:
         self.lock.close()
 
     @classmethod
-    def create(cls, folder: Path, config: Config, command: str) -> "RunDirectory":
-        """A directory for a new run, with its config.json.
+    def create(
+        cls, folder: Path, settings: dict[str, Any], command: str, packages: Sequence[str] = PACKAGES
+    ) -> "RunDirectory":
+        """A directory for a new run, with its config.json: the settings, the command, and the packages' versions.
 
         Raises:
             InputError: the folder is not empty or cannot be written.
         """
         check_new(folder)
         run = cls(folder)
-        record = dataclasses.asdict(config) | {"versions": versions(), "command": command}
+        record = settings | {"versions": versions(packages), "command": command}
         write_file(folder / "config.json", (json.dumps(record, indent=1) + "\n").encode())
         return run
 

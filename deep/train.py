@@ -13,6 +13,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def train(config: Config, out: Path, command: str = "deep.train.train", observe:
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
     check_new(out)  # before the workers start: an environment may print while it is made
-    with _learner(config) as learner, RunDirectory.create(out, config, command) as run:
+    with _learner(config) as learner, RunDirectory.create(out, asdict(config), command) as run:
         learner.start()
         return _loop(learner, run, 0.0, observe)
 

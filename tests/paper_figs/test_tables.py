@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from exact.errors import InputError
-from paper_figs import ablation, comparison, curves, fig1, fig2, fig4, random_policy, table1, table2
+from paper_figs import ablation, comparison, curves, fig1, fig2, fig4, peers, random_policy, table1, table2
 from paper_figs.paper import normalised, read_table
 from paper_figs.results import load
 
@@ -137,6 +137,23 @@ def test_a_row_of_the_ablation_does_not_depend_on_the_others(runs, make_run, tmp
 def test_ablation_without_a_second_variant_is_refused(runs):
     with pytest.raises(InputError, match="nothing to compare"):
         ablation.main(ablation.Options((runs,)))
+
+
+def test_peers_are_put_beside_ours_on_the_tasks_that_both_were_run_on(runs, make_run):
+    for seed, value in enumerate((100.0, 200.0, 300.0)):
+        make_run("Walker2d-v4", seed, value, variant=peers.PEER)
+    make_run("Swimmer-v4", 0, 50.0, variant=peers.PEER)
+    table = peers.comparison(load([runs]), np.random.SeedSequence(0))
+    (row,) = table.rows
+    assert row[:3] == ("Walker2d", "3935±936", "5849±2063")
+    assert row[3].startswith("200±100 [100, 300] (3)")
+    assert row[4].startswith("3000±1581")
+    assert row[4].endswith("(5)")
+
+
+def test_peers_without_a_shared_task_are_refused(runs):
+    with pytest.raises(InputError, match="nothing to compare"):
+        peers.comparison(load([runs]), np.random.SeedSequence(0))
 
 
 def test_panels_show_the_seeds_the_band_and_the_papers_lines(runs):

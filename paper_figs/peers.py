@@ -1,0 +1,74 @@
+"""sb3-contrib's TRPO beside ours, on the same versions of the tasks and by the same measure.
+
+    python -m paper_figs.peers [--runs DIR ...] [--out FILE.md]
+
+Without --runs it reads the result files committed under paper_figs/data/mujoco and paper_figs/data/peers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from exact.cli import parse, run
+from exact.errors import InputError
+from exact.tables import Table, publish
+from paper_figs.paper import PaperTask, read_table
+from paper_figs.results import DATA, MUJOCO, Result, load
+from paper_figs.statistics import summarise
+from paper_figs.tables import by_env, interval_text, mean_std, provenance
+
+PEERS = DATA / "peers"
+PEER, OURS = "sb3-trpo", "default"
+
+
+@dataclass(frozen=True)
+class Options:
+    """sb3-contrib's TRPO beside ours."""
+
+    runs: tuple[Path, ...] = (MUJOCO, PEERS)
+    """Folders of runs or of result files."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+    out: Path | None = None
+    """Write Markdown here."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise InputError(f"expected --seed >= 0, got {self.seed}")
+
+
+def row(task: PaperTask, peer: list[Result], ours: list[Result], rng: np.random.Generator) -> tuple[str, ...]:
+    """One task: the paper's TRPO and STRO, the peer and ours."""
+    paper = [f"{mean}±{std}" for mean, std in (task.scores["TRPO"], task.scores["STRO"])]
+    summaries = [summarise([result.max100 for result in results], rng) for results in (peer, ours)]
+    return task.task, *paper, *(f"{mean_std(one)} {interval_text(one.interval)} ({one.count})" for one in summaries)
+
+
+def comparison(results: Sequence[Result], seed: np.random.SeedSequence) -> Table:
+    """The table of the tasks that both were run on. Raises InputError if there is none."""
+    peer, ours = by_env(results, PEER), by_env(results, OURS)
+    tasks = [task for task in read_table(1).tasks if task.env in peer and task.env in ours]
+    if not tasks:
+        raise InputError(f"no task of Table 1 was run with both {PEER!r} and {OURS!r}: nothing to compare")
+    rng = np.random.default_rng(seed)
+    kept = [result for task in tasks for result in (*peer[task.env], *ours[task.env])]
+    notes = (
+        "Maximum over training of the mean return of the last 100 episodes: mean±std, 95% bootstrap interval of the "
+        "interquartile mean, (seeds).",
+        *provenance(kept),
+    )
+    header = ("task", "paper's TRPO", "paper's STRO", "sb3-contrib TRPO, here", "ours")
+    rows = tuple(row(task, peer[task.env], ours[task.env], rng) for task in tasks)
+    return Table("TRPO on the same tasks", header, rows, notes)
+
+
+def main(options: Options) -> int:
+    """Show the table and write it if asked to."""
+    publish([comparison(load(options.runs), np.random.SeedSequence(options.seed))], options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    run(lambda: main(parse(Options, "paper_figs.peers")))
