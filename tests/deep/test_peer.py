@@ -27,7 +27,7 @@ def test_a_run_directory_that_the_tables_read(tmp_path):
     assert [line["steps"] for line in lines] == [128, 256, 384, 512]
     episodes = [episode for line in lines for episode in line["episodes"]]
     assert all(total == length for _, total, length in episodes)  # as the task pays, not as it is normalised
-    assert sum(length for _, _, length in episodes) <= 512
+    assert 256 < sum(length for _, _, length in episodes) <= 512  # all but the two that are still running
     assert result["max100"] == pytest.approx(sum(total for _, total, _ in episodes) / len(episodes))
     read = read_run(chosen.folder)
     assert (read.variant, read.env, read.seed, read.command) == (peer.NAME, "CartPole-v1", 0, "the command")
