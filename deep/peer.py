@@ -25,6 +25,7 @@ from deep.rundir import PACKAGES, RunDirectory, check_new
 from deep.train import summary
 from exact.cli import parse, run
 from exact.errors import InputError
+from exact.storage import env_folder
 
 NAME = "sb3-trpo"
 """What stands for a preset in config.json, and the folder of its runs."""
@@ -66,7 +67,7 @@ class Options:
     @property
     def folder(self) -> Path:
         """The run directory."""
-        return self.out or Path("runs") / NAME / self.env / f"seed{self.seed}"
+        return self.out or Path("runs") / NAME / env_folder(self.env) / f"seed{self.seed}"
 
 
 def train(options: Options, command: str) -> dict[str, Any]:
