@@ -13,6 +13,7 @@ import pytest
 from deep import benchmark
 from exact.cli import parse
 from exact.errors import InputError
+from tests import HANG_SECONDS
 
 FAKE_TRAINER = '''
 """Accepts deep.train's flags and writes its files; --fail, --hang and SLOW let the tests provoke what goes wrong."""
@@ -142,7 +143,7 @@ def test_what_follows_two_dashes_is_for_the_trainer(monkeypatch):
 def test_an_unwritable_output_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     command = [sys.executable, "-m", "deep.benchmark", "--envs", "CartPole-v1", "--out", str(tmp_path / "file")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot write")
     assert done.stderr.count("\n") == 1
@@ -157,12 +158,12 @@ def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, se
     grid_code = f"from deep.benchmark import *; sys.exit(main({grid!r}, {trainer!r}))".replace("PosixPath", "Path")
     process = subprocess.Popen([sys.executable, "-c", f"{heed}; {grid_code}"], stderr=subprocess.PIPE)
     directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + HANG_SECONDS
     while not (directory / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, sent)
     try:
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=HANG_SECONDS)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from deep.evaluate import Agent, evaluate
 from deep.train import resume, summary, train
 from exact import cli
 from exact.errors import InputError
+from tests import HANG_SECONDS
 
 SMALL = ["--steps", "6144", "--sampling.N", "256", "--checkpoint-every", "3", "--critic.epochs", "2"]
 SHALLOW = [f"--{name}.{flag}" for name in ("policy", "critic") for flag in ("convolutions 8 8 8", "hidden 16")]
@@ -28,7 +28,7 @@ def command(*arguments, module="deep.train"):
 
 
 def run(*arguments, module="deep.train"):
-    done = subprocess.run(command(*arguments, module=module), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command(*arguments, module=module), capture_output=True, text=True, timeout=HANG_SECONDS)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -103,13 +103,15 @@ def test_killed_at_any_moment_and_resumed_it_is_the_uninterrupted_run(env_id, fl
     arguments = ["--env", env_id, *SMALL, *flags, "--out", broken]
     for lines_before_kill in kills:
         process = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL)
-        deadline, metrics = time.monotonic() + 60, broken / "metrics.jsonl"
-        while not metrics.exists() or metrics.read_bytes().count(b"\n") < lines_before_kill:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        deadline, metrics = time.monotonic() + HANG_SECONDS, broken / "metrics.jsonl"
+        try:
+            while not metrics.exists() or metrics.read_bytes().count(b"\n") < lines_before_kill:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.01)
+        finally:
+            process.kill()  # SIGKILL
+            process.wait()
         arguments = ["--resume", broken]
     assert run(*arguments)[0] == 0
     assert lines(broken) == lines(whole)

@@ -11,6 +11,7 @@ from exact.errors import InputError
 from paper_figs import ablation, comparison, curves, fig1, fig2, fig4, peers, random_policy, table1, table2
 from paper_figs.paper import normalised, read_table
 from paper_figs.results import load
+from tests import HANG_SECONDS
 
 WALKER = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
 
@@ -212,7 +213,7 @@ def test_bad_input_is_one_line_and_exit_status_2(command, message):
         [sys.executable, "-m", f"paper_figs.{name}", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
