@@ -41,8 +41,9 @@ def game_of(env_id: str) -> str | None:
     spec = gym.registry.get(env_id)
     if ":" in env_id or (spec is not None and spec.entry_point != ENTRY_POINT):
         return None
-    import ale_py  # noqa: F401  # registers its ids; not loaded for other environments
+    import ale_py  # registers its ids; not loaded for other environments
 
+    gym.register_envs(ale_py)
     spec = gym.registry.get(env_id) or gym.registry.get(f"{env_id}-v5")
     return spec.kwargs["game"] if spec is not None and spec.entry_point == ENTRY_POINT else None
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from deep.build import inspect
@@ -50,10 +51,11 @@ def step_vector(env_id: str, steps: int, seed: int) -> float:
 
 def train_peer(peer: tuple[str, str], env_id: str, steps: int, seed: int) -> float:
     """Steps per second of a peer's whole training."""
-    import ale_py  # noqa: F401  # registers the games
+    import ale_py
     from stable_baselines3.common.env_util import make_atari_env
     from stable_baselines3.common.vec_env import VecFrameStack
 
+    gym.register_envs(ale_py)
     package, name = peer
     algorithm = getattr(importlib.import_module(package), name)
     frames = {"frameskip": 1, "repeat_action_probability": 0.0}
