@@ -30,6 +30,7 @@ from exact.storage import env_folder
 NAME = "sb3-trpo"
 """What stands for a preset in config.json, and the folder of its runs."""
 ENVS = 2
+"""Environments side by side, each of n_steps a batch."""
 SETTINGS: dict[str, Any] = {
     "n_steps": 1024,
     "batch_size": 128,
@@ -78,7 +79,10 @@ def train(options: Options, command: str) -> dict[str, Any]:
     """
     if importlib.util.find_spec("sb3_contrib") is None:
         raise InputError("sb3_contrib is not installed: expected the optional dependencies [bench]")
-    check_new(options.folder)
+    folder = options.folder
+    if (folder / "config.json").exists() and not (folder / "result.json").exists():
+        raise InputError(f"{folder} holds an unfinished run, which a peer cannot continue; choose another --out")
+    check_new(folder)
     from sb3_contrib import TRPO
     from stable_baselines3.common.monitor import Monitor
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -92,7 +96,7 @@ def train(options: Options, command: str) -> dict[str, Any]:
     recent: deque[float] = deque(maxlen=RECENT_EPISODES)
     began = time.perf_counter()
 
-    with RunDirectory.create(options.folder, settings, command, packages) as directory:
+    with RunDirectory.create(folder, settings, command, packages) as directory:
 
         def observe(local: dict[str, Any], _: dict[str, Any]) -> bool:
             steps = model.num_timesteps

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deep.peer import NAME as PEER
 from exact.cli import parse, run
 from exact.errors import InputError
 from exact.tables import Table, publish
@@ -20,7 +21,7 @@ from paper_figs.statistics import summarise
 from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 PEERS = DATA / "peers"
-PEER, OURS = "sb3-trpo", "default"
+OURS = "default"
 
 
 @dataclass(frozen=True)

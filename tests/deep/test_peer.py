@@ -35,6 +35,9 @@ def test_a_run_directory_that_the_tables_read(tmp_path):
     assert read.settings["trpo"]["n_steps"] == 64
     with pytest.raises(InputError, match="holds a finished run"):
         peer.train(chosen, "again")
+    (chosen.folder / "result.json").unlink()
+    with pytest.raises(InputError, match="holds an unfinished run, which a peer cannot continue"):
+        peer.train(chosen, "again")
 
 
 def test_the_seed_reproduces_a_run_and_another_changes_it(tmp_path):
