@@ -33,7 +33,7 @@ check: setup  ## formatting, lint, types
 	$(RUN) -m mypy
 
 bench: setup  ## speed and size as ratios against peers, in one run
-	OMP_NUM_THREADS=1 $(RUN) -m exact.benchmark
+	OMP_NUM_THREADS=1 $(RUN) -m exact.speed
 	$(RUN) -m deep.speed
 
 clean:  ## remove the environment and all caches

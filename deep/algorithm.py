@@ -25,14 +25,14 @@ from torch import Tensor
 from deep.advantage import gae
 from deep.batch import Batch, GainEstimate, Trial, reverse_gain, segment_returns, standardise
 from deep.config import Config
-from deep.critic import Critic
 from deep.innersolu import Surrogate, inner_solu, log_std_step
-from deep.normalise import Preprocess, RunningMoments, preprocess
-from deep.policies import Policy, Remembering
-from deep.sampling import Rollout, Sampler
-from deep.vector import VectorSampler
+from deep.model.critic import Critic
+from deep.model.policies import Policy, Remembering
+from deep.sampling.normalise import Preprocess, RunningMoments, preprocess
+from deep.sampling.processes import Rollout, Sampler
+from deep.sampling.vector import VectorSampler
+from exact.common.errors import FaultError
 from exact.controller import ControllerState, Outcome, decide, ratio
-from exact.errors import FaultError
 
 SPREAD_MEMORY = 0.98
 """Weight of the past in State.mean_spread: about 50 iterations."""

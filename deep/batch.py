@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deep.innersolu import Surrogate
-from deep.normalise import RunningMoments
+from deep.sampling.normalise import RunningMoments
 
 
 @dataclass(frozen=True)

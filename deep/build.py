@@ -7,14 +7,14 @@ import torch
 
 from deep.algorithm import Learner
 from deep.config import Config, CriticSettings, PolicySettings
-from deep.convolutions import ConvNet
-from deep.critic import Critic
-from deep.environments import EnvSpec, make_env, spec_of
-from deep.networks import MLP, Network
-from deep.policies import CategoricalPolicy, GaussianPolicy, Policy
-from deep.sampling import Sampler
-from deep.vector import VectorSampler, threads
-from exact.errors import InputError
+from deep.model.convnet import ConvNet
+from deep.model.critic import Critic
+from deep.model.mlp import MLP, Network
+from deep.model.policies import CategoricalPolicy, GaussianPolicy, Policy
+from deep.sampling.environments import EnvSpec, make_env, spec_of
+from deep.sampling.processes import Sampler
+from deep.sampling.vector import VectorSampler, threads
+from exact.common.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt."""

@@ -11,8 +11,8 @@ import tyro
 from deep.build import inspect
 from deep.config import Config, preset
 from deep.pixels import pixel_preset
-from exact import cli
-from exact.errors import InputError
+from exact.common import cli
+from exact.common.errors import InputError
 
 PRESETS = get_args(Config.__annotations__["preset"])
 

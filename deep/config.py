@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from exact.common.errors import InputError
 from exact.controller import ControllerSettings
-from exact.errors import InputError
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:

@@ -16,15 +16,15 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from deep.actors import Actor
 from deep.build import inspect, make_policy
-from deep.checkpoint import read_newest
-from deep.environments import ActionMap, make_env, spec_of
-from deep.normalise import Preprocess, preprocess
-from deep.rundir import read_config
-from deep.snapshot import unpack_moments
-from exact import cli
-from exact.errors import InputError
+from deep.model.actors import Actor
+from deep.run.checkpoint import read_newest
+from deep.run.directory import read_config
+from deep.run.snapshot import unpack_moments
+from deep.sampling.environments import ActionMap, make_env, spec_of
+from deep.sampling.normalise import Preprocess, preprocess
+from exact.common import cli
+from exact.common.errors import InputError
 
 VIDEO_SUFFIXES = (".mp4", ".gif")
 DEFAULT_FPS = 30

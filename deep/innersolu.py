@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deep.config import InnerSettings
-from deep.policies import Distribution, Policy
+from deep.model.policies import Distribution, Policy
 
 
 @dataclass(frozen=True)

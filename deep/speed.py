@@ -10,7 +10,7 @@ median over rounds is reported. Time is that of stepping or training alone: star
     ours    python -m deep.train
     peers   sb3-contrib TRPO and stable-baselines3 PPO, their own defaults (N = 2048, 64x64 networks)
 
-For pixels see deep.speed_pixels, which has the contestants.
+For pixels see deep.studies.speed_pixels, which has the contestants.
 """
 
 import importlib
@@ -33,14 +33,14 @@ from statistics import median
 import numpy as np
 from tyro.conf import Positional
 
-from deep import speed_pixels
-from deep.benchmark import TRAINER, last_line
 from deep.build import inspect
-from deep.environments import make_env
-from exact.cli import FAULT, parse, run
-from exact.errors import InputError
-from exact.storage import write
-from exact.tables import Table, publish
+from deep.grid import TRAINER, last_line
+from deep.sampling.environments import make_env
+from deep.studies import speed_pixels
+from exact.common.cli import FAULT, parse, run
+from exact.common.errors import InputError
+from exact.common.files import write
+from exact.common.tables import Table, publish
 
 RAW_PROCESSES = 2
 """The speed targets are stated for two cores."""

@@ -21,14 +21,14 @@ import numpy as np
 
 from deep.algorithm import RECENT_EPISODES, Learner
 from deep.build import make_learner
-from deep.checkpoint import read_newest, write
 from deep.command import parse
 from deep.config import Config
-from deep.display import Display, tensorboard_writer
-from deep.rundir import RunDirectory, check_new, read_config, to_json
-from deep.snapshot import pack, unpack
-from exact import cli
-from exact.errors import InputError
+from deep.run.checkpoint import read_newest, write
+from deep.run.directory import RunDirectory, check_new, read_config, to_json
+from deep.run.display import Display, tensorboard_writer
+from deep.run.snapshot import pack, unpack
+from exact.common import cli
+from exact.common.errors import InputError
 
 Observer = Callable[[dict[str, Any]], None]
 """Told of every iteration's metrics."""

@@ -18,11 +18,12 @@ from itertools import islice
 import numpy as np
 
 from exact import bounds
+from exact.common.errors import InputError
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
-from exact.errors import InputError
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
-from exact.subproblem import Step, Subproblem, solve_tv
+from exact.subproblem.step import Step, Subproblem
+from exact.subproblem.tv import solve_tv
 
 DETERMINISTIC = ControllerSettings()
 """Constants of Algorithm 3.1. The paper leaves beta0 and beta1 open here; the gammas are those of its section 4."""
@@ -65,7 +66,7 @@ def iterate(
 
     Args:
         mdp: the MDP.
-        subproblem: solver of the subproblem; any function of the signature of `exact.subproblem.solve_tv`.
+        subproblem: solver of the subproblem; any function of the signature of `exact.subproblem.tv.solve_tv`.
         start: pi_0, shape (S, A); uniform by default.
         delta0: first radius; by default 0.01/(1-gamma), a hundredth of the total visitation.
         settings: the controller's constants; None accepts every trial and keeps the radius (the comparison methods).

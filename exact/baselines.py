@@ -2,14 +2,15 @@
 
 Each method is a proposal with the signature of a subproblem solver, accepted without a ratio test: run it with
 `exact.algorithm.solve(mdp, proposal, settings=None)`.  Fixed-radius TRPO-style steps need no proposal of their own:
-they are `exact.kl.solve_kl_forward` (or any subproblem) with settings=None and delta0 the fixed radius.
+they are `exact.subproblem.kl.solve_kl_forward` (or any subproblem) with settings=None and delta0 the fixed radius.
 """
 
 import numpy as np
 
-from exact.kl import tilt
 from exact.mdp import MDP, Array
-from exact.subproblem import Step, Subproblem, solve_tv
+from exact.subproblem.kl import tilt
+from exact.subproblem.step import Step, Subproblem
+from exact.subproblem.tv import solve_tv
 
 
 def policy_iteration(policy: Array, A: Array, rho: Array, delta: float) -> Step:

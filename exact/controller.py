@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 
 
 class Outcome(Enum):

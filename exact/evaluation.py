@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu
 
-from exact.errors import FaultError
+from exact.common.errors import FaultError
 from exact.mdp import MDP, Array
 
 DENSE_MAX_STATES = 1000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -151,3 +151,23 @@ def _floats(x: object, name: str, what: str, ndim: int) -> Array:
         raise InputError(f"{name}: {what} must be finite, found {array[index]} at index {index}")
     array.flags.writeable = False
     return array
+
+
+DENSE_MAX_STATES = 1000
+"""Above it transitions are kept sparse; the dense linear algebra of exact.evaluation stops there too."""
+
+
+DENSE_MAX_ENTRIES = 20_000_000
+"""A dense table of more than S*A*S = 2e7 numbers (160 MB) is kept sparse whatever S is."""
+
+
+def dense_if_small(kernel: sparse.csr_array, n_actions: int) -> "Array | sparse.csr_array":
+    """The (S*A, S) kernel of an MDP as a dense (S, A, S) table if that is small, else as it is.
+
+    Small means S <= DENSE_MAX_STATES and S*A*S <= DENSE_MAX_ENTRIES.
+    """
+    rows, S = kernel.shape
+    if S > DENSE_MAX_STATES or rows * S > DENSE_MAX_ENTRIES:
+        return kernel
+    table: Array = kernel.toarray().reshape(S, n_actions, S)
+    return table

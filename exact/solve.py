@@ -16,18 +16,20 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from exact import cli
 from exact.algorithm import DETERMINISTIC, Record, Trajectory, solve
 from exact.baselines import conservative, natural_gradient, policy_iteration
+from exact.common import cli
+from exact.common.drawing import check_figure_path, check_writable, save_figure
+from exact.common.errors import InputError
+from exact.common.files import atomic_write
 from exact.controller import ControllerSettings
-from exact.convex import ConvexSubproblem, Distance
-from exact.drawing import check_figure_path, check_writable, save_figure
-from exact.errors import InputError
-from exact.kl import solve_kl_forward, solve_kl_reverse
-from exact.library import load
 from exact.mdp import MDP, Array
-from exact.storage import atomic_write
-from exact.subproblem import Subproblem, solve_tv
+from exact.mdps.library import load
+from exact.subproblem.distances import Distance
+from exact.subproblem.kl import solve_kl_forward, solve_kl_reverse
+from exact.subproblem.lp import ConvexSubproblem
+from exact.subproblem.step import Subproblem
+from exact.subproblem.tv import solve_tv
 
 TABLE_ROWS = 20
 """Iterations shown at a time on a terminal."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from exact.cli import parse, run
-from exact.errors import InputError
-from exact.tables import Table, publish
+from exact.common.cli import parse, run
+from exact.common.errors import InputError
+from exact.common.tables import Table, publish
+from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import MUJOCO, Result, load
-from paper_figs.statistics import interval, iqm, summarise
 from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 

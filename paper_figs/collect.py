@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.cli import parse, run
-from exact.errors import InputError
+from exact.common.cli import parse, run
+from exact.common.errors import InputError
 from paper_figs.results import MUJOCO, check_comparable, read_run, run_directories, write_result
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from exact.errors import InputError
+from exact.common.errors import InputError
+from paper_figs.drawing import learning_curve, note, paper_line, save
 from paper_figs.paper import PaperTable, read_table
-from paper_figs.plotting import learning_curve, note, paper_line, save
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.tables import by_env
 

@@ -1,6 +1,6 @@
 """The paper's Figure 2: learning curves on Table 1's nine tasks without normalised observations and rewards.
 
-    python -m deep.benchmark --preset paper --variant paper-no-normalize --envs ... -- --no-normalize
+    python -m deep.grid --preset paper --variant paper-no-normalize --envs ... -- --no-normalize
     python -m paper_figs.fig2 [--runs DIR ...] [--variants paper-no-normalize] [--out figures/fig2.png]
 
 The paper prints no numbers for this protocol; the dotted lines are Table 1's, for orientation.
@@ -9,7 +9,7 @@ The paper prints no numbers for this protocol; the dotted lines are Table 1's, f
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.cli import parse, run
+from exact.common.cli import parse, run
 from paper_figs import curves
 
 

@@ -6,7 +6,7 @@ python -m paper_figs.fig4 [--runs DIR ...] [--variants default paper] [--out fig
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.cli import parse, run
+from exact.common.cli import parse, run
 from paper_figs import curves
 from paper_figs.results import ATARI
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.errors import InputError
-from exact.storage import read_json
+from exact.common.errors import InputError
+from exact.common.files import read_json
 from paper_figs.results import DATA
 
 COLUMNS = ("PPO", "TRPO", "STRO")

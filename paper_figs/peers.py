@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deep.peer import NAME as PEER
-from exact.cli import parse, run
-from exact.errors import InputError
-from exact.tables import Table, publish
+from deep.studies.peers import NAME as PEER
+from exact.common.cli import parse, run
+from exact.common.errors import InputError
+from exact.common.tables import Table, publish
+from paper_figs.aggregates import summarise
 from paper_figs.paper import PaperTask, read_table
 from paper_figs.results import DATA, MUJOCO, Result, load
-from paper_figs.statistics import summarise
 from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 PEERS = DATA / "peers"

@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from deep.environments import make_env
-from exact.cli import parse, run
-from exact.errors import InputError
-from exact.storage import write
+from deep.sampling.environments import make_env
+from exact.common.cli import parse, run
+from exact.common.errors import InputError
+from exact.common.files import write
 from paper_figs.paper import RANDOM_POLICIES, read_table
 
 

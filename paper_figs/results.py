@@ -3,7 +3,7 @@
 A *variant* is the name of one complete setting (a preset, or a preset with some flags changed for an ablation); all
 runs of one variant on one environment differ in their seed only, which `load` checks.
 
-    run directory   ROOT/<variant>/<env>/seed<k>/   written by deep.train, laid out by deep.benchmark
+    run directory   ROOT/<variant>/<env>/seed<k>/   written by deep.train, laid out by deep.grid
     result file     ROOT/<variant>/<env>/seed<k>.json
 """
 
@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from exact.errors import InputError
-from exact.storage import env_folder, read_json, write
+from deep.run.directory import env_folder
+from exact.common.errors import InputError
+from exact.common.files import read_json, write
 
 DATA = Path(__file__).parent / "data"
 MUJOCO, ATARI = DATA / "mujoco", DATA / "atari"
@@ -103,7 +104,7 @@ def portable(command: str) -> str:
 
 
 def variant_of(directory: Path, config: dict[str, Any]) -> str:
-    """Name of a run's setting: the grid's folder if deep.benchmark laid the run out, the preset otherwise."""
+    """Name of a run's setting: the grid's folder if deep.grid laid the run out, the preset otherwise."""
     if directory.name == f"seed{config['seed']}" and directory.parent.name == env_folder(config["env"]):
         return directory.parent.parent.name
     return str(config["preset"])

@@ -8,7 +8,7 @@ Without --runs it reads the result files committed under paper_figs/data/mujoco.
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.cli import parse, run
+from exact.common.cli import parse, run
 from paper_figs import comparison
 from paper_figs.results import MUJOCO
 

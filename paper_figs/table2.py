@@ -9,7 +9,7 @@ column `steps` says what ours had.
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.cli import parse, run
+from exact.common.cli import parse, run
 from paper_figs import comparison
 from paper_figs.results import ATARI
 

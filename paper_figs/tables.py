@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from paper_figs.aggregates import Summary
 from paper_figs.results import Result
-from paper_figs.statistics import Summary
 
 MISSING = "missing"
 

@@ -14,13 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from exact import cli
-from exact.errors import InputError
-from exact.storage import atomic_write
-from exact.tables import markdown_row
-from verify import bounds, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
-from verify.command import CommonOptions, SearchOptions, Study, carry_out
-from verify.report import HEADINGS, Row, as_json, cells
+from exact.common import cli
+from exact.common.errors import InputError
+from exact.common.files import atomic_write
+from exact.common.tables import markdown_row
+from verify import ladder as bounds
+from verify import lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
+from verify.core.command import CommonOptions, SearchOptions, Study, carry_out
+from verify.core.report import HEADINGS, Row, as_json, cells
 
 STUDIES: tuple[Study[Any], ...] = tuple(
     module.STUDY for module in (lemma32, lemma34, theorem35, lemma36, lemma37, theorem38, bounds, trapezoid)

@@ -18,15 +18,16 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
-from exact.library import load, unvisited
+from exact.common.parallel import parallel_map
 from exact.mdp import MDP
-from verify.command import Options, Study, main, parallel_map
-from verify.drawing import tightness_panel
-from verify.optimum import Optimum, optimum
-from verify.rational import dyadics, evaluate_exactly
-from verify.report import Check, Statement, judge
-from verify.runs import Claim, Claims, Run, check_runs, plan, rational_mdp
-from verify.trial import TrialPoint, grid_policy
+from exact.mdps.library import load, unvisited
+from verify.core.command import Options, Study, main
+from verify.core.drawing import tightness_panel
+from verify.core.rational import dyadics, evaluate_exactly
+from verify.core.statement import Check, Claim, Statement, judge
+from verify.tabular.optimum import Optimum, optimum
+from verify.tabular.runs import Claims, Run, check_runs, plan, rational_mdp
+from verify.tabular.trial import TrialPoint, grid_policy
 
 SUFFICIENT = Statement("Lemma 3.2, A* = 0 implies optimal", "printed", "eta(pi) >= eta* where A* = 0")
 NECESSARY = Statement("Lemma 3.2, optimal implies A* = 0", "printed", "0 >= A* where eta(pi) = eta*")

@@ -9,7 +9,7 @@ As printed, and true:
 
 Sharper, with proofs:
     Optimality.  The threshold rule attains lambda delta + sum rho pi_k (G - lambda)_+, an upper bound of every feasible
-        gain: see `exact.subproblem`.  All that follows holds for every maximiser.
+        gain: see `exact.subproblem.tv`.  All that follows holds for every maximiser.
     f >= 0.  If f(s) < 0, resetting pi'(.|s) to pi_k(.|s) frees budget and raises the gain by -rho(s) f(s) > 0.
     Monotone.  V' - V = (I - gamma P')^{-1} f >= 0, in every state and for every delta, with no ratio test.
     Ratio by visitation.  eta' - eta = rho' f (eq. (2.3)) and the gain is rho f, so r_k >= min_s rho'(s)/rho(s), which
@@ -34,14 +34,15 @@ from matplotlib.figure import Figure
 
 from exact import bounds
 from exact.algorithm import Iteration, iterate, record
-from exact.library import cash_in, load
+from exact.common.parallel import parallel_map
 from exact.mdp import MDP
-from verify.command import SearchOptions, Study, main, parallel_map
-from verify.drawing import tightness_panel
-from verify.falsify import climb, place_of
-from verify.report import Check, Statement
-from verify.runs import Claim, Claims, Run, check_runs, check_step, plan, solver, steps
-from verify.trial import TrialPoint, float_trial
+from exact.mdps.library import cash_in, load
+from verify.core.command import SearchOptions, Study, main
+from verify.core.drawing import tightness_panel
+from verify.core.statement import Check, Claim, Statement
+from verify.tabular.falsify import climb, place_of
+from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, solver, steps
+from verify.tabular.trial import TrialPoint, float_trial
 
 LEMMA_33 = Statement("Lemma 3.3", "printed", "gain >= min(1, (1-gamma) delta) A*")
 LEMMA_34 = Statement(

@@ -1,6 +1,6 @@
 """Lemma 3.6 of Zhao, Li and Wen (arXiv 1911.11640): what the mean step (3.12) gains. Fails as printed.
 
-Notation of `exact.gaussian`. g is the gradient of L_k in mu at mu_k, g_s = rho(s) q_s'; the trust region is
+Notation of `exact.gaussian.model`. g is the gradient of L_k in mu at mu_k, g_s = rho(s) q_s'; the trust region is
 sum_s rho(s) (mu_s - mu_{k,s})^2 <= 2 sigma^2 delta; h = 1 + max over it of the spectral norm of the Hessian of L_k in
 mu, which is diag(rho(s) q_s''): h = 1 + max_s rho(s) max |q_s''(m)| over |m - mu_{k,s}| <= sigma sqrt(2 delta/rho(s)).
 
@@ -9,8 +9,8 @@ As printed.  The maximiser of (3.12) gains at least ||g||^2 min(1/(2h), sigma sq
 It fails.  The proof walks from mu_k along g with a step as long as sigma sqrt(delta) / ||g||. The rho-weighted KL of
 that step is delta sum_s rho(s) g_s^2 / (2 ||g||^2), which can be as large as delta max(rho) / 2, and rho is not
 normalised: it sums to 1/(1-gamma). The step is infeasible once max(rho) > 2. Counterexample, `one_state` of
-`exact.gaussian_library`: one state, reward sin a, gamma = .95 (rho = 20), mu_k = 0, sigma = 1. At delta = 1e-3 the best
-feasible point, mu = sqrt(2 delta / rho), gains 20 exp(-1/2) sin(.01) = 0.12130; the lemma claims 0.19180.
+`exact.gaussian.instances`: one state, reward sin a, gamma = .95 (rho = 20), mu_k = 0, sigma = 1. At delta = 1e-3 the
+best feasible point, mu = sqrt(2 delta / rho), gains 20 exp(-1/2) sin(.01) = 0.12130; the lemma claims 0.19180.
 
 Repaired.  The maximiser gains at least ||g||^2 min(1/(2h), sigma sqrt(2 delta / max rho) / (2 ||g||)).
 Proof.  Let t = min(1/h, sigma sqrt(2 delta / max rho) / ||g||). The KL of mu_k + t g is t^2 sum rho g_s^2 / (2 sigma^2)
@@ -33,16 +33,15 @@ from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
-from exact.gaussian import evaluate
-from exact.gaussian_library import Instance
-from exact.gaussian_steps import mean_step
-from verify.command import FalsifierOptions, Study, main
-from verify.gaussian_balls import Effort, measure_balls
-from verify.gaussian_drawing import against_panel
-from verify.gaussian_measures import Measures, larger
-from verify.gaussian_runs import Lemma, check_lemma
-from verify.report import Check, Statement
-from verify.runs import Claim
+from exact.gaussian.instances import Instance
+from exact.gaussian.model import evaluate
+from exact.gaussian.steps import mean_step
+from verify.core.command import FalsifierOptions, Study, main
+from verify.core.statement import Check, Claim, Statement
+from verify.gaussian.balls import Effort, measure_balls
+from verify.gaussian.drawing import against_panel
+from verify.gaussian.measures import Measures, larger
+from verify.gaussian.runs import Lemma, check_lemma
 
 PRINTED = Statement(
     "Lemma 3.6", "printed", "gain >= ||g||^2 min(1/(2h), sigma sqrt(delta) / (2||g||))", expected="fails"

@@ -1,14 +1,14 @@
 """Lemma 3.7 of Zhao, Li and Wen (arXiv 1911.11640): the ratio (3.2) of the mean step (3.12). Fails as printed.
 
-Notation of `exact.gaussian` and `verify.lemma36` (g, h, the trust region); pi' = N(mu', sigma^2) is the trial point,
-rho' its visitation, TV(s) and KL(s) the distances between pi_k(.|s) and pi'(.|s), f(s) = E A(s,a) under pi', gain =
-sum_s rho(s) f(s), D = sum_s rho(s) TV(s), p0 = min rho0, Abar = max |A|.
+Notation of `exact.gaussian.model` and `verify.lemma36` (g, h, the trust region); pi' = N(mu', sigma^2) is the trial
+point, rho' its visitation, TV(s) and KL(s) the distances between pi_k(.|s) and pi'(.|s), f(s) = E A(s,a) under pi',
+gain = sum_s rho(s) f(s), D = sum_s rho(s) TV(s), p0 = min rho0, Abar = max |A|.
 
 As printed.  r_k >= 1 - 8 Abar gamma delta^2 max(||g||/(sigma sqrt(delta)), h) / (p0^2 (1-gamma)^2 ||g||^2).
 
 It fails.  The proof bounds max_s TV(s) by delta / p0, as if delta bounded a TV; it bounds a KL, and TV is of the order
 of its square root. Besides it uses Lemma 3.6 as printed, which fails too. Counterexample, `two_state` of
-`exact.gaussian_library`: r(0,a) = sin a, P(1|0,a) = (1 + sin a)/2; r(1,.) = 0, P(1|1,.) = 1/2; gamma = 1/2, rho0 =
+`exact.gaussian.instances`: r(0,a) = sin a, P(1|0,a) = (1 + sin a)/2; r(1,.) = 0, P(1|1,.) = 1/2; gamma = 1/2, rho0 =
 (1/2, 1/2), sigma = 1, mu_k = (0, 0). Then rho = (1, 1), V = 0, Abar = 1; state 1 is indifferent, so the maximiser of
 (3.12) is mu' = (sqrt(2 delta), 0), and r = 1 / (1 + exp(-1/2) sin(sqrt(2 delta)) / 4) = 1 - O(sqrt(delta)), below a
 claim of 1 - O(delta^(3/2)): at delta = 1e-4, r = .997860 and the claim is .999894. `crossing` finds the radius below
@@ -40,16 +40,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import brentq
 
-from exact.gaussian import evaluate
-from exact.gaussian_library import Instance, two_state
-from exact.gaussian_steps import mean_step
-from verify.command import FalsifierOptions, Study, main
-from verify.gaussian_balls import Effort, NotCertifiedError, maximiser_balls, measure_balls
-from verify.gaussian_drawing import against_panel
-from verify.gaussian_measures import Measures, Number, larger
-from verify.gaussian_runs import Lemma, check_lemma, measure_step
-from verify.report import Check, Statement
-from verify.runs import Claim
+from exact.gaussian.instances import Instance, two_state
+from exact.gaussian.model import evaluate
+from exact.gaussian.steps import mean_step
+from verify.core.command import FalsifierOptions, Study, main
+from verify.core.statement import Check, Claim, Statement
+from verify.gaussian.balls import Effort, NotCertifiedError, maximiser_balls, measure_balls
+from verify.gaussian.drawing import against_panel
+from verify.gaussian.measures import Measures, Number, larger
+from verify.gaussian.runs import Lemma, check_lemma, measure_step
 
 PRINTED = Statement(
     "Lemma 3.7",

@@ -29,16 +29,17 @@ from matplotlib.figure import Figure
 
 from exact.algorithm import DETERMINISTIC, iterate, solve
 from exact.bounds import radius_floor
+from exact.common.parallel import parallel_map
 from exact.controller import ControllerSettings
-from exact.library import cash_in, load
 from exact.mdp import MDP
-from verify.command import Options, Study, main, parallel_map
-from verify.drawing import tightness_panel
-from verify.optimum import Optimum, optimum
-from verify.rational import dyadic, dyadics, evaluate_exactly, rational
-from verify.report import Check, Statement, judge
-from verify.runs import TOLERANCE, Claim, Claims, Run, beginning, check_runs, plan, rational_mdp, solver
-from verify.trial import TrialPoint
+from exact.mdps.library import cash_in, load
+from verify.core.command import Options, Study, main
+from verify.core.drawing import tightness_panel
+from verify.core.rational import dyadic, dyadics, evaluate_exactly, rational
+from verify.core.statement import Check, Claim, Statement, judge
+from verify.tabular.optimum import Optimum, optimum
+from verify.tabular.runs import TOLERANCE, Claims, Run, beginning, check_runs, plan, rational_mdp, solver
+from verify.tabular.trial import TrialPoint
 
 INCREASE = Statement("Theorem 3.5, eta increases", "printed", "eta(pi') >= eta(pi_k)")
 LIMIT = Statement("Theorem 3.5, eta reaches the optimum", "printed", "eta(last) >= eta* - tolerance/((1-gamma) p0)")

@@ -1,6 +1,6 @@
 """Theorem 3.8 of Zhao, Li and Wen (arXiv 1911.11640): Algorithm 3.1 with Gaussian policies finds a stationary mean.
 
-Notation of `exact.gaussian`, `verify.lemma36` and `verify.lemma37`.
+Notation of `exact.gaussian.model`, `verify.lemma36` and `verify.lemma37`.
 
 As printed.  liminf ||grad_mu eta(pi_k)|| = 0, and the limit is 0 if sigma_k converges.
 
@@ -31,15 +31,16 @@ import numpy as np
 from flint import arb, ctx
 from matplotlib.figure import Figure
 
+from exact.common.parallel import parallel_map
 from exact.controller import ControllerSettings, Outcome
-from exact.gaussian_algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
-from exact.gaussian_library import Instance, two_state
-from verify.command import CommonOptions, Study, main, parallel_map
-from verify.gaussian_balls import NotCertifiedError, gradient_norm, measure_balls
-from verify.gaussian_drawing import against_panel
-from verify.gaussian_measures import Measures, Number, larger, measure
-from verify.gaussian_runs import EFFORTS, judge_balls, random_case
-from verify.report import Check, Statement, Verdict, judge
+from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
+from exact.gaussian.instances import Instance, two_state
+from verify.core.command import CommonOptions, Study, main
+from verify.core.statement import Check, Statement, Verdict, judge
+from verify.gaussian.balls import NotCertifiedError, gradient_norm, measure_balls
+from verify.gaussian.drawing import against_panel
+from verify.gaussian.measures import Measures, Number, larger, measure
+from verify.gaussian.runs import EFFORTS, judge_balls, random_case
 
 TOLERANCE = 1e-5
 """Runs stop once ||grad_mu eta|| is below it. A gradient g promises a gain of about g^2 / (2 curvature), which has to

@@ -31,14 +31,15 @@ import numpy as np
 from flint import fmpq
 from matplotlib.figure import Figure
 
-from exact.library import load
+from exact.common.parallel import parallel_map
 from exact.mdp import MDP
-from verify.command import Options, Study, main, parallel_map
-from verify.drawing import tightness_panel
-from verify.rational import RationalMDP, Rationals, dyadics, evaluate_exactly
-from verify.report import Check, Statement, judge
-from verify.runs import Run, plan, rational_mdp, start_policy
-from verify.trial import grid_policy
+from exact.mdps.library import load
+from verify.core.command import Options, Study, main
+from verify.core.drawing import tightness_panel
+from verify.core.rational import RationalMDP, Rationals, dyadics, evaluate_exactly
+from verify.core.statement import Check, Statement, judge
+from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.trial import grid_policy
 
 FORWARD = Statement(
     "surrogate gain, second order", "sharper", "2 gamma alpha^2 R/(1-gamma)^3 >= |eta(pi') - eta(pi) - F|"

@@ -9,11 +9,11 @@ import torch
 from deep.algorithm import Learner
 from deep.batch import reverse_gain, standardise
 from deep.config import Config, CriticSettings, InnerSettings, RadiusSettings, SamplingSettings
-from deep.critic import Critic
 from deep.innersolu import Surrogate
-from deep.networks import MLP
-from deep.policies import GaussianPolicy
-from deep.sampling import Rollout
+from deep.model.critic import Critic
+from deep.model.mlp import MLP
+from deep.model.policies import GaussianPolicy
+from deep.sampling.processes import Rollout
 from exact.controller import ControllerSettings
 
 N = 40

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from deep.config import PolicySettings, SamplingSettings, preset
-from exact.errors import InputError
+from exact.common.errors import InputError
 
 
 def test_ceiling_of_log_std_falls_linearly_in_the_standard_deviation():

@@ -14,8 +14,8 @@ from deep.innersolu import (
     log_std_step,
     search_direction,
 )
-from deep.networks import MLP
-from deep.policies import CategoricalPolicy, GaussianPolicy
+from deep.model.mlp import MLP
+from deep.model.policies import CategoricalPolicy, GaussianPolicy
 
 GAUSSIAN = GaussianPolicy(MLP((3, 6, 2), 0.5), -0.5)
 CATEGORICAL = CategoricalPolicy(MLP((3, 6, 4), 0.5))

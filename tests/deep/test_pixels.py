@@ -64,7 +64,7 @@ def test_a_run_of_pong_has_finite_numbers_and_a_batch_of_bytes(pong):
 
 
 def test_whole_games_are_evaluated_with_their_own_rewards(pong, monkeypatch):
-    monkeypatch.setattr("deep.atari.MAX_FRAMES", 2400)  # a whole game of Pong takes seconds
+    monkeypatch.setattr("deep.sampling.atari.MAX_FRAMES", 2400)  # a whole game of Pong takes seconds
     agent = Agent.load(pong)
     once, again = (evaluate(agent, 2, 5, stochastic=True) for _ in range(2))
     assert once == again
@@ -73,7 +73,7 @@ def test_whole_games_are_evaluated_with_their_own_rewards(pong, monkeypatch):
 
 
 def test_a_game_is_filmed(pong, monkeypatch, tmp_path):
-    monkeypatch.setattr("deep.atari.MAX_FRAMES", 120)
+    monkeypatch.setattr("deep.sampling.atari.MAX_FRAMES", 120)
     evaluation.record(Agent.load(pong), tmp_path / "game.gif", 0, stochastic=False)
     film = imageio.imread(tmp_path / "game.gif")
     assert film.shape[1:] == (210, 160, 3)

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from deep import speed, speed_pixels
-from exact.errors import InputError
+from deep import speed
+from deep.studies import speed_pixels
+from exact.common.errors import InputError
 
 JOB = speed.Job("CartPole-v1", 2000, 0, (), False, 0.0)
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from deep.checkpoint import read_newest
 from deep.config import preset
 from deep.evaluate import Agent, evaluate
+from deep.run.checkpoint import read_newest
 from deep.train import resume, summary, train
-from exact import cli
-from exact.errors import InputError
+from exact.common import cli
+from exact.common.errors import InputError
 from tests import HANG_SECONDS
 
 SMALL = ["--steps", "6144", "--sampling.N", "256", "--checkpoint-every", "3", "--critic.epochs", "2"]
@@ -206,7 +206,7 @@ def test_a_fault_while_running_is_one_line_and_status_3_and_keeps_the_checkpoint
 
 
 def test_a_locked_directory_and_a_mismatching_checkpoint_are_refused(finished, tmp_path):
-    from deep.rundir import RunDirectory
+    from deep.run.directory import RunDirectory
 
     source = finished[0]
     out = tmp_path / "run"

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from exact.algorithm import iterate, solve
 from exact.baselines import policy_iteration
+from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome
-from exact.convex import ConvexSubproblem
-from exact.errors import InputError
 from exact.evaluation import evaluate
-from exact.garnet import garnet
-from exact.kl import solve_kl_forward, solve_kl_reverse
-from exact.library import load
-from exact.subproblem import solve_tv
+from exact.mdps.garnet import garnet
+from exact.mdps.library import load
+from exact.subproblem.kl import solve_kl_forward, solve_kl_reverse
+from exact.subproblem.lp import ConvexSubproblem
+from exact.subproblem.tv import solve_tv
 from tests.exact.strategies import mdps, policies
 
 STAY = np.array([[1.0, 0.0], [1.0, 0.0]])

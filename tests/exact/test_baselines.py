@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from exact.algorithm import iterate, solve
 from exact.baselines import conservative, natural_gradient, policy_iteration
 from exact.evaluation import evaluate
-from exact.garnet import garnet
-from exact.kl import solve_kl_forward
-from exact.library import load
 from exact.mdp import MDP
+from exact.mdps.garnet import garnet
+from exact.mdps.library import load
+from exact.subproblem.kl import solve_kl_forward
 from tests.exact.strategies import mdps, policies
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exact import bounds
 from exact.evaluation import evaluate
-from exact.subproblem import solve_tv
+from exact.subproblem.tv import solve_tv
 from tests.exact.strategies import mdps, policies
 
 

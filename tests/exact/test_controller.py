@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from exact.common.errors import InputError
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
-from exact.errors import InputError
 
 DETERMINISTIC = ControllerSettings(beta0=0.1, beta1=0.5, gamma1=2.0, gamma2=0.8, gamma3=0.6)
 STOCHASTIC = ControllerSettings(

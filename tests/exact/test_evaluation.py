@@ -8,9 +8,9 @@ from scipy import sparse
 
 from exact import evaluation
 from exact.evaluation import EvaluationError, evaluate, policy_transitions
-from exact.garnet import garnet
-from exact.library import load
 from exact.mdp import MDP
+from exact.mdps.garnet import garnet
+from exact.mdps.library import load
 from tests.exact.strategies import mdps, policies
 
 LIMITS = {"dense LU": (10**6, 10**6), "sparse LU": (0, 10**6), "Krylov": (0, 0)}

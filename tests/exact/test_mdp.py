@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 from exact.mdp import MDP
 from tests.exact.strategies import mdps, policies
 

@@ -8,8 +8,8 @@ import pytest
 from exact import solve
 from exact.algorithm import solve as run
 from exact.baselines import policy_iteration
-from exact.errors import InputError
-from exact.library import load
+from exact.common.errors import InputError
+from exact.mdps.library import load
 
 
 def command(monkeypatch, *arguments):

@@ -1,4 +1,4 @@
-"""Synthetic run directories, laid out as deep.train and deep.benchmark lay them out."""
+"""Synthetic run directories, laid out as deep.train and deep.grid lay them out."""
 
 import json
 from collections.abc import Callable

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 from paper_figs import collect
 from paper_figs.results import load, portable, read_curve, read_run
 

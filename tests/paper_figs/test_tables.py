@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 from paper_figs import ablation, comparison, curves, fig1, fig2, fig4, peers, random_policy, table1, table2
 from paper_figs.paper import normalised, read_table
 from paper_figs.results import load

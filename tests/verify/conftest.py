@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from exact.library import load
-from tests.verify.sampled import GARNET
+from exact.mdps.library import load
+from tests.verify.sampled.cases import GARNET
 
 
 @pytest.fixture(scope="module")

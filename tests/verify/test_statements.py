@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from exact.algorithm import iterate
-from exact.library import load
-from exact.subproblem import Step, solve_tv
-from verify import bounds, lemma32, lemma34, theorem35
-from verify.command import Options, SearchOptions, Study, main
-from verify.report import Statement, Verdict, judge, tally
-from verify.runs import check_step
-from verify.trial import on_grid
+from exact.mdps.library import load
+from exact.subproblem.step import Step
+from exact.subproblem.tv import solve_tv
+from verify import ladder as bounds
+from verify import lemma32, lemma34, theorem35
+from verify.core.command import Options, SearchOptions, Study, main
+from verify.core.report import tally
+from verify.core.statement import Statement, Verdict, judge
+from verify.tabular.runs import check_step
+from verify.tabular.trial import on_grid
 
 STUDIES = {"lemma32": lemma32, "lemma34": lemma34, "theorem35": theorem35, "bounds": bounds}
 EACH = pytest.mark.parametrize("module", STUDIES.values(), ids=STUDIES.keys())
@@ -188,7 +191,7 @@ def test_the_command_itself(tmp_path):
     """In its own process: a broken MDP file is one line and status 2."""
     broken = tmp_path / "broken.json"
     broken.write_text('{"transitions": [')
-    command = [sys.executable, "-m", "verify.bounds", "--mdp", str(broken)]
+    command = [sys.executable, "-m", "verify.ladder", "--mdp", str(broken)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from exact.errors import InputError
+from exact.common.errors import InputError
 from verify import __main__ as summary
 
 

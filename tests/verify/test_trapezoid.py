@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from exact.library import load
-from verify.rational import dyadics
-from verify.report import Verdict
-from verify.runs import rational_mdp
+from exact.mdps.library import load
+from verify.core.rational import dyadics
+from verify.core.statement import Verdict
+from verify.tabular.runs import rational_mdp
 from verify.trapezoid import STUDY, derivative_rewards, errors
 
 

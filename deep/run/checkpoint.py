@@ -1,0 +1,111 @@
+"""Checkpoint files: written atomically, checked before they are believed, read without executing anything.
+
+A file is a magic line, a JSON header line (format version, length and SHA-256 of the rest) and a payload of tensors and
+plain Python values in torch's format, loaded with weights_only=True.  `write` keeps the file before as `previous.pt`;
+`read_newest` falls back to it.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from exact.common.errors import InputError
+
+MAGIC = b"STRO checkpoint\n"
+VERSION = 1
+LATEST, PREVIOUS = "latest.pt", "previous.pt"
+
+
+class DamagedError(Exception):
+    """A file that is not a whole checkpoint of this version; the message says why."""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file so that a crash leaves the old contents or the new, never a mixture."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(folder: Path, state: dict[str, Any]) -> None:
+    """Make `state` (tensors, numbers, strings, lists, dictionaries) the newest checkpoint of a folder."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+    if (folder / LATEST).exists():
+        os.replace(folder / LATEST, folder / PREVIOUS)
+    write_file(folder / LATEST, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read one checkpoint file.
+
+    Raises:
+        DamagedError: it is foreign, truncated, altered, of another version, or unreadable.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"cannot be read: {error.strerror}") from error
+    if not data.startswith(MAGIC):
+        raise DamagedError("is not a checkpoint of this program")
+    try:
+        line, payload = data[len(MAGIC) :].split(b"\n", 1)
+        header = json.loads(line)
+        version, size, digest = header["version"], header["bytes"], header["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError("has a damaged header") from error
+    if version != VERSION:
+        raise DamagedError(f"has format version {version}, this program reads {VERSION}")
+    if len(payload) != size:
+        raise DamagedError(f"is truncated: {len(payload)} of {size} bytes")
+    if hashlib.sha256(payload).hexdigest() != digest:
+        raise DamagedError("fails its checksum: its contents were altered")
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    return state
+
+
+def read_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest whole checkpoint of a folder, or None if there is none at all.
+
+    Args:
+        folder: where `write` wrote.
+        warn: called with one line when the newest file is passed over.
+
+    Raises:
+        InputError: there are checkpoint files, but none is whole.
+    """
+    found = [path for path in (folder / LATEST, folder / PREVIOUS) if path.exists()]
+    reasons = []
+    for path in found:
+        try:
+            state = read(path)
+        except DamagedError as error:
+            reasons.append(f"{path} {error}")
+            continue
+        if reasons:
+            warn(f"warning: {reasons[0]}; continuing from {path.name}")
+        return state
+    if reasons:
+        raise InputError(f"no usable checkpoint: {'; '.join(reasons)}")
+    return None

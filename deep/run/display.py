@@ -1,0 +1,94 @@
+"""What a training run shows: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deep.config import Config
+from exact.common.errors import InputError
+
+LINES = 20
+"""Lines per run where the output is no terminal."""
+SMOOTHING = 0.95
+"""Weight of the past in the acceptance rate shown."""
+
+
+class Display:
+    """Progress of one run; a context manager."""
+
+    def __init__(self, config: Config):
+        self.config, self.accepted = config, 1.0
+        self.console = Console()
+        self.bar = Progress(
+            TextColumn(config.env),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=config.steps, text="starting")
+        self.first: tuple[int, float] | None = None
+        self.printed = 0
+
+    def __enter__(self) -> "Display":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def update(self, line: dict[str, Any]) -> None:
+        """Show one iteration."""
+        self.accepted = SMOOTHING * self.accepted + (1 - SMOOTHING) * (line["outcome"] == "accept")
+        texts = self._texts(line)
+        self.bar.update(self.task, completed=line["steps"], text="\n".join(texts))
+        part = math.floor(LINES * line["steps"] / self.config.steps)
+        if not self.console.is_terminal and part > self.printed:
+            self.printed = part
+            print(f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {', '.join(texts)}", flush=True)
+
+    def _texts(self, line: dict[str, Any]) -> tuple[str, str, str]:
+        """The numbers of one iteration in three lines that fit a narrow terminal beside the bar."""
+        if self.first is None:  # of this process: a resumed run's earlier speed says nothing about this machine now
+            self.first = (line["steps"], line["seconds"])
+        steps, seconds = line["steps"] - self.first[0], line["seconds"] - self.first[1]
+        speed = f"{steps / seconds:,.0f} steps/s" if seconds > 0 else "- steps/s"
+        mean = "-" if line["return100"] is None else f"{line['return100']:,.1f}"
+        return (
+            f"return {mean}, {speed}",
+            f"accepted {self.accepted:.0%}, delta {line['delta']:.4f}, kl {line['kl']:.4f}",
+            f"entropy {line['entropy']:.2f}, expl. var. {line['explained_variance']:.2f}",
+        )
+
+
+def tensorboard_writer(folder: Path) -> Callable[[dict[str, Any]], None]:
+    """An observer that writes every number of an iteration to FOLDER/tensorboard.
+
+    Raises:
+        InputError: tensorboard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise InputError("--tensorboard needs the package tensorboard, which is not installed") from None
+    writers: list[
+        SummaryWriter
+    ] = []  # opened at the first iteration: the folder must not exist before the run makes it
+
+    def write(line: dict[str, Any]) -> None:
+        if not writers:
+            writers.append(SummaryWriter(str(folder / "tensorboard"), purge_step=line["steps"]))
+        for name, value in line.items():
+            if isinstance(value, int | float) and name != "steps":
+                writers[0].add_scalar(name, value, line["steps"])
+
+    return write

@@ -1,0 +1,75 @@
+"""What a checkpoint holds: every bit of state that the rest of a run depends on, as tensors and plain values."""
+
+import json
+from collections import deque
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from deep.algorithm import RECENT_EPISODES, Learner, State
+from deep.batch import Batch, Trial
+from deep.sampling.normalise import RunningMoments
+from exact.controller import ControllerState
+
+
+def pack_moments(moments: RunningMoments) -> dict[str, Any]:
+    """Running moments as tensors."""
+    return {"count": moments.count, "mean": torch.tensor(moments.mean), "m2": torch.tensor(moments.m2)}
+
+
+def unpack_moments(packed: dict[str, Any]) -> RunningMoments:
+    """Inverse of pack_moments."""
+    return RunningMoments(packed["count"], packed["mean"].numpy(), packed["m2"].numpy())
+
+
+def _pack_batch(batch: Batch) -> dict[str, Any]:
+    packed = {f.name: getattr(batch, f.name) for f in fields(Batch)}
+    return packed | {"moments": pack_moments(batch.moments)}
+
+
+def _unpack_batch(packed: dict[str, Any], device: torch.device) -> Batch:
+    values: dict[str, Any] = packed | {"moments": unpack_moments(packed["moments"])}
+    for name, value in values.items():
+        values[name] = value.to(device) if torch.is_tensor(value) else value
+    return Batch(**values)
+
+
+def pack(learner: Learner) -> dict[str, Any]:
+    """The state of a learner, its critic and its workers. No request may be under way."""
+    s = learner.state
+    return {
+        "theta": s.theta,
+        "B": _pack_batch(s.B),
+        "controller": {"radius": s.controller.radius, "rejections": s.controller.rejections},
+        "rejected": [{"theta": t.theta, "batch": _pack_batch(t.batch), "gain": t.gain} for t in s.rejected],
+        "observations": pack_moments(s.observations),
+        "rewards": pack_moments(s.rewards),
+        "recent": list(s.recent),
+        "counters": {name: getattr(s, name) for name in ("steps", "iteration", "mean_spread")},
+        "episodes": [list(episode) for episode in learner.episodes],
+        "rng": json.dumps(learner.rng.bit_generator.state),
+        "critic": learner.critic.state(),
+        "workers": [[text, torch.from_numpy(actions)] for text, actions in learner.sampler.states()],
+    }
+
+
+def unpack(learner: Learner, packed: dict[str, Any]) -> None:
+    """Put a learner into a packed state; the workers replay their running episodes."""
+    device = learner.device
+    learner.state = State(
+        theta=packed["theta"].to(device),
+        B=_unpack_batch(packed["B"], device),
+        controller=ControllerState(**packed["controller"]),
+        rejected=[
+            Trial(t["theta"].to(device), _unpack_batch(t["batch"], device), t["gain"]) for t in packed["rejected"]
+        ],
+        observations=unpack_moments(packed["observations"]),
+        rewards=unpack_moments(packed["rewards"]),
+        recent=deque(packed["recent"], maxlen=RECENT_EPISODES),
+        **packed["counters"],
+    )
+    learner.episodes = [tuple(episode) for episode in packed["episodes"]]
+    learner.rng.bit_generator.state = json.loads(packed["rng"])
+    learner.critic.restore(packed["critic"])
+    learner.sampler.restore([(text, actions.numpy()) for text, actions in packed["workers"]])

@@ -1,0 +1,1 @@
+"""Environments and the rollouts that are drawn in them."""

@@ -1,0 +1,232 @@
+"""SAMPLE(theta, N), STRO, Algorithm 4.1, for pixels: environments stepped side by side in the learner's process.
+
+A convolutional policy is too slow for one observation at a time, so here E environments share one forward pass per
+step, on the learner's device; Atari games are stepped by ALE's threads, other environments one after the other.  The
+learner sees the same interface as deep.sampling.processes.Sampler has, one rollout per environment.
+
+As there, every game is started by a seed that is a function of its environment's seed and the game's number, so that a
+running game is restored exactly by replaying its actions.
+
+A lost life ends a trajectory of the learner's as a termination does (info["life_lost"] of deep.sampling.atari);
+episodes and their returns are whole games with the rewards as the game gave them.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy.typing import NDArray
+
+from deep.model.actors import Actor
+from deep.sampling.atari import AtariGames, game_of
+from deep.sampling.environments import make_env, spec_of
+from deep.sampling.normalise import Preprocess
+from deep.sampling.processes import Rollout, episode_seed
+from exact.common.errors import FaultError, InputError
+
+
+def threads() -> int:
+    """Threads for arithmetic, and for games: OMP_NUM_THREADS if it is set, else every core this process may use.
+
+    Runs side by side want one each: threads that wait for each other on cores that others hold are many times slower.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
+
+
+def make_vector(env_id: str, number: int, sticky: float) -> AtariGames | SyncVectorEnv:
+    """`number` environments side by side. Raises InputError if they cannot be made."""
+    if (game := game_of(env_id)) is not None:
+        return AtariGames(game, number, sticky, min(threads(), number))
+    make_env(env_id).close()  # raises InputError
+    return SyncVectorEnv([lambda: make_env(env_id)] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
+
+
+class Outcome(NamedTuple):
+    """One step of every environment, each of shape (E, ...)."""
+
+    observations: NDArray[Any]
+    """s_{t+1}, before a reset."""
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    """No value beyond this step: the game or a life ended."""
+    over: NDArray[np.bool_]
+    """The episode ended, by termination or truncation."""
+
+
+class VectorRunner:
+    """E environments and their running episodes.
+
+    Args:
+        env_id: gymnasium id.
+        seeds: one integer per environment.
+        sticky: Atari only, probability of a sticky action.
+
+    Raises:
+        InputError: the environment cannot be made, or has no images.
+    """
+
+    def __init__(self, env_id: str, seeds: Sequence[int], sticky: float = 0.0):
+        self.env_id, self.size = env_id, len(seeds)
+        self.envs = make_vector(env_id, self.size, sticky)
+        one = make_env(env_id)
+        self.spec = spec_of(one, env_id)
+        one.close()
+        noise, games = zip(*(np.random.SeedSequence(seed).spawn(2) for seed in seeds), strict=True)
+        self.rngs = [np.random.default_rng(sequence) for sequence in noise]
+        self.seeds: list[np.random.SeedSequence] = list(games)
+        self.episode, self.steps = [0] * self.size, 0
+        self.taken: list[list[int]] = [[] for _ in seeds]
+        self.totals = np.zeros(self.size)
+        self.observations: NDArray[Any]
+        self._reset(np.ones(self.size, np.bool_))
+
+    def start_episodes(self, mask: NDArray[np.bool_]) -> None:
+        """Reset environments to their next episodes."""
+        for e in np.flatnonzero(mask):
+            self.episode[e] += 1
+        self._reset(mask)
+
+    def _reset(self, mask: NDArray[np.bool_]) -> None:
+        seeds: list[Any] = [episode_seed(sequence, k) for sequence, k in zip(self.seeds, self.episode, strict=True)]
+        self.observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": mask})
+        self.totals[mask] = 0.0
+        for e in np.flatnonzero(mask):
+            self.taken[e] = []
+
+    def step(self, actions: NDArray[np.int64]) -> Outcome:
+        """One step of every environment.
+
+        Raises:
+            FaultError: a reward is not finite.
+        """
+        self.observations, rewards, terminated, truncated, info = self.envs.step(actions + self.spec.start)
+        self.steps += 1
+        if not np.isfinite(rewards).all():
+            raise FaultError(f"environment {self.env_id!r}: the reward is {rewards.min()} at step {self.steps}")
+        self.totals += rewards
+        for taken, action in zip(self.taken, actions.tolist(), strict=True):
+            taken.append(action)
+        return Outcome(self.observations, rewards, terminated | info.get("life_lost", False), terminated | truncated)
+
+    def states(self) -> list[tuple[str, NDArray[Any]]]:
+        """For each environment (JSON of its random generator and counters, actions of the running episode)."""
+        texts = [
+            json.dumps({"rng": rng.bit_generator.state, "episode": k, "steps": self.steps})
+            for rng, k in zip(self.rngs, self.episode, strict=True)
+        ]
+        return [(text, np.asarray(taken, np.int64)) for text, taken in zip(texts, self.taken, strict=True)]
+
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
+        """Replay the running episodes of saved states, so that all of them reach their last step at the same time."""
+        saved = [json.loads(text) for text, _ in states]
+        for rng, one in zip(self.rngs, saved, strict=True):
+            rng.bit_generator.state = one["rng"]
+        self.episode = [one["episode"] for one in saved]
+        lengths = np.array([len(actions) for _, actions in states])
+        longest = int(lengths.max())
+        for t in range(longest + 1):
+            if (starting := lengths == longest - t).any() or t == 0:
+                self._reset(starting | (t == 0))
+            if t < longest:  # before its start an environment plays anything
+                at = np.maximum(t - (longest - lengths), -1)
+                self.step(np.array([a[i] if i >= 0 else 0 for (_, a), i in zip(states, at, strict=True)]))
+        self.steps = saved[0]["steps"]
+
+
+def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int, reward_sign: bool) -> list[Rollout]:
+    """n steps of every environment with a fixed policy; running episodes are carried over.
+
+    Args:
+        runner: the environments.
+        actor: the policy, for a batch of observations.
+        preprocess: from observations to the policy's inputs.
+        n: steps of each environment.
+        reward_sign: whether the rollouts have the signs of the rewards.
+
+    Raises:
+        FaultError: an environment failed.
+    """
+    E, space = runner.size, runner.observations
+    observations, actions = np.empty((E, n, *space.shape[1:]), space.dtype), np.empty((E, n), np.int64)
+    rewards, terminated = np.empty((E, n)), np.zeros((E, n), np.bool_)
+    ends: list[list[int]] = [[] for _ in range(E)]
+    successors: list[list[NDArray[Any]]] = [[] for _ in range(E)]
+    episodes: list[list[tuple[int, float, int]]] = [[] for _ in range(E)]
+    noise = np.stack([actor.draw_noise(rng, n) for rng in runner.rngs], 1)
+    for t in range(n):
+        observations[:, t] = runner.observations
+        actions[:, t] = actor.act(preprocess(runner.observations), noise[t])
+        outcome = runner.step(actions[:, t])
+        rewards[:, t], terminated[:, t] = outcome.rewards, outcome.terminated
+        for e in np.flatnonzero(outcome.terminated | outcome.over | (t == n - 1)):
+            ends[e].append(t)
+            successors[e].append(outcome.observations[e].copy())
+        for e in np.flatnonzero(outcome.over):
+            episodes[e].append((t, float(runner.totals[e]), len(runner.taken[e])))
+        if outcome.over.any():
+            runner.start_episodes(outcome.over)
+    learned, none = np.sign(rewards) if reward_sign else rewards, np.zeros(0)
+    return [
+        Rollout(
+            observations[e],
+            actions[e],
+            learned[e],
+            terminated[e],
+            np.asarray(ends[e]),
+            np.asarray(successors[e]),
+            none,
+            episodes[e],
+        )
+        for e in range(E)
+    ]
+
+
+class VectorSampler:
+    """E environments that draw rollouts; the interface of deep.sampling.processes.Sampler.
+
+    Args:
+        env_id: gymnasium id.
+        seeds: one integer per environment.
+        sticky: Atari only, probability of a sticky action.
+        reward_sign: whether the learner gets the signs of the rewards.
+
+    Raises:
+        InputError: the environment cannot be made.
+        FaultError: (all methods) an environment failed.
+    """
+
+    def __init__(self, env_id: str, seeds: Sequence[int], sticky: float, reward_sign: bool):
+        self.runner, self.reward_sign = VectorRunner(env_id, seeds, sticky), reward_sign
+
+    def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
+        """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.
+
+        Sampling and fitting the critic both want all cores or the whole device: side by side nothing would be gained.
+        """
+        self.asked = (actor, preprocess, n // self.runner.size)
+
+    def collect(self) -> list[Rollout]:
+        """The rollouts that were asked for, in the environments' order."""
+        actor, preprocess, n = self.asked
+        try:
+            return rollouts(self.runner, actor, preprocess, n, self.reward_sign)
+        except (InputError, FaultError):
+            raise
+        except Exception as error:  # a user's environment may raise anything
+            raise FaultError(f"environment {self.runner.env_id!r} raised {type(error).__name__}: {error}") from error
+
+    def states(self) -> list[tuple[str, NDArray[Any]]]:
+        """What `restore` needs, one entry per environment."""
+        return self.runner.states()
+
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
+        """Continue from saved states by replaying the running episodes."""
+        self.runner.restore(states)
+
+    def close(self) -> None:
+        """End the environments."""
+        self.runner.envs.close()

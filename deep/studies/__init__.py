@@ -1,0 +1,1 @@
+"""Measurements of the agent and of its peers."""

@@ -1,0 +1,1 @@
+"""The classroom page: `python -m exact.classroom`."""

@@ -1,0 +1,281 @@
+"""The numbers behind the classroom page: one `scene` per MDP, as plain lists for JSON.
+
+A scene is a run of Algorithm 3.1 of Zhao, Li and Wen (arXiv 1911.11640) and, at every pi_k of the run, the maximiser of
+(3.6) for many radii delta, each evaluated exactly. The page draws these numbers; it computes none.
+
+Every run starts near the worst policy, the minimiser of eta, because the path from there to the optimum is the longest;
+a share of the uniform policy moves it off the boundary, so that the whole trust region can be seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations, islice
+from typing import Any
+
+import numpy as np
+from contourpy import contour_generator
+
+from exact import bounds
+from exact.algorithm import DETERMINISTIC, Iteration, Trajectory, iterate, record, solve
+from exact.baselines import conservative, policy_iteration
+from exact.common.errors import InputError
+from exact.controller import ControllerSettings, Outcome, ratio
+from exact.evaluation import Evaluation, evaluate
+from exact.mdp import MDP, Array
+from exact.mdps.library import GRIDS
+from exact.subproblem.step import Subproblem
+from exact.subproblem.tv import gaps, solve_tv
+
+MAX_PAIRS = 1024
+"""Largest S*A that is drawn: more bars and cells cannot be told apart on a screen."""
+MAX_ITERATIONS = 120
+"""Trials shown of a run, which keeps the page small; the runs of the library need fewer."""
+RADII = 81
+"""Radii on the logarithmic slider, not counting the run's own delta_k."""
+SMALLEST_RADIUS = 1e-4
+"""Left end of the slider, in units of rho-weighted total variation."""
+CONTOURS = 12
+"""Level lines of eta on the policy square."""
+MESH = 21
+"""Policies on each edge of the policy square, for the level lines and the value polytope."""
+DIGITS = 8
+"""Significant digits of the numbers in the page; it shows at most five."""
+COLUMNS = (
+    *("delta", "predicted", "actual", "ratio", "distance", "price"),
+    *("bound_lemma34", "bound_prior", "bound_posterior"),
+)
+"""Fields of exact.algorithm.Record that the page shows at every radius."""
+POLYTOPE_ACTIONS = 8
+"""Actions per state up to which the value polytope is drawn: with more of them its web is a blot."""
+RELATIVE_TOLERANCE = 1e-10
+"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values; rounding stays far below it."""
+
+
+Visit = tuple[Array, Evaluation]
+"""A policy, shape (S, A), and its evaluation."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How Algorithm 3.1 is run.
+
+    Raises:
+        InputError: first_radius lies outside (0, 1], or uniform_share outside [0, 1].
+    """
+
+    controller: ControllerSettings = DETERMINISTIC
+    """Constants of the ratio test and the radius rule."""
+    first_radius: float = 0.01
+    """delta_0 as a share of 1/(1-gamma), the largest distance of two policies, in (0, 1]. Small, to show a path."""
+    uniform_share: float = 0.2
+    """Weight of the uniform policy in the start, the rest being the worst policy, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first_radius <= 1:
+            raise InputError(f"first radius must lie in (0, 1], as a share of 1/(1-gamma); got {self.first_radius}")
+        if not 0 <= self.uniform_share <= 1:
+            raise InputError(f"uniform share must lie in [0, 1], got {self.uniform_share}")
+
+
+def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
+    """Everything that the page shows of one MDP; errors as for `trials`."""
+    run = trials(mdp, settings)
+    path = visited(run)
+    horizon = 1 / (1 - mdp.discount)
+    grid = np.geomspace(SMALLEST_RADIUS, horizon, RADII)
+    zero = tolerance(mdp)
+    optimum = float(mdp.initial @ _everywhere(mdp, mdp.rewards).final.V)
+    return {
+        "name": mdp.name,
+        "discount": mdp.discount,
+        "states": mdp.n_states,
+        "actions": mdp.n_actions,
+        "beta0": settings.controller.beta0,
+        "beta1": settings.controller.beta1,
+        "optimum": digits(optimum),
+        "eta": digits([value.eta for _, value in path]),
+        "gap": digits([_settled(optimum - value.eta, zero) for _, value in path]),
+        "advantage": digits([_settled(value.policy_advantage, zero) for _, value in path]),
+        "delta": digits([it.delta for it in run]),
+        "accepted": [it.outcome is not Outcome.REJECT for it in run],
+        "steps": [_sweep(mdp, it, grid) for it in run],
+        "square": _square(mdp, path) if mdp.rewards.shape == (2, 2) else None,
+        "polytope": _polytope(mdp, path) if mdp.n_states == 2 and mdp.n_actions <= POLYTOPE_ACTIONS else None,
+        "grid": _grid(mdp, path),
+    }
+
+
+def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
+    """The trials of Algorithm 3.1 from near the worst policy, at most MAX_ITERATIONS.
+
+    The radius is kept below 1/(1-gamma): no two policies are further apart.
+
+    Raises:
+        InputError: the MDP is too large to draw, or A* is zero at the start.
+    """
+    pairs = mdp.rewards.size
+    if pairs > MAX_PAIRS:
+        raise InputError(f"{mdp.name}: the classroom draws at most {MAX_PAIRS} pairs of state and action, got {pairs}")
+    horizon = 1 / (1 - mdp.discount)
+    controller = replace(settings.controller, radius_max=min(settings.controller.radius_max, horizon))
+    share = settings.uniform_share
+    run = iterate(
+        mdp,
+        start=(1 - share) * worst_policy(mdp) + share * mdp.uniform_policy(),
+        delta0=min(settings.first_radius * horizon, controller.radius_max),
+        settings=controller,
+        tolerance=tolerance(mdp),
+    )
+    shown = list(islice(run, MAX_ITERATIONS))
+    if not shown:
+        raise InputError(f"{mdp.name}: A* is zero at the policy to start from, there is no step to show")
+    return shown
+
+
+def visited(run: Sequence[Iteration]) -> list[Visit]:
+    """pi_k of every trial and the policy after the last one: one more than there are trials."""
+    last = run[-1]
+    rejected = last.outcome is Outcome.REJECT
+    end = (last.policy, last.before) if rejected else (last.step.policy, last.after)
+    return [(it.policy, it.before) for it in run] + [end]
+
+
+def worst_policy(mdp: MDP) -> Array:
+    """A policy that minimises V in every state, shape (S, A); ties are left uniform."""
+    return _everywhere(mdp, -mdp.rewards).policy
+
+
+def _everywhere(mdp: MDP, rewards: Array) -> Trajectory:
+    """Policy iteration for other rewards, to the optimum of every state: all states start, as Lemma 3.2 requires."""
+    uniform = np.full(mdp.n_states, 1 / mdp.n_states)
+    everywhere = replace(mdp, rewards=rewards, initial=uniform)
+    return solve(everywhere, policy_iteration, settings=None, tolerance=tolerance(mdp))
+
+
+def tolerance(mdp: MDP) -> float:
+    """A run is over at A*_k <= this, in units of return."""
+    return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
+
+
+def digits(x: Any) -> Any:
+    """Numbers rounded to DIGITS significant digits, as nested lists; None where one is not finite."""
+    array = np.asarray(x, dtype=np.float64)
+    if array.ndim:
+        return [digits(item) for item in array]
+    return float(f"{float(array):.{DIGITS}g}") if np.isfinite(array) else None
+
+
+def _settled(x: float, zero: float) -> float:
+    """Zero for what the stopping rule takes for zero."""
+    return x if x > zero else 0.0
+
+
+def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
+    """The maximisers of (3.6) at pi_k for the radii of the grid and the run's own delta_k, with all their numbers."""
+    radii = np.union1d(grid, it.delta)
+    explored = [_at_radius(mdp, it, float(delta)) for delta in radii]
+    records = [asdict(record(mdp, other)) for other in explored]
+    sweep = {column: digits([row[column] for row in records]) for column in COLUMNS}
+    sweep["bound_visitation"] = digits([_visitation_bound(mdp, other) for other in explored])
+    sweep["own"] = int(np.searchsorted(radii, it.delta))
+    sweep["bars"] = _bars(it, tolerance(mdp))
+    if mdp.n_states == 2:
+        sweep["rho"] = digits(it.before.rho)
+        sweep["trial_values"] = digits([other.after.V for other in explored])
+    if mdp.rewards.shape == (2, 2):
+        sweep["trial_policies"] = digits([other.step.policy[:, 1] for other in explored])
+    return sweep
+
+
+def _at_radius(mdp: MDP, it: Iteration, delta: float) -> Iteration:
+    """The iteration as it would have been with another radius."""
+    step = solve_tv(it.policy, it.before.A, it.before.rho, delta)
+    after = evaluate(mdp, step.policy)
+    return replace(it, delta=delta, step=step, after=after, ratio=ratio(after.eta - it.before.eta, step.gain))
+
+
+def _visitation_bound(mdp: MDP, it: Iteration) -> float:
+    reached = mdp.initial.min() > 0
+    return float(bounds.ratio_from_visitations(it.before.rho, it.after.rho)) if reached else np.nan
+
+
+def _bars(it: Iteration, zero: float) -> dict[str, Any]:
+    """Height G(s,a) and width rho(s) pi_k(a|s) of every pair worth moving, highest first, with its s and a."""
+    G, width = gaps(it.before.A), it.before.rho[:, None] * it.policy
+    order = np.argsort(-G, axis=None)
+    order = order[(G.ravel()[order] > zero) & (width.ravel()[order] > 0)]
+    state, action = np.divmod(order, it.policy.shape[1])
+    return {
+        "height": digits(G.ravel()[order]),
+        "width": digits(width.ravel()[order]),
+        "state": state.tolist(),
+        "action": action.tolist(),
+    }
+
+
+def _square(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
+    """pi_k as points (pi(1|0), pi(1|1)) of the unit square, and the level lines of eta on it."""
+    p = np.linspace(0, 1, 2 * MESH - 1)
+    eta = np.array([[evaluate(mdp, np.array([[1 - x, x], [1 - y, y]])).eta for x in p] for y in p])
+    levels = np.linspace(eta.min(), eta.max(), CONTOURS + 2)[1:-1]
+    contours = contour_generator(p, p, eta)
+    lines = [np.round(np.asarray(line), 4).tolist() for level in levels for line in contours.lines(level)]
+    return {"policies": digits([policy[:, 1] for policy, _ in path]), "contours": lines}
+
+
+def _polytope(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
+    """V of pi_k, and the value polytope as two families of line segments.
+
+    Dadashi et al. (ICML 2019), theorem 1: if the policy changes in one state only, V moves on a line segment, between
+    two policies that are deterministic there. A family holds one segment for every mixed policy of the other state.
+    """
+    families = [[_segment(mdp, fixed, row) for row in _mixtures(mdp.n_actions)] for fixed in (0, 1)]
+    return {"values": digits([value.V for _, value in path]), "segments": digits(families)}
+
+
+def _mixtures(n_actions: int) -> list[Array]:
+    """Distributions over actions that mix two of them: no others are needed to trace the polytope's boundary."""
+    corners = np.eye(n_actions)
+    mixes = np.linspace(0, 1, MESH)[:, None]
+    return [row for a, b in combinations(range(n_actions), 2) for row in (1 - mixes) * corners[a] + mixes * corners[b]]
+
+
+def _segment(mdp: MDP, fixed: int, row: Array) -> Array:
+    """The two ends, shape (2, 2), of the values reached with `row` in state `fixed` and anything in the other."""
+    policies = np.zeros((mdp.n_actions, *mdp.rewards.shape))
+    policies[:, fixed] = row
+    policies[:, 1 - fixed] = np.eye(mdp.n_actions)
+    V = np.array([evaluate(mdp, policy).V for policy in policies])
+    order = np.argsort(V.sum(axis=1))
+    return np.asarray(V[order[[0, -1]]])
+
+
+def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
+    """Value maps and policies of the run, of policy iteration and of conservative policy iteration; None if no grid."""
+    layout = GRIDS.get(mdp.name)
+    if layout is None or mdp.rewards.shape != (layout.shape[0] * layout.shape[1], len(layout.arrows)):
+        return None
+    return {
+        "letters": list(layout.letters),
+        "arrows": layout.arrows,
+        "methods": [
+            _maps("Trust region", path),
+            _maps("Policy iteration", _compared(mdp, policy_iteration, path)),
+            _maps("Conservative policy iteration", _compared(mdp, conservative(mdp), path)),
+        ],
+    }
+
+
+def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Visit]:
+    """The policies of another method from the same start, for at most as many iterations."""
+    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=tolerance(mdp))
+    return visited(list(islice(run, len(path) - 1)))
+
+
+def _maps(name: str, path: Sequence[Visit]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "eta": digits([value.eta for _, value in path]),
+        "values": digits([value.V for _, value in path]),
+        "percent": [np.round(100 * policy).astype(int).tolist() for policy, _ in path],
+    }

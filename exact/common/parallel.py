@@ -1,0 +1,28 @@
+"""A function over many items in several processes."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+
+
+Result = TypeVar("Result")
+
+
+def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, title: str) -> Iterator[Result]:
+    """work(item) for every item, in order, in `jobs` processes, under a progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    jobs = min(jobs, len(items))
+    # The pool comes first: processes must not be forked while the progress bar's thread runs.
+    pool = multiprocessing.Pool(jobs) if jobs > 1 else None
+    try:
+        results: Iterable[Result] = map(work, items) if pool is None else pool.imap(work, items)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            yield from progress.track(results, total=len(items), description=title)
+    finally:
+        if pool is not None:
+            pool.terminate()

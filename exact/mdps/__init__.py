@@ -1,0 +1,1 @@
+"""Where finite MDPs come from: the library, random ones, gymnasium's tables, files."""

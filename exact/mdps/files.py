@@ -1,0 +1,211 @@
+"""MDPs in files: .npz and .json, written and read back without loss.
+
+Both formats have the same fields (S states, A actions, gamma the discount, rho0 the initial distribution):
+
+    format       "stro-mdp-1"
+    name         one line of text; the file's stem if the field is absent
+    discount     gamma, a number in [0, 1)
+    initial      rho0(s), S numbers that sum to one
+    rewards      r(s,a), S x A numbers
+    transitions  P(t|s,a), S x A x S numbers: dense;   or, sparse,
+    data, indices, indptr    the (S*A) x S kernel in compressed sparse row form, row s*A + a for (s, a)
+
+In .npz each field is one array (float64; indices and indptr are signed integers; format and name are zero-dimensional
+strings; `np.load(file)["rewards"]` reads one).  In .json the file is one object, matrices are lists of lists, and
+numbers are written with the shortest digits that give the same float64 back.
+
+Nothing in a file is trusted: declared sizes are compared with the bytes that are there before memory is reserved,
+pickled objects are refused, and the MDP type checks the numbers.
+"""
+
+import io
+import json
+import math
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from exact.common.errors import InputError
+from exact.common.files import atomic_write, reason
+from exact.mdp import MDP
+
+FORMAT = "stro-mdp-1"
+NPZ_MAX_BYTES = 4 << 30
+"""Largest accepted unpacked size of an .npz file: several times an MDP of 1e6 states, 10 actions and 5 successors, and
+what a small compressed file can make us allocate."""
+JSON_MAX_BYTES = 256 << 20
+"""Largest accepted .json file; parsed Python numbers take several times as much memory."""
+NAME_MAX_LENGTH = 100
+DENSE_FIELDS = {"format", "discount", "initial", "rewards", "transitions"}
+SPARSE_FIELDS = {"format", "discount", "initial", "rewards", "data", "indices", "indptr"}
+KINDS = {"format": "U", "name": "U", "indices": "i", "indptr": "i"}
+"""NumPy kind of the fields that are not plain numbers ("f" or "i")."""
+DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices": 1, "indptr": 1}
+"""Number of dimensions of the fields that are not scalars."""
+
+Fields = dict[str, NDArray[Any]]
+
+
+def save_mdp(mdp: MDP, path: "str | Path") -> None:
+    """Write `mdp` to `path`; the suffix, .npz or .json, chooses the format.
+
+    Raises:
+        InputError: another suffix, a name that is not one short line, or the path cannot be written.
+    """
+    suffix = _suffix(path)
+    fields: dict[str, Any] = {
+        "format": FORMAT,
+        "name": _check_name(mdp.name),
+        "discount": mdp.discount,
+        "initial": mdp.initial,
+        "rewards": mdp.rewards,
+    }
+    if sparse.issparse(mdp.transitions):
+        fields |= {part: getattr(mdp.transitions, part) for part in ("data", "indices", "indptr")}
+    else:
+        fields["transitions"] = mdp.transitions
+    if suffix == ".npz":
+        buffer = io.BytesIO()
+        np.savez(buffer, **fields)
+        atomic_write(path, buffer.getbuffer())
+    else:
+        plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in fields.items()}
+        atomic_write(path, json.dumps(plain) + "\n")
+
+
+def load_mdp(path: "str | Path") -> MDP:
+    """Read an MDP from a .npz or .json file of this module's format.
+
+    Raises:
+        InputError: the file cannot be read or is not such a file; the message names the file and the field at fault.
+    """
+    read: Callable[[Path], Fields] = _read_npz if _suffix(path) == ".npz" else _read_json
+    try:
+        fields = read(Path(path))
+        _check_fields(fields)
+        return _mdp(fields, Path(path).stem)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from None
+    except (RuntimeError, OverflowError, MemoryError) as error:  # nested too deeply, encrypted, unknown compression
+        raise InputError(f"{path}: not a file of the format {FORMAT!r}: {reason(error)}") from None
+
+
+def _check_name(name: str) -> str:
+    if len(name) > NAME_MAX_LENGTH or not name.isprintable():
+        raise InputError(f"field 'name' must be one line of at most {NAME_MAX_LENGTH} printable characters")
+    return name
+
+
+def _mdp(fields: Fields, stem: str) -> MDP:
+    name = _check_name(str(fields["name"]) if "name" in fields else stem)
+    rewards, initial, discount = fields["rewards"], fields["initial"], float(fields["discount"])
+    if "transitions" in fields:
+        return MDP(fields["transitions"], rewards, initial, discount, name)
+    S, A = rewards.shape
+    parts = tuple(fields[part] for part in ("data", "indices", "indptr"))
+    try:
+        kernel = sparse.csr_array(parts, shape=(S * A, S))
+        kernel.check_format(full_check=True)  # without it an index out of range reads foreign memory
+    except ValueError as error:
+        raise InputError(
+            f"fields 'data', 'indices', 'indptr' are no {S * A} x {S} sparse matrix: {reason(error)}"
+        ) from None
+    return MDP(kernel, rewards, initial, discount, name)
+
+
+def _check_fields(fields: Fields) -> None:
+    """Check which fields there are, their types and their numbers of dimensions; the MDP type checks the rest."""
+    expected = DENSE_FIELDS if "transitions" in fields else SPARSE_FIELDS
+    if str(fields.get("format", "")) != FORMAT:
+        raise InputError(f"field 'format' must be {FORMAT!r}")
+    for field in sorted(expected - set(fields)):
+        instead = " (or 'transitions')" if field in SPARSE_FIELDS - DENSE_FIELDS else ""
+        raise InputError(f"field {field!r}{instead} is missing")
+    for field in sorted(set(fields) - expected - {"name"}):
+        raise InputError(f"field {field!r} is not known, expected {', '.join(sorted(expected))} and name")
+    for field, array in fields.items():
+        kinds = KINDS.get(field, "fi")
+        if array.dtype.kind not in kinds:
+            what = {"U": "text", "i": "whole numbers", "fi": "numbers"}[kinds]
+            raise InputError(f"field {field!r} must hold {what}, found the type {array.dtype.name}")
+        if array.ndim != DIMENSIONS.get(field, 0):
+            raise InputError(
+                f"field {field!r} must have {DIMENSIONS.get(field, 0)} dimensions, found the shape {array.shape}"
+            )
+
+
+def _read_json(path: Path) -> Fields:
+    if path.stat().st_size > JSON_MAX_BYTES:
+        raise InputError(f"is larger than {JSON_MAX_BYTES >> 20} MiB; use .npz for a large MDP")
+
+    def refuse(constant: str) -> None:
+        raise InputError(f"contains {constant}, expected finite numbers")
+
+    content = json.loads(path.read_bytes(), parse_constant=refuse)
+    if not isinstance(content, dict):
+        raise InputError("must hold one JSON object")
+    fields = {}
+    for field, value in content.items():
+        try:
+            fields[field] = np.array(value)
+        except ValueError:
+            raise InputError(f"field {field!r} is not a rectangular table") from None
+    return fields
+
+
+def _read_npz(path: Path) -> Fields:
+    fields = {}
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > NPZ_MAX_BYTES:
+            raise InputError(f"unpacks to more than {NPZ_MAX_BYTES >> 30} GiB")
+        for member in members:
+            field = member.filename.removesuffix(".npy")
+            try:
+                fields[field] = _read_member(archive, member)
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise InputError(f"field {field!r} cannot be read: {reason(error)}") from None
+    return fields
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array of the archive, its declared shape compared with the member's size before it is allocated."""
+    with archive.open(member) as stream:
+        shape, dtype = _read_header(stream)
+        declared = stream.tell() + dtype.itemsize * math.prod(shape)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are not read")
+    if declared != member.file_size:
+        raise ValueError(f"its header declares {declared} bytes, the file has {member.file_size}")
+    with archive.open(member) as stream:
+        array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type that an .npy stream declares; the stream is left at the data."""
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy warns when it repairs a header of Python 2
+            shape, _, dtype = read(stream)
+    except Exception as error:  # NumPy lets the errors of Python's tokenizer through, whatever they are
+        raise ValueError(f"its header is damaged ({reason(error)})") from None
+    return shape, dtype
+
+
+def _suffix(path: "str | Path") -> str:
+    suffix = Path(path).suffix
+    if suffix not in {".npz", ".json"}:
+        raise InputError(f"{path}: an MDP file must end in .npz or .json")
+    return suffix

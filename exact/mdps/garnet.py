@@ -1,0 +1,93 @@
+"""Random Garnet MDPs, exactly representable in float64.
+
+Notation: S states, A actions, b = branching, the number of successors of every (s, a); gamma the discount.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from exact.common.errors import InputError
+from exact.mdp import MDP, dense_if_small
+
+PROBABILITY_UNIT = 1 << 16
+"""Probabilities are multiples of 1/PROBABILITY_UNIT: exact in float64, with row sums of exactly one."""
+REWARD_UNIT = 1 << 8
+"""Rewards are multiples of 1/REWARD_UNIT."""
+GARNET_MAX_TRANSITIONS = 1 << 28
+"""Largest S*A*branching; its kernel takes 3 GiB, and making it several times as much."""
+GARNET_FORM = "garnet:S=20,A=4,b=3,gamma=0.9,seed=7"
+"""A specification that garnet_from_text reads; the name of every Garnet MDP is its specification."""
+
+
+def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed: int) -> MDP:
+    """A random MDP G(S, A, b) after Archibald, McKinnon and Thomas (1995) and Bhatnagar et al. (Automatica 2009).
+
+    Every (s, a) has `branching` distinct successors, uniformly chosen; their probabilities are the lengths of the
+    pieces that branching - 1 distinct random points cut the unit interval into, all multiples of 2^-16; rewards r(s,a)
+    are standard normal, rounded to multiples of 2^-8; rho0 is uniform. Transitions are dense for few states, else
+    sparse (toy_text.dense_if_small). Takes time S * A * branching^2.
+
+    Args:
+        n_states: S >= 1.
+        n_actions: A >= 1.
+        branching: b in [1, min(S, 2^16)]; S * A * b is at most GARNET_MAX_TRANSITIONS.
+        discount: gamma in [0, 1).
+        seed: non-negative integer; the same arguments give the same MDP.
+
+    Raises:
+        InputError: an argument is out of its range.
+    """
+    S, A, b = n_states, n_actions, branching
+    if S < 1 or A < 1:
+        raise InputError(f"garnet: needs at least one state and one action, got S={S}, A={A}")
+    if not 1 <= b <= min(S, PROBABILITY_UNIT):
+        raise InputError(f"garnet: branching must lie in 1..{min(S, PROBABILITY_UNIT)}, got {b}")
+    if S * A * b > GARNET_MAX_TRANSITIONS:
+        raise InputError(f"garnet: S*A*b = {S * A * b} transitions are too many, at most {GARNET_MAX_TRANSITIONS}")
+    if seed < 0:
+        raise InputError(f"garnet: seed must not be negative, got {seed}")
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    successors = _subsets(rng, S * A, S, b)
+    cuts = _subsets(rng, S * A, PROBABILITY_UNIT - 1, b - 1) + 1
+    pieces = np.diff(cuts, axis=1, prepend=0, append=PROBABILITY_UNIT)
+    kernel = sparse.csr_array(
+        ((pieces / PROBABILITY_UNIT).ravel(), successors.ravel(), np.arange(0, S * A * b + 1, b, dtype=np.int32)),
+        shape=(S * A, S),
+    )
+    rewards = np.rint(rng.standard_normal((S, A)) * REWARD_UNIT) / REWARD_UNIT
+    name = f"garnet:S={S},A={A},b={b},gamma={float(discount)!r},seed={seed}"
+    return MDP(dense_if_small(kernel, A), rewards, np.full(S, 1 / S), discount, name)
+
+
+def _subsets(rng: np.random.Generator, n: int, population: int, size: int) -> NDArray[np.int32]:
+    """n uniformly random subsets of 0 .. population-1, shape (n, size), each sorted.
+
+    Floyd's algorithm (Bentley and Floyd, Communications of the ACM 30, 1987) for all rows at once: for
+    j = population - size .. population - 1 draw t from 0 .. j and add it, or j if t is already there.
+    """
+    chosen = np.empty((n, size), dtype=np.int32)
+    for i, j in enumerate(range(population - size, population)):
+        t = rng.integers(0, j + 1, size=n, dtype=np.int32)
+        taken = (chosen[:, :i] == t[:, None]).any(axis=1)
+        chosen[:, i] = np.where(taken, j, t)
+    chosen.sort(axis=1)
+    return chosen
+
+
+def garnet_from_text(text: str) -> MDP:
+    """The Garnet MDP of a specification like GARNET_FORM.
+
+    Raises:
+        InputError: a value is missing, given twice, no number or out of its range.
+    """
+    pairs = [item.partition("=") for item in text.removeprefix("garnet:").split(",")]
+    values = {key.strip(): value.strip() for key, _, value in pairs}
+    if len(pairs) != 5 or set(values) != {"S", "A", "b", "gamma", "seed"}:
+        raise InputError(f"{text!r}: expected S, A, b, gamma and seed once each, as in {GARNET_FORM}")
+    try:
+        S, A, b, seed = (int(values[key]) for key in ("S", "A", "b", "seed"))
+        gamma = float(values["gamma"])
+    except ValueError:
+        raise InputError(f"{text!r}: S, A, b, seed must be integers and gamma a number, as in {GARNET_FORM}") from None
+    return garnet(S, A, b, gamma, seed)

@@ -1,0 +1,260 @@
+"""Named MDPs, and `load`, which finds an MDP by name, specification or file.
+
+Unless a docstring says otherwise the initial distribution is uniform, so that min(rho0) > 0 as the bounds of Zhao, Li
+and Wen (arXiv 1911.11640) need it.  Where the source lets the set of actions depend on the state, the missing actions
+are copies of an existing one.
+
+The data are rational and exact arithmetic can read them: every number of a named MDP (and of a Garnet MDP of up to
+65,536 states) is the float64 nearest to a fraction with a denominator up to toy_text.DENOMINATOR_LIMIT, which
+Fraction(x).limit_denominator(DENOMINATOR_LIMIT) recovers; read this way all distributions sum to exactly one.
+"""
+
+import difflib
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
+from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
+from gymnasium.envs.toy_text.taxi import TaxiEnv
+
+from exact.common.errors import InputError
+from exact.mdp import MDP, Array
+from exact.mdps import toy_text
+from exact.mdps.files import load_mdp
+from exact.mdps.garnet import GARNET_FORM, garnet_from_text
+from exact.mdps.toy_text import Grid, from_gymnasium
+
+GRIDS: dict[str, Grid] = toy_text.GRIDS | {
+    "gridworld-5x5": Grid((".A.B.", ".....", "...b.", ".....", ".a..."), "↑→↓←"),
+    "gridworld-4x4": Grid(("T...", "....", "....", "...T"), "↑→↓←"),
+}
+"""Layouts of the grid worlds of NAMED. In gridworld-5x5 the cells A and B lead to a and b; T is terminal."""
+MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
+"""(row, column) steps of the actions up, right, down, left."""
+
+
+def _mdp(name: str, transitions: object, rewards: object, discount: float) -> MDP:
+    """An MDP with uniform initial distribution from tables of shape (S, A, S) and (S, A); fractions are allowed."""
+    P, r = np.asarray(transitions, dtype=np.float64), np.asarray(rewards, dtype=np.float64)
+    return MDP(P, r, np.full(len(r), 1 / len(r)), discount, name)
+
+
+def cash_in() -> MDP:
+    """Cash-in: how small steps of a good policy can be, and how loose Lemma 3.4 is.
+
+    State 0: action 0 stays with reward 0, action 1 pays 1 and leads to state 1, which absorbs with reward 0;
+    gamma = 0.9. At the policy pi_k = action 0 the visitation is rho = (5, 5), the policy advantage A* = 5, and the
+    exact maximiser of (3.6) has the ratio r(delta) = 1 / (1 + 1.8 delta) for delta <= 5. Source: this project, made
+    for Lemma 3.4 of Zhao, Li and Wen (arXiv 1911.11640).
+    """
+    return _mdp("cash-in", [[[1, 0], [0, 1]], [[0, 1], [0, 1]]], [[0, 1], [0, 0]], 0.9)
+
+
+def unvisited() -> MDP:
+    """Lemma 3.2 fails without rho0 > 0: the start distribution is (1, 0), so **min(rho0) = 0**.
+
+    State 0: action 0 loops, action 1 leads to state 1, both with reward 0. State 1 loops with reward -1 (action 0) or
+    +1 (action 1); gamma = 0.9. At the policy pi_k = action 0 state 1 is not visited, A* = 0 and eta = 0, but the
+    optimum is 9. Source: this project, made for Lemma 3.2 of Zhao, Li and Wen (arXiv 1911.11640).
+    """
+    P = np.array([[[1, 0], [0, 1]], [[0, 1], [0, 1]]], dtype=np.float64)
+    return MDP(P, np.array([[0.0, 0.0], [-1.0, 1.0]]), np.array([1.0, 0.0]), 0.9, "unvisited")
+
+
+def puterman_two_state() -> MDP:
+    """Puterman, Markov Decision Processes (1994), section 3.1: two states, the second absorbing; gamma = 0.95.
+
+    State 0: action 0 pays 5 and stays with probability 1/2, action 1 pays 10 and leaves. State 1 pays -1 for ever.
+    The optimum is action 0 with V = (-60/7, -20).
+    """
+    return _mdp("puterman-two-state", [[[0.5, 0.5], [0, 1]], [[0, 1], [0, 1]]], [[5, 10], [-1, -1]], 0.95)
+
+
+_DADASHI: dict[str, tuple[float, list[float], list[float]]] = {
+    "dadashi-2a": (0.9, [0.06, 0.38, -0.13, 0.64], [0.01, 0.92, 0.08, 0.70]),
+    "dadashi-2b": (0.9, [0.88, -0.02, -0.98, 0.42], [0.96, 0.19, 0.43, 0.72]),
+    "dadashi-2c": (0.9, [-0.93, -0.49, 0.63, 0.78, 0.14, 0.41], [0.52, 0.5, 0.99, 0.85, 0.11, 0.1]),
+    "dadashi-2d": (0.9, [-0.45, -0.1, 0.5, 0.5], [0.7, 0.99, 0.2, 0.99]),
+    "dadashi-3": (0.8, [-0.1, -1, 0.1, 0.4, 1.5, 0.1], [0.9, 0.2, 0.7, 0.05, 0.25, 0.3]),
+}
+"""name -> (discount, r(s,a), P(0|s,a)), both in the order s*A + a."""
+
+
+def dadashi(name: str) -> MDP:
+    """Two-state MDPs of Dadashi et al., The Value Function Polytope in Reinforcement Learning (ICML 2019), appendix A.
+
+    dadashi-2a to -2d belong to figure 2 (a) to (d), dadashi-3 to figures 3 to 6 (left); their right half and section 5
+    use dadashi-2d again.
+
+    Args:
+        name: one of these five names.
+    """
+    discount, rewards, to_zero = _DADASHI[name]
+    P = [[p, float(1 - Fraction(str(p)))] for p in to_zero]
+    return _mdp(name, np.reshape(P, (2, -1, 2)), np.reshape(rewards, (2, -1)), discount)
+
+
+def forest(n_ages: int = 3) -> MDP:
+    """Forest management of the MDP Toolbox (Chades et al., Ecography 2014; `example.forest`); gamma = 0.9.
+
+    States are ages 0 .. n_ages-1. Waiting (0) ages the forest unless it burns with probability 0.1 and starts again;
+    it pays 4 in the oldest state. Cutting (1) starts again and pays 1, 2 in the oldest state, 0 in the youngest.
+    """
+    P = np.zeros((n_ages, 2, n_ages))
+    for age in range(n_ages):
+        P[age, 0, min(age + 1, n_ages - 1)] = 0.9
+        P[age, 0, 0] = 0.1
+        P[age, 1, 0] = 1
+    rewards = np.zeros((n_ages, 2))
+    rewards[1:-1, 1] = 1
+    rewards[-1] = 4, 2
+    return _mdp("forest", P, rewards, 0.9)
+
+
+def chain(n_states: int = 5) -> MDP:
+    """The chain of Strens, A Bayesian Framework for Reinforcement Learning (ICML 2000); gamma = 0.95.
+
+    Action 0 moves one state on and pays 10 in the last one, which it does not leave; action 1 returns to state 0 and
+    pays 2. With probability 0.2 the other action happens. Going on is optimal and earns 3.677 a step in the long run.
+    """
+    P = np.zeros((n_states, 2, n_states))
+    rewards = np.zeros((n_states, 2))
+    for s in range(n_states):
+        pay = 10 if s == n_states - 1 else 0
+        for action, on in ((0, Fraction(4, 5)), (1, Fraction(1, 5))):
+            P[s, action, min(s + 1, n_states - 1)] = on
+            P[s, action, 0] += float(1 - on)
+            rewards[s, action] = on * pay + (1 - on) * 2
+    return _mdp("chain", P, rewards, 0.95)
+
+
+def gridworld_5x5() -> MDP:
+    """Sutton and Barto, Reinforcement Learning (2nd edition, 2018), example 3.5; gamma = 0.9 as there.
+
+    Actions up, right, down, left; leaving the grid costs 1 and does not move; every action in A pays 10 and leads to
+    a, in B 5 and to b. Their figures 3.2 and 3.5 print V of the uniform policy and the optimum.
+    """
+    letters = "".join(GRIDS["gridworld-5x5"].letters)
+    P, rewards = _grid_moves("gridworld-5x5")
+    rewards[P[np.arange(25), :, np.arange(25)] == 1] = -1
+    for cell, reward in (("A", 10), ("B", 5)):
+        P[letters.index(cell)] = np.eye(25)[letters.index(cell.lower())]
+        rewards[letters.index(cell)] = reward
+    return _mdp("gridworld-5x5", P, rewards, 0.9)
+
+
+def gridworld_4x4() -> MDP:
+    """Sutton and Barto, Reinforcement Learning (2nd edition, 2018), example 4.1, with gamma = 0.95 for their 1.
+
+    Actions up, right, down, left; every step costs 1 until a terminal corner is reached; leaving the grid does not
+    move. Without discounting V of the uniform policy is 0, -14, -20, -22 along the first row (figure 4.1).
+    """
+    P, rewards = _grid_moves("gridworld-4x4")
+    terminal = [0, 15]
+    rewards[:] = -1
+    rewards[terminal] = 0
+    P[terminal] = np.eye(16)[terminal, None, :]
+    return _mdp("gridworld-4x4", P, rewards, 0.95)
+
+
+def _grid_moves(name: str) -> tuple[Array, Array]:
+    """Deterministic moves that stop at the border of a grid, shape (S, 4, S), and zero rewards, shape (S, 4)."""
+    rows, columns = GRIDS[name].shape
+    P = np.zeros((rows * columns, 4, rows * columns))
+    for s in range(rows * columns):
+        row, column = divmod(s, columns)
+        for action, (down, right) in enumerate(MOVES):
+            to_row = min(max(row + down, 0), rows - 1)
+            to_column = min(max(column + right, 0), columns - 1)
+            P[s, action, to_row * columns + to_column] = 1
+    return P, np.zeros((rows * columns, 4))
+
+
+def inventory() -> MDP:
+    """Puterman, Markov Decision Processes (1994), section 3.2: a shop with room for three units; gamma = 0.9.
+
+    State s is the stock, action a the order (cut down to 3 - s), demand is 0, 1, 2 with probability 1/4, 1/2, 1/4 and
+    lost if it is not met. A sale pays 8, an order of a > 0 units costs 4 + 2a, holding u units costs u.
+    """
+    capacity = 3
+    demand = {0: Fraction(1, 4), 1: Fraction(1, 2), 2: Fraction(1, 4)}
+    P = np.zeros((capacity + 1, capacity + 1, capacity + 1))
+    rewards = np.zeros((capacity + 1, capacity + 1))
+    for s in range(capacity + 1):
+        for action in range(capacity + 1):
+            order = min(action, capacity - s)
+            stock = s + order
+            for wanted, p in demand.items():
+                P[s, action, max(stock - wanted, 0)] += float(p)
+            sold = sum(p * min(wanted, stock) for wanted, p in demand.items())
+            rewards[s, action] = 8 * sold - (4 + 2 * order if order else 0) - stock
+    return _mdp("inventory", P, rewards, 0.9)
+
+
+def queue(n_states: int = 20) -> MDP:
+    """A queue with controlled service rate after de Farias and Van Roy (Operations Research 51, 2003), section 6.1.
+
+    State x is the queue's length, 0 .. n_states-1 (50,000 states there). Action k = 0 .. 3 serves with probability
+    q = 0.2 (k+1) in a step, a job arrives with probability 0.2 (lost if there is no room), never both in one step; the
+    cost of a step is x + 60 q^3; gamma = 0.98.
+    """
+    arrival = Fraction(1, 5)
+    P = np.zeros((n_states, 4, n_states))
+    rewards = np.zeros((n_states, 4))
+    for x in range(n_states):
+        for action in range(4):
+            service = Fraction(action + 1, 5)
+            up = arrival if x < n_states - 1 else Fraction(0)
+            down = service if x > 0 else Fraction(0)
+            for to, p in ((x + 1, up), (x - 1, down), (x, 1 - up - down)):
+                if p:
+                    P[x, action, to] = p
+            rewards[x, action] = -(x + 60 * service**3)
+    return _mdp("queue", P, rewards, 0.98)
+
+
+NAMED: dict[str, Callable[[], MDP]] = {
+    "cash-in": cash_in,
+    "unvisited": unvisited,
+    "puterman-two-state": puterman_two_state,
+    **{name: partial(dadashi, name) for name in _DADASHI},
+    "forest": forest,
+    "chain": chain,
+    "gridworld-4x4": gridworld_4x4,
+    "gridworld-5x5": gridworld_5x5,
+    "inventory": inventory,
+    "queue": queue,
+    "frozenlake-4x4": lambda: from_gymnasium(FrozenLakeEnv(map_name="4x4"), name="frozenlake-4x4"),
+    "frozenlake-8x8": lambda: from_gymnasium(FrozenLakeEnv(map_name="8x8"), name="frozenlake-8x8"),
+    "cliffwalking": lambda: from_gymnasium(CliffWalkingEnv(), name="cliffwalking"),
+    "taxi": lambda: from_gymnasium(TaxiEnv(), name="taxi"),
+}
+"""The library: name -> function that makes the MDP."""
+
+
+def load(name_or_path: str) -> MDP:
+    """The MDP that a command line names.
+
+    Args:
+        name_or_path: a name of NAMED; a random MDP, "garnet:S=20,A=4,b=3,gamma=0.9,seed=7"; a gymnasium environment
+            with a table P, "gym:CliffWalkingSlippery-v1"; or a .npz or .json file (exact.mdps.files).
+
+    Raises:
+        InputError: there is no such MDP, with the nearest names; or it is not valid.
+    """
+    if name_or_path in NAMED:
+        return NAMED[name_or_path]()
+    if name_or_path.startswith("garnet:"):
+        return garnet_from_text(name_or_path)
+    if name_or_path.startswith("gym:"):
+        return from_gymnasium(name_or_path.removeprefix("gym:"))
+    if Path(name_or_path).suffix in {".npz", ".json"}:
+        return load_mdp(name_or_path)
+    near = difflib.get_close_matches(name_or_path.lower(), NAMED, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the library has {', '.join(NAMED)}"
+    raise InputError(
+        f"unknown MDP {name_or_path!r}: {hint} (also accepted: {GARNET_FORM}, gym:ENVIRONMENT, a .npz or .json file)"
+    )

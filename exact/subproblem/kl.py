@@ -1,0 +1,132 @@
+"""Policy improvement in tables under a KL trust region, solved by one multiplier shared by all states.
+
+Zhao, Li and Wen (arXiv 1911.11640), eq. (3.1) with D the Kullback-Leibler divergence and an unparameterised policy:
+
+    max_pi  sum_s rho(s) sum_a pi(a|s) A(s,a)    s.t.    sum_s rho(s) KL(s) <= delta.
+
+rho(s) weighs gain and distance alike, so for a given multiplier lambda every state solves its own problem
+max_pi sum_a pi A - lambda KL, and delta only fixes lambda, the dual price, by a monotone scalar equation.
+
+    reverse, KL(pi || pi_k):    pi(a) proportional to pi_k(a) exp(A(a) / lambda)              exponential tilting
+    forward, KL(pi_k || pi):    pi(a) = lambda pi_k(a) / (nu - A(a)), nu(s) fixed by sum_a pi(a) = 1; the paper's
+
+Forward KL does not see mass on actions outside pi_k's support: where such an action is better than every nu the
+support would ask for, nu is its advantage and it takes the mass that is left over.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+
+from exact.common.errors import InputError
+from exact.mdp import Array
+from exact.subproblem.distances import Distance, mean_distance
+from exact.subproblem.step import Step, check_radius
+
+BISECTIONS = 60
+"""Halvings of the bracket of nu(s): more than the 53 bits of a float64."""
+LARGEST_RATIO = 1e300
+"""Stands for an infinite distance, and its inverse for none, in the scalar equation for the logarithm of the price."""
+
+
+def solve_kl_reverse(policy: Array, A: Array, rho: Array, delta: float) -> Step:
+    """Maximise L_k subject to sum_s rho(s) KL(pi(.|s) || pi_k(.|s)) <= delta, by exponential tilting.
+
+    Arguments and result as for `exact.subproblem.tv.solve_tv`; actions outside pi_k's support stay outside.
+
+    Raises:
+        InputError: delta is not positive.
+    """
+    return _solve(Distance.KL_REVERSE, tilt, policy, A, rho, delta)
+
+
+def solve_kl_forward(policy: Array, A: Array, rho: Array, delta: float) -> Step:
+    """Maximise L_k subject to sum_s rho(s) KL(pi_k(.|s) || pi(.|s)) <= delta, the direction of the paper's (3.1).
+
+    Arguments and result as for `exact.subproblem.tv.solve_tv`.
+
+    Raises:
+        InputError: delta is not positive.
+    """
+    return _solve(Distance.KL_FORWARD, _forward_policy, policy, A, rho, delta)
+
+
+def tilt(policy: Array, A: Array, price: float) -> Array:
+    """pi(a|s) proportional to pi_k(a|s) exp(A(s,a) / lambda), shape (S, A); lambda = 0 is the greedy limit."""
+    inside = policy > 0
+    best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
+    if price == 0:
+        tilted = policy * (inside & (best == A))
+    else:
+        exponent = np.where(inside, A - best, -np.inf)
+        tilted = policy * np.exp(exponent / price)
+    normalised: Array = tilted / tilted.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _forward_policy(policy: Array, A: Array, price: float) -> Array:
+    """pi(a|s) = lambda pi_k(a|s) / (nu(s) - A(s,a)) with the leftover on a better action outside the support."""
+    if price == 0:
+        # Leaving the support costs infinitely much, so a state whose whole support is already greedy stays as it is.
+        best = A.argmax(axis=1)
+        stays = np.where(policy > 0, A, np.inf).min(axis=1) == A[np.arange(len(A)), best]
+        return np.where(stays[:, None], policy, np.eye(A.shape[1])[best])
+    inside = policy > 0
+    outside = np.where(inside, -np.inf, A)
+    best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
+    depth = np.where(inside, best - A, np.inf)
+
+    def mass(t: Array) -> Array:
+        """The policy at nu = best + t, t > 0; the difference nu - A is formed without cancellation."""
+        return price * policy / (t[:, None] + depth)
+
+    # The sum of the masses falls in t, is at least 1 at lo (the best supported actions alone weigh 1) and at most
+    # 1 at lambda.
+    lo = price * np.where(depth == 0, policy, 0.0).sum(axis=1)
+    hi = np.full(len(A), price)
+    for _ in range(BISECTIONS):
+        middle = (lo + hi) / 2
+        heavy = mass(middle).sum(axis=1) > 1
+        lo, hi = np.where(heavy, middle, lo), np.where(heavy, hi, middle)
+    better_outside = outside.max(axis=1) - best[:, 0]
+    pi = mass(np.maximum(hi, better_outside))
+    rows = np.flatnonzero(better_outside > hi)
+    pi[rows, outside[rows].argmax(axis=1)] = 1 - pi[rows].sum(axis=1)
+    normalised: Array = pi / pi.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _solve(
+    D: Distance,
+    maximiser: Callable[[Array, Array, float], Array],
+    policy: Array,
+    A: Array,
+    rho: Array,
+    delta: float,
+) -> Step:
+    """Find the price at which the states' maximisers together use exactly delta, or zero if the greedy limit fits."""
+    check_radius(delta)
+    if not np.isfinite(delta) and D is Distance.KL_FORWARD:
+        raise InputError("subproblem: the forward KL radius must be finite, the greedy policy is infinitely far")
+
+    def used(price: float) -> float:
+        return mean_distance(D, policy, maximiser(policy, A, price), rho)
+
+    def step(price: float) -> Step:
+        trial = maximiser(policy, A, price)
+        gain = float(rho @ ((trial - policy) * A).sum(axis=1))
+        return Step(trial, gain, mean_distance(D, policy, trial, rho), price)
+
+    if used(0.0) <= delta:
+        return step(0.0)
+    high = low = max(float(np.ptp(A)), np.finfo(float).tiny)
+    while used(high) > delta:
+        high *= 4
+    while used(low) <= delta:
+        low /= 4
+
+    def excess(log_price: float) -> float:
+        return float(np.log(np.clip(used(np.exp(log_price)) / delta, 1 / LARGEST_RATIO, LARGEST_RATIO)))
+
+    return step(float(np.exp(brentq(excess, np.log(low), np.log(high), xtol=1e-14, rtol=1e-14))))

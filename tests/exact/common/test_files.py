@@ -1,0 +1,62 @@
+"""Files written whole or not at all."""
+
+import io
+import os
+
+import pytest
+
+from exact.common.errors import InputError
+from exact.common.files import atomic_write
+
+
+def test_atomic_write_replaces(tmp_path):
+    target = tmp_path / "file"
+    for content, expected in (("é", "é".encode()), (b"bytes", b"bytes"), (io.BytesIO(b"view").getbuffer(), b"view")):
+        atomic_write(target, content)
+        assert target.read_bytes() == expected
+    assert os.listdir(tmp_path) == ["file"]
+    assert target.stat().st_mode & 0o777 == 0o666 & ~current_umask()
+
+
+def current_umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_atomic_write_failure_leaves_the_old_file(tmp_path, monkeypatch, failing):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    target = tmp_path / "file"
+    target.write_text("old")
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(InputError, match=r"cannot write .*file': No space left on device"):
+        atomic_write(target, "new")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["missing/file", "folder", "file/below", "nul\0byte", "x" * 300])
+def test_atomic_write_unwritable(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(InputError, match="cannot write"):
+        atomic_write(tmp_path / name, "new")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_atomic_write_follows_links_and_keeps_pipes(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    atomic_write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    atomic_write(tmp_path / "pipe", "through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()

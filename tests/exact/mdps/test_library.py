@@ -1,0 +1,265 @@
+"""The named MDPs against what their sources print, Garnet MDPs, and `load`."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from exact.common.errors import InputError
+from exact.evaluation import evaluate
+from exact.mdps.files import save_mdp
+from exact.mdps.garnet import GARNET_FORM, garnet
+from exact.mdps.library import GRIDS, MOVES, NAMED, load
+from exact.mdps.small_fractions import DENOMINATOR_LIMIT
+
+
+def first_action(mdp):
+    return np.tile(np.eye(mdp.n_actions)[0], (mdp.n_states, 1))
+
+
+def optimum(mdp):
+    """Howard's policy iteration from the uniform policy."""
+    values = evaluate(mdp, mdp.uniform_policy())
+    while values.policy_advantage > 1e-10:
+        values = evaluate(mdp, np.eye(mdp.n_actions)[values.Q.argmax(axis=1)])
+    return values
+
+
+def rational(x):
+    return Fraction(float(x)).limit_denominator(DENOMINATOR_LIMIT)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_mdps_are_rational(name):
+    """Every number is the float64 nearest to a small fraction, and the fractions' rows sum to exactly one."""
+    mdp = load(name)
+    assert mdp.name == name
+    assert (mdp.initial.min() > 0) == (name != "unvisited")
+    for row in np.vstack([mdp.kernel, mdp.initial]):
+        fractions = [rational(x) for x in row[row > 0]]
+        assert sum(fractions) == 1
+        assert [float(x) for x in fractions] == row[row > 0].tolist()
+    rewards = np.unique(mdp.rewards)
+    assert [float(rational(r)) for r in rewards] == rewards.tolist()
+
+
+def test_cash_in():
+    """The numbers of the docstring: visitation, A*, and r(delta) for the maximiser that moves delta / 5 of state 0."""
+    mdp = load("cash-in")
+    values = evaluate(mdp, first_action(mdp))
+    np.testing.assert_allclose(values.rho, [5, 5])
+    assert values.policy_advantage == pytest.approx(5)
+    assert np.abs(values.A).max() == pytest.approx(1)
+    for delta in (1e-4, 0.01, 0.1, 5):
+        moved = delta / 5
+        trial = evaluate(mdp, np.array([[1 - moved, moved], [1, 0]]))
+        assert (trial.eta - values.eta) / delta == pytest.approx(1 / (1 + 1.8 * delta), rel=1e-9)
+
+
+def test_unvisited():
+    """A* = 0 at a policy that is not optimal."""
+    mdp = load("unvisited")
+    values = evaluate(mdp, first_action(mdp))
+    assert values.policy_advantage == 0
+    assert values.eta == 0
+    best = evaluate(mdp, np.array([[0, 1], [0, 1]]))
+    assert best.eta == pytest.approx(9)
+
+
+def test_puterman_two_state():
+    np.testing.assert_allclose(optimum(load("puterman-two-state")).V, [-60 / 7, -20])
+
+
+def test_dadashi_tables():
+    """Entries of appendix A, read off the paper's order r[s*A + a], P[s*A + a]."""
+    mdp = load("dadashi-2c")
+    assert mdp.rewards[0].tolist() == [-0.93, -0.49, 0.63]
+    assert mdp.transitions[0, 2].tolist() == [0.99, 0.01]
+    assert mdp.transitions[1, 0].tolist() == [0.85, 0.15]
+    assert load("dadashi-2d").transitions[1].tolist() == [[0.2, 0.8], [0.99, 0.01]]
+    assert load("dadashi-3").discount == 0.8
+
+
+def test_forest():
+    """V printed in the MDP Toolbox's documentation (PolicyIteration, discount 0.9)."""
+    np.testing.assert_allclose(optimum(load("forest")).V, [26.244, 29.484, 33.484])
+
+
+def test_chain():
+    """Strens: going on earns 3677 in 1000 steps in the long run."""
+    mdp = load("chain")
+    values = evaluate(mdp, first_action(mdp))
+    assert optimum(mdp).eta == pytest.approx(values.eta)
+    patient = replace(mdp, discount=1 - 1e-7)
+    assert 1e-7 * evaluate(patient, first_action(mdp)).eta == pytest.approx(3.677, abs=5e-4)
+
+
+def test_gridworld_5x5():
+    """Figures 3.2 and 3.5 of Sutton and Barto, rounded as printed."""
+    mdp = load("gridworld-5x5")
+    printed_uniform = [3.3, 8.8, 4.4, 5.3, 1.5, 1.5, 3.0, 2.3, 1.9, 0.5, 0.1, 0.7, 0.7, 0.4, -0.4]
+    printed_uniform += [-1.0, -0.4, -0.4, -0.6, -1.2, -1.9, -1.3, -1.2, -1.4, -2.0]
+    printed_best = [22.0, 24.4, 22.0, 19.4, 17.5, 19.8, 22.0, 19.8, 17.8, 16.0, 17.8, 19.8, 17.8, 16.0, 14.4]
+    printed_best += [16.0, 17.8, 16.0, 14.4, 13.0, 14.4, 16.0, 14.4, 13.0, 11.7]
+    np.testing.assert_allclose(evaluate(mdp, mdp.uniform_policy()).V, printed_uniform, atol=0.0501)
+    np.testing.assert_allclose(optimum(mdp).V, printed_best, atol=0.0501)
+
+
+def test_gridworld_4x4():
+    """Figure 4.1 of Sutton and Barto, where gamma = 1."""
+    mdp = replace(load("gridworld-4x4"), discount=1 - 1e-9)
+    printed = [0, -14, -20, -22, -14, -18, -20, -20, -20, -20, -18, -14, -22, -20, -14, 0]
+    np.testing.assert_allclose(evaluate(mdp, mdp.uniform_policy()).V, printed, atol=1e-5)
+
+
+def test_inventory():
+    """The tables of Puterman, section 3.2; orders beyond the capacity are cut down to it."""
+    mdp = load("inventory")
+    assert mdp.rewards.tolist() == [[0, -1, -2, -5], [5, 0, -3, -3], [6, -1, -1, -1], [5, 5, 5, 5]]
+    np.testing.assert_array_equal(mdp.transitions[0, 2], [0.25, 0.5, 0.25, 0])
+    np.testing.assert_array_equal(mdp.transitions[1, 0], [0.75, 0.25, 0, 0])
+    np.testing.assert_array_equal(mdp.transitions[2, 1], [0, 0.25, 0.5, 0.25])
+
+
+def test_queue():
+    """The birth-death rows, and an optimal service rate that grows with the queue."""
+    mdp = load("queue")
+    np.testing.assert_array_equal(mdp.transitions[3, 1, 2:5], [0.4, 0.4, 0.2])
+    np.testing.assert_array_equal(mdp.transitions[0, 3, :2], [0.8, 0.2])
+    np.testing.assert_array_equal(mdp.transitions[-1, 3, -2:], [0.8, 0.2])
+    assert mdp.rewards[2, 3] == pytest.approx(-(2 + 60 * 0.8**3))
+    best = optimum(mdp).Q.argmax(axis=1)
+    assert (np.diff(best) >= 0).all()
+    assert best[0] == 0
+    assert best[-1] > 0
+
+
+def test_toy_text_optima():
+    """Known optima: 14/17 for the undiscounted 4x4 lake; 13 steps of -1 along the cliff; 7.93 for Taxi."""
+    lake = replace(load("frozenlake-4x4"), discount=1 - 1e-7)
+    assert optimum(lake).V[0] == pytest.approx(14 / 17, abs=1e-4)
+    cliff = load("cliffwalking")
+    assert optimum(cliff).V[36] == pytest.approx(-(1 - 0.99**13) / 0.01)
+    taxi = replace(load("taxi"), discount=1 - 1e-6)
+    start = (taxi.initial - 0.0002) / 0.9
+    assert start @ optimum(taxi).V == pytest.approx(7.93, abs=0.005)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_grids_fit(name):
+    rows, columns = GRIDS[name].shape
+    assert all(len(row) == columns for row in GRIDS[name].letters)
+    assert load(name).rewards.shape == (rows * columns, len(GRIDS[name].arrows))
+
+
+def test_moves_are_the_arrows():
+    assert [dict(zip("↑→↓←", MOVES, strict=True))[arrow] for arrow in GRIDS["gridworld-4x4"].arrows] == list(MOVES)
+    corner = load("gridworld-5x5").transitions[4]  # right upper corner: up and right stay
+    np.testing.assert_array_equal(corner.argmax(axis=1), [4, 4, 9, 3])
+
+
+@settings(max_examples=40, deadline=None)
+@given(S=st.integers(1, 12), A=st.integers(1, 4), b=st.integers(1, 12), seed=st.integers(0, 2**40))
+def test_garnet_is_exact(S, A, b, seed):
+    """Probabilities are positive multiples of 2^-16 on exactly b successors; rewards are multiples of 2^-8."""
+    b = min(b, S)
+    mdp = garnet(S, A, b, 0.9, seed)
+    assert ((mdp.transitions > 0).sum(axis=2) == b).all()
+    units = mdp.transitions * 2**16
+    np.testing.assert_array_equal(units, np.rint(units))
+    np.testing.assert_array_equal(units.sum(axis=2), 2**16)
+    np.testing.assert_array_equal(mdp.rewards * 2**8, np.rint(mdp.rewards * 2**8))
+    np.testing.assert_array_equal(mdp.initial, 1 / S)
+
+
+def test_garnet_pieces_are_never_empty():
+    """With as many as 300 pieces of 2^-16 units, cuts at 0 or 1 would be frequent."""
+    assert (garnet(300, 10, 300, 0.9, 0).transitions > 0).all()
+
+
+def test_garnet_is_random_as_described():
+    """Successors uniform, probabilities of mean 1/b like the pieces of a cut interval, rewards standard normal."""
+    S, A, b = 40, 250, 4
+    mdp = garnet(S, A, b, 0.9, 1)
+    present = mdp.transitions > 0
+    share = present.reshape(-1, S).mean(axis=0)  # of 10,000 rows: standard error 0.003
+    np.testing.assert_allclose(share, b / S, atol=0.015)
+    pairs = present.reshape(-1, S).T.astype(float) @ present.reshape(-1, S) / (S * A)
+    np.testing.assert_allclose(pairs[~np.eye(S, dtype=bool)], b * (b - 1) / (S * (S - 1)), atol=0.006)
+    pieces = mdp.transitions[present]
+    # The pieces' law is Dirichlet(1, 1, 1, 1): P(piece > x) = (1 - x)^3.
+    for x in (0.1, 0.25, 0.5):
+        assert (pieces > x).mean() == pytest.approx((1 - x) ** 3, abs=0.01)
+    assert mdp.rewards.mean() == pytest.approx(0, abs=0.05)
+    assert mdp.rewards.std() == pytest.approx(1, abs=0.05)
+
+
+def test_garnet_seed():
+    same, again, other = garnet(9, 2, 3, 0.9, 5), garnet(9, 2, 3, 0.9, 5), garnet(9, 2, 3, 0.9, 6)
+    np.testing.assert_array_equal(same.transitions, again.transitions)
+    np.testing.assert_array_equal(same.rewards, again.rewards)
+    assert (same.transitions != other.transitions).any()
+    assert (same.rewards != other.rewards).any()
+
+
+def test_garnet_sparse():
+    mdp = garnet(2000, 3, 5, 0.9, 0)
+    assert sparse.issparse(mdp.transitions)
+    assert mdp.transitions.has_canonical_format
+    np.testing.assert_array_equal(np.diff(mdp.transitions.indptr), 5)
+    np.testing.assert_array_equal(mdp.transitions.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 2, 1, 0.9, 0), "at least one state and one action, got S=0, A=2"),
+        ((5, 2, 6, 0.9, 0), r"branching must lie in 1\.\.5, got 6"),
+        ((5, 2, 0, 0.9, 0), r"branching must lie in 1\.\.5, got 0"),
+        ((10**6, 10**3, 5, 0.9, 0), "transitions are too many"),
+        ((5, 2, 3, 1.0, 0), "discount must lie in"),
+        ((5, 2, 3, 0.9, -1), "seed must not be negative"),
+    ],
+)
+def test_garnet_bad_input(arguments, message):
+    with pytest.raises(InputError, match=message):
+        garnet(*arguments)
+
+
+def test_load_garnet():
+    mdp = load(GARNET_FORM)
+    np.testing.assert_array_equal(mdp.transitions, garnet(20, 4, 3, 0.9, 7).transitions)
+    assert mdp.name == GARNET_FORM
+
+
+def test_load_gymnasium_and_files(tmp_path):
+    assert load("gym:CliffWalkingSlippery-v1").rewards.min() == -100
+    for suffix in (".npz", ".json"):
+        save_mdp(load("forest"), tmp_path / f"mine{suffix}")
+        assert load(str(tmp_path / f"mine{suffix}")).name == "forest"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("frozenlake-8x9", "unknown MDP 'frozenlake-8x9': did you mean frozenlake-8x8 or"),
+        ("Cash-In", "did you mean cash-in"),
+        ("zzz", "unknown MDP 'zzz': the library has cash-in, unvisited"),
+        ("", "unknown MDP ''"),
+        ("garnet:S=20,A=4", "expected S, A, b, gamma and seed once each, as in garnet:S=20,A=4"),
+        ("garnet:S=20,A=4,b=3,gamma=0.9,seed=7,S=3", "once each"),
+        ("garnet:S=20,A=4,b=3,gamma=high,seed=7", "gamma a number"),
+        ("garnet:S=2.5,A=4,b=3,gamma=0.9,seed=7", "must be integers"),
+        ("garnet:S=20,A=4,b=3,gamma=nan,seed=7", "discount must lie in"),
+        ("gym:Nothing-v0", "gymnasium cannot make"),
+        ("nowhere.json", "nowhere.json: cannot be read: No such file"),
+    ],
+)
+def test_load_bad_input(name, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load(name)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,101 @@
+"""Verdicts, the table and the JSON report."""
+
+import json
+import math
+
+import pytest
+from flint import fmpq
+from rich.console import Console
+
+from verify.core.report import HEADINGS, as_json, cells, print_table, tally
+from verify.core.statement import Statement, Verdict, judge
+
+HOLDS = Statement("Lemma 1", "printed", "a >= b")
+FAILS = Statement("Lemma 2", "repaired", "c >= d", expected="fails")
+
+
+@pytest.mark.parametrize(
+    ("actual", "claimed", "margin", "verdict"),
+    [
+        (1.0, 0.5, 0.1, Verdict.HOLDS),
+        (0.5, 1.0, 0.1, Verdict.VIOLATED),
+        (1.0, 1.05, 0.1, Verdict.UNDECIDED),
+        (1.05, 1.0, 0.1, Verdict.UNDECIDED),
+        (math.nan, 1.0, 0.1, Verdict.UNDECIDED),
+        (math.inf, 1.0, 0.1, Verdict.UNDECIDED),
+        (1.0, 1.0, 0.0, Verdict.UNDECIDED),
+        (fmpq(1, 3), fmpq(1, 3), None, Verdict.HOLDS),
+        (fmpq(1, 3), fmpq(1, 3) + fmpq(1, 10**40), None, Verdict.VIOLATED),
+        (fmpq(1, 3) + fmpq(1, 10**40), fmpq(1, 3), None, Verdict.HOLDS),
+    ],
+)
+def test_verdicts(actual, claimed, margin, verdict):
+    check = judge(HOLDS, actual, claimed, "here", margin)
+    assert check.verdict is verdict
+    assert check.exact == (margin is None)
+    assert check.slack == pytest.approx(float(actual - claimed), nan_ok=True)
+
+
+def checks(statement, *pairs):
+    return [judge(statement, fmpq(a), fmpq(c), f"instance {i}") for i, (a, c) in enumerate(pairs)]
+
+
+def test_row():
+    row = tally([HOLDS], [*checks(HOLDS, (4, 1), (2, 1), (8, 1)), judge(HOLDS, 1.0, 1.0, "float", 1e-9)])[0]
+    assert (row.checks, row.violations, row.undecided, row.decided_exactly) == (4, 0, 1, 3)
+    assert (row.worst_slack, row.worst_instance) == (0.0, "float")
+    assert row.median_tightness == 0.375
+    assert (row.statement, row.form, row.formula, row.expected) == ("Lemma 1", "printed", "a >= b", "holds")
+
+
+@pytest.mark.parametrize(
+    ("statement", "pairs", "as_expected", "outcome"),
+    [
+        (HOLDS, [(2, 1)], True, "holds"),
+        (HOLDS, [(2, 1), (1, 2)], False, "fails, expected: holds"),
+        (FAILS, [(1, 2)], True, "fails, as expected"),
+        (FAILS, [(2, 1)], False, "holds, expected: fails"),
+        (HOLDS, [], True, "not checked"),
+        (FAILS, [], True, "not checked"),
+    ],
+)
+def test_what_is_expected(statement, pairs, as_expected, outcome):
+    row = tally([statement], checks(statement, *pairs))[0]
+    assert row.as_expected == as_expected
+    assert cells(row)[-1] == outcome
+    assert len(cells(row)) == len(HEADINGS)
+
+
+def test_rows_keep_the_order_and_unchecked_statements():
+    rows = tally([FAILS, HOLDS], checks(HOLDS, (2, 1)))
+    assert [row.statement for row in rows] == ["Lemma 2", "Lemma 1"]
+    assert (rows[0].checks, rows[0].worst_slack, rows[0].median_tightness, rows[0].worst_instance) == (
+        0,
+        None,
+        None,
+        None,
+    )
+
+
+def test_tightness_of_bounds_on_nothing_is_left_out():
+    """claimed/actual is meant for a positive actual value."""
+    assert tally([HOLDS], checks(HOLDS, (0, -1), (-1, -2)))[0].median_tightness is None
+
+
+def test_json_schema():
+    found = json.loads(as_json(tally([HOLDS, FAILS], checks(HOLDS, (2, 1)))))
+    expected = {"statement", "form", "formula", "expected", "checks", "violations", "undecided", "decided_exactly"}
+    for row in found:
+        assert set(row) == expected | {"worst_slack", "median_tightness", "worst_instance"}
+        assert row["form"] in {"printed", "repaired", "sharper"}
+        assert row["expected"] in {"holds", "fails"}
+    assert [row["checks"] for row in found] == [1, 0]
+    assert found[1]["worst_instance"] is None
+
+
+def test_table_tells_how_to_repeat_the_worst(capsys):
+    print_table("Title", tally([HOLDS, FAILS], checks(HOLDS, (2, 1), (3, 1))), Console(width=120))
+    shown = capsys.readouterr().out
+    assert "Title" in shown
+    assert "worst Lemma 1: instance 0" in shown
+    assert "worst Lemma 2" not in shown

@@ -1,0 +1,137 @@
+"""SAMPLE and its estimates, against exact values."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exact.evaluation import evaluate
+from exact.mdps.library import load
+from tests.verify.sampled.cases import GARNET, STANDARD_ERRORS, assert_mean, batch_of, many
+from verify.sampled.estimators import (
+    fit_critic,
+    gae,
+    half,
+    merge,
+    performance_difference,
+    returns_difference,
+    returns_mean,
+    returns_spread,
+    reverse_surrogate,
+    surrogate_gain,
+    total_rewards,
+    whole,
+)
+from verify.sampled.sampler import Samples, sample, sampler
+
+
+@pytest.mark.parametrize("name", [GARNET, "frozenlake-4x4"])
+def test_sample_visits_states_as_rho_and_actions_as_pi(name):
+    mdp = load(name)
+    rng = np.random.default_rng(1)
+    policy = rng.dirichlet(np.ones(mdp.n_actions), mdp.n_states)
+    N, R = 2000, 200
+    samples = sample(sampler(mdp), many(policy, R), N, rng)
+    visits = np.stack([np.bincount(x, minlength=mdp.n_states) / N for x in samples.states.T])
+    burn_in = 1 / (N * (1 - mdp.discount))  # the batch begins at rho0, not at (1 - gamma) rho
+    assert_mean(visits, (1 - mdp.discount) * evaluate(mdp, policy).rho, bias=burn_in)
+    for s in range(mdp.n_states):
+        taken = np.bincount(samples.actions[samples.states == s], minlength=mdp.n_actions)
+        expected = taken.sum() * policy[s]
+        assert np.all(np.abs(taken - expected) <= STANDARD_ERRORS * np.sqrt(expected * (1 - policy[s]) + 1))
+
+
+def test_next_states_follow_the_kernel(mdp, pair):
+    samples = sample(sampler(mdp), many(pair[0], 100), 1000, np.random.default_rng(2))
+    went_on = ~samples.ended[:-1]
+    assert np.array_equal(samples.next_states[:-1][went_on], samples.states[1:][went_on])
+    counts = np.zeros((6, 3, 6))
+    np.add.at(counts, (samples.states, samples.actions, samples.next_states), 1)
+    expected = counts.sum(axis=2, keepdims=True) * mdp.transitions
+    assert np.all(np.abs(counts - expected) <= STANDARD_ERRORS * np.sqrt(expected + 1) * (expected > 0))
+
+
+def test_total_rewards_are_those_of_complete_trajectories():
+    ended = np.array([[0, 0], [1, 0], [0, 1], [1, 0], [0, 0]], dtype=bool)
+    rewards = np.array([[1.0, 1], [2, 2], [3, 3], [4, 4], [5, 5]])
+    states = np.zeros((5, 2), dtype=np.intp)
+    total, squares, count = total_rewards(Samples(states, states, rewards, states, ended))
+    # first: 1+2 and 3+4, the 5 belongs to an open trajectory; second: 1+2+3 alone, so the open 4+5 counts too
+    assert total.tolist() == [10, 15]
+    assert squares.tolist() == [9 + 49, 36 + 81]
+    assert count.tolist() == [2, 2]
+
+
+def test_gae_stops_at_the_end_of_an_episode():
+    td = np.array([[1.0], [2.0], [4.0], [8.0]])
+    ended = np.array([[False], [True], [False], [False]])
+    assert gae(td, ended, 0.5).ravel().tolist() == [2.0, 2.0, 8.0, 8.0]
+    assert gae(td, ended, 0.0).ravel().tolist() == td.ravel().tolist()
+
+
+def test_gae_with_lambda_one_is_unbiased_for_any_critic(mdp, pair):
+    V = np.random.default_rng(3).normal(size=6)
+    A = evaluate(mdp, pair[0]).Q - V[:, None]
+    batch = batch_of(mdp, pair[0], 4000, 60, 4, lam=1.0, V=V)
+    visits, total, _ = whole(batch)
+    cut = 10 * np.abs(A).max() / 4000 / (1 - mdp.discount)  # the last episode's advantages miss their future
+    assert_mean(total / visits, A, bias=cut)
+
+
+def test_gae_with_the_exact_critic_is_unbiased_for_any_lambda(mdp, pair):
+    ev = evaluate(mdp, pair[0])
+    visits, total, _ = whole(batch_of(mdp, pair[0], 4000, 60, 5, lam=0.6, V=ev.V))
+    assert_mean(total / visits, ev.A)
+
+
+def test_returns_estimate_eta_and_their_spread_is_their_error(mdp, pair):
+    batch = batch_of(mdp, pair[0], 4000, 150, 6)
+    estimate = returns_mean(batch)
+    cut = 2 / (4000 * (1 - mdp.discount)) * np.abs(mdp.rewards).max() / (1 - mdp.discount)
+    assert_mean(estimate.value, evaluate(mdp, pair[0]).eta, bias=cut)
+    assert estimate.error.mean() == pytest.approx(estimate.value.std(), rel=0.15)
+    assert np.allclose(returns_spread(batch), estimate.error * np.sqrt(batch.trajectories))
+
+
+def test_estimators_agree_with_exact_values(mdp, pair):
+    first, second = pair
+    before, after = evaluate(mdp, first), evaluate(mdp, second)
+    gain, gamma = after.eta - before.eta, mdp.discount
+    batch = batch_of(mdp, first, 4000, 100, 7, V=before.V, exact_A=before.A)
+    trial = batch_of(mdp, second, 4000, 100, 8, V=before.V, exact_A=after.A)
+    step = second - first
+    burn_in = 1 / (4000 * (1 - gamma) ** 2)  # batches begin at rho0, of the order of one episode in 4000 (1 - gamma)
+    forward = surrogate_gain(whole(batch), many(first, 100), many(second, 100), gamma)
+    assert_mean(forward.value, before.rho @ (step * before.A).sum(axis=1), bias=burn_in * np.abs(before.A).max())
+    assert forward.error.mean() == pytest.approx(forward.value.std(), rel=0.4)  # steps are not quite independent
+    reverse = reverse_surrogate(trial, many(first, 100), many(second, 100), gamma)
+    assert_mean(reverse.value, after.rho @ (step * after.A).sum(axis=1), bias=burn_in * np.abs(after.A).max())
+    assert_mean(performance_difference(trial, gamma).value, gain, bias=burn_in * np.abs(before.A).max())
+    assert_mean(returns_difference(batch, trial).value, gain, bias=4 * burn_in * np.abs(mdp.rewards).max())
+
+
+def test_the_gain_of_staying_is_exactly_zero(mdp, pair):
+    batch, pi = batch_of(mdp, pair[0], 200, 3, 20), many(pair[0], 3)
+    assert np.array_equal(surrogate_gain(whole(batch), pi, pi, mdp.discount).value, np.zeros(3))
+
+
+def test_the_performance_difference_is_off_by_the_critics_error_at_the_start(mdp, pair):
+    V = evaluate(mdp, pair[0]).V + np.arange(6)
+    trial = batch_of(mdp, pair[1], 4000, 100, 9, V=V)
+    expected = evaluate(mdp, pair[1]).eta - mdp.initial @ V
+    assert_mean(performance_difference(trial, mdp.discount).value, expected, bias=0.02)
+
+
+def test_the_critic_is_the_mean_target_and_unvisited_states_keep_theirs(mdp, pair):
+    batch = batch_of(mdp, pair[0], 10000, 20, 10, lam=1.0)
+    assert_mean(fit_critic(batch, np.zeros((20, 6))), evaluate(mdp, pair[0]).V, bias=0.02)
+    unseen = replace(batch, visits=np.zeros_like(batch.visits))
+    assert np.array_equal(fit_critic(unseen, np.full((20, 6), 7.0)), np.full((20, 6), 7.0))
+
+
+def test_merging_adds_and_halves_make_the_whole(mdp, pair):
+    a, b = (batch_of(mdp, pair[0], 101, 3, seed) for seed in (11, 12))
+    assert np.array_equal(merge(a, b).steps, np.full(3, 202))
+    assert np.array_equal(merge(a, b).visits, a.visits + b.visits)
+    assert [half(a, i)[0].sum() for i in range(2)] == [150, 153]
+    assert np.allclose(whole(a)[1], half(a, 0)[1] + half(a, 1)[1])

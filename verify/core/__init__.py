@@ -1,0 +1,1 @@
+"""Statements, checks, verdicts, reports and exact arithmetic: what every statement file uses."""

@@ -1,0 +1,1 @@
+"""Steps of Gaussian policies, enclosed in ball arithmetic."""

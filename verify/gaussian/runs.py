@@ -1,0 +1,202 @@
+"""Which mean steps Lemmas 3.6 and 3.7 are checked on, how a verdict is reached, and a search for worse ones.
+
+A run is the pair of counterexamples, or one random trigonometric instance drawn from its seed with a few radii.
+Verdicts come from ball arithmetic, which costs less than the mean step itself, at growing precision until they are
+clear; so --certify changes nothing here, and --float-only leaves what is within the error of floats open.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from flint import arb, ctx
+
+from exact.common.parallel import parallel_map
+from exact.gaussian.instances import Instance, Trigonometric, one_state, random_instance, two_state
+from exact.gaussian.model import GaussianPolicy, evaluate
+from exact.gaussian.steps import mean_step
+from verify.core.command import FalsifierOptions
+from verify.core.statement import Check, Claim, Statement, Verdict, judge
+from verify.gaussian.balls import Effort, NotCertifiedError
+from verify.gaussian.measures import Measures, measure
+
+EFFORTS = (Effort(64, 64), Effort(128, 256), Effort(192, 1024))
+"""Tried in turn until no verdict is open."""
+COUNTEREXAMPLE_RADII = tuple(10.0**-k for k in range(1, 7))
+RADII_PER_SEED = 3
+SMALLEST_RADIUS, LARGEST_RADIUS = 1e-6, 3.0
+SEARCHED_RUNS = 8
+"""The falsifier starts at the first case of so many runs."""
+SEARCH_RESTARTS = 2
+
+Claims = Callable[[Measures], Iterable[Claim]]
+Encloser = Callable[[Instance, float, Effort], Measures]
+"""Rigorous measures of the step at this instance and radius."""
+Closeness = Callable[[float, float], float]
+"""(actual, claimed) -> how close the statement is to failing: 1 at equality, more where it is violated."""
+
+
+@dataclass(frozen=True)
+class Lemma:
+    """A statement file's part of the work. Its functions are defined at module level, so that processes share them."""
+
+    title: str
+    searched: tuple[Statement, ...]
+    """Statements that the falsifier tries to break."""
+    claims: Claims
+    encloser: Encloser
+    closeness: Closeness
+
+
+@dataclass(frozen=True)
+class GaussianRun:
+    """One seed, or the counterexamples, in one process."""
+
+    seed: int | None
+    """None: the counterexamples."""
+    options: FalsifierOptions
+
+    def __str__(self) -> str:
+        return "counterexample" if self.seed is None else f"--seed {self.seed} --instances 1"
+
+    def cases(self) -> Iterator[tuple[Instance, float]]:
+        """The instances with their radii."""
+        if self.seed is None:
+            yield from ((case, delta) for case in (one_state(), two_state()) for delta in COUNTEREXAMPLE_RADII)
+            return
+        instance, rng = random_case(self.seed)
+        span = math.log(SMALLEST_RADIUS), math.log(LARGEST_RADIUS)
+        for delta in np.exp(rng.uniform(*span, RADII_PER_SEED)):
+            yield instance, float(delta)
+
+
+def random_case(seed: int) -> tuple[Instance, np.random.Generator]:
+    """The random instance of a seed (S in 1..4, J in 1..3, gamma in [.1, .97]), and its generator for more draws."""
+    rng = np.random.default_rng([seed, 0])
+    S, J = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+    return random_instance(rng, S, J, float(rng.uniform(0.1, 0.97)), f"random S={S} J={J}"), rng
+
+
+def plan(options: FalsifierOptions) -> list[GaussianRun]:
+    """The runs that the options ask for."""
+    seeds = range(options.seed, options.seed + options.instances)
+    return [GaussianRun(seed, options) for seed in (None, *seeds)]
+
+
+def check_lemma(lemma: Lemma, options: FalsifierOptions) -> list[Check]:
+    """All checks of one lemma, and of the worst cases that the falsifier finds near some of them."""
+    runs = plan(options)
+    found = list(parallel_map(partial(_check_run, lemma), runs, options.jobs, lemma.title))
+    jobs = [(statement, run) for statement in lemma.searched for run in runs[:SEARCHED_RUNS] if options.search]
+    found += parallel_map(partial(_search, lemma), jobs, options.jobs, "falsifier")
+    return [check for checks in found for check in checks]
+
+
+def _check_run(lemma: Lemma, run: GaussianRun) -> list[Check]:
+    return [
+        check
+        for instance, delta in run.cases()
+        for check in check_step(lemma, instance, delta, run.options.float_only, f"{run}: {instance.name}, {delta=:.6g}")
+    ]
+
+
+def _search(lemma: Lemma, job: tuple[Statement, GaussianRun]) -> list[Check]:
+    statement, run = job
+    instance, delta = next(run.cases())
+    rng = np.random.default_rng([run.seed or 0, 1])
+    worst = falsify(instance, delta, partial(_closeness, lemma, statement), run.options.search, rng)
+    where = f"falsifier of {statement.name} ({statement.form}) near {run} --search {run.options.search}"
+    return check_step(lemma, *worst, run.options.float_only, f"{where}: delta={worst[1]:.6g}")
+
+
+def measure_step(instance: Instance, delta: float) -> Measures:
+    """Float measures of the mean step at this instance and radius."""
+    current = evaluate(instance.mdp, instance.policy)
+    return measure(instance, delta, mean_step(instance.mdp, current, delta), current)
+
+
+def check_step(lemma: Lemma, instance: Instance, delta: float, float_only: bool, where: str) -> list[Check]:
+    """All claims about one mean step."""
+    checks: list[Check] = []
+    for effort in () if float_only else EFFORTS:
+        try:
+            measures = lemma.encloser(instance, delta, effort)
+        except NotCertifiedError:
+            continue
+        with ctx.workprec(effort.bits):
+            checks = [
+                judge_balls(claim.statement, claim.actual, claim.claimed, where) for claim in lemma.claims(measures)
+            ]
+        if all(check.verdict is not Verdict.UNDECIDED for check in checks):
+            return checks
+    if checks:
+        return checks
+    measures = measure_step(instance, delta)
+    return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in lemma.claims(measures)]
+
+
+def judge_balls(statement: Statement, actual: arb, claimed: arb, where: str) -> Check:
+    """Compare two balls: undecided if they leave both outcomes open."""
+    slack = actual - claimed
+    verdict = Verdict.HOLDS if slack >= 0 else Verdict.VIOLATED if slack < 0 else Verdict.UNDECIDED
+    decided = verdict is not Verdict.UNDECIDED
+    sides = float(arb(actual).mid()), float(arb(claimed).mid()), float(slack.mid())
+    return Check(statement, sides[0], sides[1], sides[2], verdict, decided, where)
+
+
+def falsify(
+    instance: Instance,
+    delta: float,
+    objective: Callable[[Instance, float], float],
+    trials: int,
+    rng: np.random.Generator,
+) -> tuple[Instance, float]:
+    """The instance and radius near the given ones that make `objective` large, by random local search.
+
+    Hill climbing: rewards, discount, mu_k, sigma_k or delta are perturbed, by strides of all scales, and what helps is
+    kept. The first restart begins at the given instance, the others further away.
+    """
+    best, best_value = (instance, delta), objective(instance, delta)
+    for restart in range(SEARCH_RESTARTS):
+        here = (instance, delta) if restart == 0 else _neighbour(instance, delta, 1.0, rng)
+        value = objective(*here)
+        for _ in range(trials // SEARCH_RESTARTS):
+            candidate = _neighbour(*here, 10.0 ** rng.uniform(-2, 0.5), rng)
+            found = objective(*candidate)
+            if found > value:
+                here, value = candidate, found
+        if value > best_value:
+            best, best_value = here, value
+    return best
+
+
+def _closeness(lemma: Lemma, statement: Statement, instance: Instance, delta: float) -> float:
+    measures = measure_step(instance, delta)
+    if not measures.attained > 0:
+        return -math.inf
+    claim = next(claim for claim in lemma.claims(measures) if claim.statement == statement)
+    return lemma.closeness(claim.actual, claim.claimed)
+
+
+def _neighbour(instance: Instance, delta: float, stride: float, rng: np.random.Generator) -> tuple[Instance, float]:
+    """A random instance and radius `stride` away: another reward, discount, mu_k, sigma_k or delta.
+
+    The unit of stride is 1 for rewards and means, a factor of e for sigma and 1/(1-gamma), and a decade for delta; the
+    last three stay within the ranges of the random instances.
+    """
+    what, old, policy = rng.integers(5), instance.coefficients, instance.policy
+    factor = math.exp(stride * rng.normal())
+    if what == 0:
+        rewards = old.rewards + stride * rng.normal(size=old.rewards.shape)
+        return replace(instance, coefficients=Trigonometric(rewards, old.transitions)), delta
+    if what == 1:
+        return replace(instance, discount=1 - min(max((1 - instance.discount) * factor, 0.03), 0.9)), delta
+    if what == 2:
+        mu = policy.mu + stride * rng.normal(size=policy.mu.shape)
+        return replace(instance, policy=GaussianPolicy(mu, policy.sigma)), delta
+    if what == 3:
+        sigma = min(max(policy.sigma * factor, 0.3), 2.0)
+        return replace(instance, policy=GaussianPolicy(policy.mu, sigma)), delta
+    return instance, min(max(delta * factor ** math.log(10), SMALLEST_RADIUS), LARGEST_RADIUS)

@@ -1,0 +1,1 @@
+"""The experiment on sampled ratios: `python -m verify.sampled`."""
