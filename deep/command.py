@@ -57,4 +57,4 @@ def parse(arguments: Sequence[str]) -> Command:
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
     pixels = known.env is not None and not helping and inspect(known.env).pixels
     default = Command((pixel_preset if pixels else preset)(known.preset, known.env or "ID"))
-    return cli.parse(Command, "deep.train", default=default, arguments=arguments)
+    return cli.parse(Command, "deep.train", default=default, argv=arguments)

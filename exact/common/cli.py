@@ -1,14 +1,26 @@
-"""What every command line of the project shares: options from a dataclass, and one line for every error.
+"""What every command of the project shares: options from a dataclass, one line for every error, the exit status.
+
+A command is a file with a frozen dataclass `Options`, whose field docstrings are its help, a function `work(options)`
+that returns the exit status, and
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        return cli.main(Options, "exact.solve", work, argv)
+
+    if __name__ == "__main__":
+        sys.exit(main())
+
+so that a test calls `main(["--mdp", "chain"])` and reads the status.
 
 Exit status: 0 done, 1 the command's own verdict is negative, 2 bad input, 3 a fault while running, 130 interrupted.
 """
 
 import contextlib
-import io
-import re
+import dataclasses
+import difflib
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import tyro
 
@@ -16,65 +28,139 @@ from exact.common.errors import FaultError, InputError
 
 Options = TypeVar("Options")
 
-BAD_INPUT, FAULT, INTERRUPTED = 2, 3, 130
-CLASS_NAME = r"[A-Z]\w*"
-"""A message about a whole dataclass names its class, which says nothing to a user."""
+DONE, NEGATIVE, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+CONFIG = (tyro.conf.FlagCreatePairsOff,)
+
+
+def main(
+    options: type[Options],
+    module: str,
+    work: Callable[[Options], int],
+    argv: Sequence[str] | None = None,
+    *,
+    default: Options | None = None,
+) -> int:
+    """Parse the words into `options` and do the work. A known error becomes one line on standard error.
+
+    Args:
+        options: a frozen dataclass.
+        module: the command is `python -m module`.
+        work: takes the options, returns the exit status.
+        argv: the words after the command, the process's own if None.
+        default: values of the fields that are not given, instead of the dataclass's own.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: the words ask for --help, which has been printed; its code is 0.
+    """
+    return guard(lambda: work(parse(options, module, argv, default=default)))
 
 
 def parse(
-    options: type[Options], command: str, *, default: Options | None = None, arguments: Sequence[str] | None = None
+    options: type[Options], module: str, argv: Sequence[str] | None = None, *, default: Options | None = None
 ) -> Options:
-    """Read the dataclass `options` from the command line of `python -m command`; its docstrings are the help.
-
-    Args:
-        options: the dataclass.
-        command: module name, for the usage line.
-        default: values of the fields that are not given, instead of the dataclass's own.
-        arguments: the words to read instead of the process's.
+    """Read the dataclass `options` from the words; arguments as for `main`.
 
     Raises:
-        InputError: the arguments do not fit; the message is the parser's, on one line.
+        InputError: the words do not fit.
+        SystemExit: as `main`.
     """
-    complaint = io.StringIO()
-    prog, settings = f"python -m {command}", (tyro.conf.FlagCreatePairsOff,)
+    with _errors(options, module):
+        return tyro.cli(options, prog=f"python -m {module}", args=argv, config=CONFIG, **_given(default))
+
+
+def parse_known(options: type[Options], module: str, argv: Sequence[str] | None = None) -> tuple[Options, list[str]]:
+    """As `parse`, but words that are no option of `options` are left over and returned. There is no --help.
+
+    Raises:
+        InputError: a word of one of the options does not fit.
+    """
+    with _errors(options, module):
+        return tyro.cli(
+            options, prog=f"python -m {module}", args=argv, config=CONFIG, return_unknown_args=True, add_help=False
+        )
+
+
+def guard(work: Callable[[], int]) -> int:
+    """Call `work` and return its status, or print its known error in one line and return that error's status."""
     try:
-        with contextlib.redirect_stderr(complaint):
-            if default is None:
-                return tyro.cli(options, prog=prog, args=arguments, config=settings)
-            return tyro.cli(options, prog=prog, args=arguments, config=settings, default=default)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise InputError(f"{_one_line(complaint.getvalue())} (see {prog} --help)") from None
-
-
-def _one_line(box: str) -> str:
-    """The message inside the parser's box, without its title and its hints at the help text."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    lines = [line.strip("│╭╮╰╯ ") for line in plain.splitlines()[1:]]  # the first line is the title
-    body = " ".join(line for line in lines if not re.fullmatch("[─-]*", line))  # rules are ASCII where UTF-8 is not
-    message = " ".join(re.split("Argument helptext|For full helptext", body)[0].split())
-    return re.sub(rf"^Error parsing {CLASS_NAME}: ", "", message)
-
-
-def run(main: Callable[[], int]) -> NoReturn:
-    """Call main and leave the process with its exit status; known errors become one line on standard error."""
-    try:
-        status = main()
+        return work()
     except InputError as error:
-        status = _complain(error, BAD_INPUT)
+        return complain(error, BAD_INPUT)
     except FaultError as error:
-        status = _complain(error, FAULT)
+        return complain(error, FAULT)
     except KeyboardInterrupt:
-        status = _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone, there is nobody left to complain to
-        status = FAULT
+        return complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to complain to, nor to flush to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAULT
     except OSError as error:  # a full disk, say
-        status = _complain(error, FAULT)
-    sys.exit(status)
+        return complain(error, FAULT)
 
 
-def _complain(error: object, status: int) -> int:
+def run(work: Callable[[], int]) -> NoReturn:
+    """Call `work` and leave the process with its status."""
+    sys.exit(guard(work))
+
+
+def complain(error: object, status: int) -> int:
+    """Print the error in one line on standard error; returns the status."""
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     return status
+
+
+def _given(default: Any) -> dict[str, Any]:
+    return {} if default is None else {"default": default}
+
+
+@contextlib.contextmanager
+def _errors(options: type[Any], module: str) -> Iterator[None]:
+    """Turn tyro's complaints into InputError.
+
+    tyro prints a box and exits. Its hook for errors is not public yet. Without the hook, or for an event that is new,
+    tyro's own box is shown and the exit status is 2 all the same.
+    """
+    try:
+        from tyro._errors import on_parse_error
+    except ImportError:
+        yield
+        return
+
+    def refuse(event: Any) -> NoReturn | None:
+        message = _message(event, options)
+        if message is None:
+            return None
+        raise InputError(f"{message} (see python -m {module} --help)") from None
+
+    with on_parse_error(refuse):
+        yield
+
+
+def _message(event: Any, options: type[Any]) -> str | None:
+    """One line for an event of tyro's; None for one that is unknown here."""
+    kind = type(event).__name__
+    if kind == "UnrecognizedArgs":
+        close = difflib.get_close_matches(event.tokens[0].split("=")[0], list(_flags(options)), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"unknown option {' '.join(event.tokens)}{hint}"
+    if kind == "InvalidChoice":
+        return f"{event.argument.display_name()}: expected one of {', '.join(event.choices)}, got {event.value!r}"
+    if kind == "BadValue":
+        return f"{event.argument.display_name()} needs {event.argument.lowered.metavar}"
+    if kind == "MissingArgs":
+        return f"{', '.join(missing.arg.display_name() for missing in event.missing_arguments)} is required"
+    if kind == "InstantiationFailure":
+        name = f"{event.argument.display_name()}: " if event.argument is not None else ""
+        return f"{name}{event.message}"
+    return None
+
+
+def _flags(options: Any, prefix: str = "--") -> Iterator[str]:
+    """Every option's name, nested dataclasses included."""
+    for field in dataclasses.fields(options):
+        name = prefix + field.name.replace("_", "-")
+        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
+            yield from _flags(field.type, name + ".")
+        yield name

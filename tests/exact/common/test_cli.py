@@ -34,52 +34,69 @@ class Example:
             raise InputError(f"--count must be at least 0, got {self.count}")
 
 
-def parse(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["example", *arguments])
-    return cli.parse(Example, "exact.example")
+def run(*arguments):
+    """(exit status, options) of an example command."""
+    seen = []
+    status = cli.main(Example, "exact.example", lambda options: seen.append(options) or 0, arguments)
+    return status, seen
 
 
-def test_options_are_read(monkeypatch):
-    assert parse(monkeypatch) == Example()
-    assert parse(monkeypatch, "--count", "5", "--kind", "small", "--fast") == Example(5, "small", True)
+def test_options_are_read():
+    assert run() == (0, [Example()])
+    assert run("--count", "5", "--kind", "small", "--fast") == (0, [Example(5, "small", True)])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--count", "five"), "--count"),
-        (("--count",), "--count"),
-        (("--kind", "medium"), "medium"),
-        (("--colour", "red"), "--colour"),
-        (("surplus",), "surplus"),
+        (("--count", "five"), "--count: invalid literal for int() with base 10: 'five' (see python -m exact.example"),
+        (("--count",), "--count needs INT"),
+        (("--kind", "medium"), "--kind: expected one of large, small, got 'medium'"),
+        (("--colour", "red"), "unknown option --colour red"),
+        (("--cuont", "5"), "unknown option --cuont 5; did you mean --count?"),
+        (("surplus",), "unknown option surplus"),
         (("--count", "-1"), "--count must be at least 0, got -1"),
     ],
 )
-def test_arguments_that_do_not_fit_are_one_line(monkeypatch, capsys, arguments, message):
-    with pytest.raises(InputError, match=message) as caught:
-        parse(monkeypatch, *arguments)
-    assert "\n" not in str(caught.value)
-    assert capsys.readouterr().err == ""
+def test_arguments_that_do_not_fit_are_one_line(capsys, arguments, message):
+    assert run(*arguments) == (2, [])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
 
 
-def test_help_is_no_error(monkeypatch, capsys):
+def test_help_is_no_error(capsys):
     with pytest.raises(SystemExit) as stop:
-        parse(monkeypatch, "--help")
+        run("--help")
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     assert "python -m exact.example" in shown
     assert "How many." in shown
 
 
+def test_words_of_other_options_are_left_over():
+    known, rest = cli.parse_known(Example, "exact.example", ["--count", "5", "--env", "x", "--help"])
+    assert (known, rest) == (Example(5), ["--env", "x", "--help"])
+
+
+def test_without_the_parsers_hook_its_own_message_is_shown(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tyro._errors", None)
+    with pytest.raises(SystemExit) as stop:
+        run("--count", "five")
+    assert stop.value.code == 2
+    assert "--count" in capsys.readouterr().err
+
+
 def failing(error):
-    def main():
+    def work():
         raise error
 
-    return main
+    return work
 
 
 @pytest.mark.parametrize(
-    ("main", "status", "line"),
+    ("work", "status", "line"),
     [
         (lambda: 0, 0, ""),
         (lambda: 1, 1, ""),
@@ -90,16 +107,14 @@ def failing(error):
         (failing(KeyboardInterrupt()), 130, "error: interrupted\n"),
     ],
 )
-def test_exit_status(main, status, line, capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.run(main)
-    assert stop.value.code == status
+def test_exit_status(work, status, line, capsys):
+    assert cli.guard(work) == status
     assert capsys.readouterr().err == line
 
 
 def test_a_bug_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        cli.run(lambda: 1 // 0)
+        cli.guard(lambda: 1 // 0)
 
 
 def run_solve(monkeypatch, *arguments):
