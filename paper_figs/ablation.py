@@ -1,11 +1,12 @@
-"""Variants of the setting beside each other: what each changes, and what that does to the return.
+"""A table of the variants: the settings that each one changes, and the return that it reaches.
 
     python -m paper_figs.ablation [--runs DIR ...] [--reference default] [--out FILE.md]
 
-Without --runs it reads the result files committed under paper_figs/data/mujoco. The column "what differs" is read off
-the runs' configurations.
+Without --runs it reads the result files committed under paper_figs/data/mujoco. The column "what differs" compares the
+runs' configurations.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from exact.common.cli import parse, run
+from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
 from paper_figs.aggregates import interval, iqm, summarise
@@ -24,16 +25,16 @@ from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 @dataclass(frozen=True)
 class Options:
-    """Variants of the setting beside each other."""
+    """A table of the variants: the settings that each one changes, and the return that it reaches."""
 
     runs: tuple[Path, ...] = (MUJOCO,)
     """Folders of runs or of result files."""
     reference: str = "default"
-    """The variant that the others change."""
+    """The variant that the others are compared with."""
     seed: int = 0
     """Seed of the bootstrap."""
     out: Path | None = None
-    """Write Markdown here."""
+    """Also write the table to this Markdown file."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -41,7 +42,7 @@ class Options:
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dictionary with dotted keys."""
+    """Nested settings as one dictionary with dotted keys: {"a": {"b": 1}} becomes {"a.b": 1}."""
     leaves: dict[str, Any] = {}
     for key, value in settings.items():
         name = f"{prefix}{key}"
@@ -50,14 +51,14 @@ def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def difference(result: Result, reference: Result) -> str:
-    """The settings in which two results differ, as `name=value` of the first."""
+    """The settings in which two results differ, as `name=value` with the value of `result`; or "nothing"."""
     ours, theirs = (flat({"preset": one.preset} | one.settings) for one in (result, reference))
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     return ", ".join(f"{name}={ours.get(name)}" for name in names) or "nothing"
 
 
 def shared_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
-    """Table 1's tasks on which the reference and every other variant were run."""
+    """Those tasks of Table 1 on which the reference and every other variant were run."""
     runs = {(result.variant, result.env) for result in results}
     variants = {variant for variant, _ in runs} | {reference}
     return [task for task in read_table(1).tasks if all((variant, task.env) in runs for variant in variants)]
@@ -71,7 +72,7 @@ def row(
     random_policy: dict[str, float],
     rng: np.random.Generator,
 ) -> tuple[str, ...]:
-    """One variant: what it changes, its return on each task, and the interquartile mean over the tasks."""
+    """The cells of one variant: what it changes, its return on each task, the interquartile mean over all tasks."""
     summaries = [summarise([result.max100 for result in groups[task.env]], rng) for task in tasks]
     cells = [f"{mean_std(one)} {interval_text(one.interval)} ({one.count})" for one in summaries]
     scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
@@ -84,9 +85,16 @@ def row(
 def ablation(
     results: Sequence[Result], reference: str, random_policy: dict[str, float], seed: np.random.SeedSequence
 ) -> Table:
-    """The table of all variants on the tasks of Table 1 that they share; InputError if there is nothing to compare.
+    """The table of all variants on the tasks of Table 1 that they share.
 
-    Every row's bootstrap starts from `seed`, so that a row does not depend on which others there are.
+    Args:
+        results: finished runs of any variants and environments.
+        reference: name of the variant that the others are compared with.
+        random_policy: for each environment the mean return of random actions.
+        seed: the bootstrap of every row starts from it, so that a row does not depend on which other rows there are.
+
+    Raises:
+        InputError: the variants share no task, or there is only one variant.
     """
     tasks, variants = shared_tasks(results, reference), sorted({result.variant for result in results} - {reference})
     if not (tasks and variants):
@@ -109,13 +117,18 @@ def ablation(
     return Table("Ablation", header, rows, notes)
 
 
-def main(options: Options) -> int:
-    """Show the table and write it if asked to."""
+def work(options: Options) -> int:
+    """Print the table; with --out also write it."""
     seed = np.random.SeedSequence(options.seed)
     random_policy = read_random_policy(RANDOM_POLICIES[1])
     publish([ablation(load(options.runs), options.reference, random_policy, seed)], options.out)
     return 0
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.ablation`; returns the exit status."""
+    return cli.main(Options, "paper_figs.ablation", work, argv)
+
+
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "paper_figs.ablation")))
+    sys.exit(main())

@@ -1,29 +1,31 @@
-"""Turn finished run directories into the small result files that the tables and figures are made from.
+"""Read finished run directories and write one small result file for each: what tables and figures are made from.
 
 python -m paper_figs.collect --runs runs [--out paper_figs/data/mujoco]
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.common.cli import parse, run
+from exact.common import cli
 from exact.common.errors import InputError
 from paper_figs.results import MUJOCO, check_comparable, read_run, run_directories, write_result
+from paper_figs.tables import counted
 
 
 @dataclass(frozen=True)
 class Options:
-    """Turn finished run directories into the small result files that the tables and figures are made from."""
+    """Read finished run directories and write one small result file for each."""
 
     runs: tuple[Path, ...]
-    """Folders of runs."""
+    """Folders that hold run directories, at any depth."""
     out: Path = MUJOCO
-    """Folder of the result files."""
+    """Folder to write the result files to."""
 
 
-def main(options: Options) -> int:
-    """Read every run first, so that a damaged one leaves the result files as they were, then write."""
+def work(options: Options) -> int:
+    """Write the result files. All runs are read first: if one is damaged, no result file changes."""
     found = [run_directories(root) for root in options.runs]
     results = [read_run(directory) for finished, _ in found for directory in finished]
     unfinished = sum(len(directories) for _, directories in found)
@@ -32,11 +34,16 @@ def main(options: Options) -> int:
     check_comparable(results)
     for result in results:
         write_result(result, options.out)
-    print(f"wrote {len(results)} result files under {options.out}")
+    print(f"wrote {counted(len(results), 'result file')} under {options.out}")
     if unfinished:
-        print(f"left out {unfinished} unfinished runs", file=sys.stderr)
+        print(f"left out {counted(unfinished, 'unfinished run')}", file=sys.stderr)
     return 0
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.collect`; returns the exit status."""
+    return cli.main(Options, "paper_figs.collect", work, argv)
+
+
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "paper_figs.collect")))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""A table of the paper beside ours: what Tables 1 and 2 share."""
+"""A table of the paper beside ours: what `table1` and `table2` share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from exact.common.tables import Table, publish
 from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.paper import COLUMNS, RANDOM_POLICIES, PaperTable, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import ATARI, MUJOCO, Result, load
-from paper_figs.tables import MISSING, by_env, interval_text, mean_std, number, provenance
+from paper_figs.tables import MISSING, by_env, counted, interval_text, mean_std, number, provenance
 
 HEADER = (
     "task",
@@ -27,7 +27,7 @@ HEADER = (
 
 
 def row(task: PaperTask, results: Sequence[Result], asked: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """One task: the paper's columns and ours."""
+    """The cells of one task: the paper's columns, then ours; `asked` is the number of seeds that were asked for."""
     paper: tuple[str, ...] = (
         *(f"{mean}±{std}" for mean, std in (task.scores[column] for column in COLUMNS)),
         str(task.best_known[0]),
@@ -43,21 +43,21 @@ def row(task: PaperTask, results: Sequence[Result], asked: int, rng: np.random.G
 
 
 def shortfalls(table: PaperTable, means: dict[str, float], column: str) -> str:
-    """How many measured tasks reach a column of the paper, and which do not, at the paper's printed precision."""
+    """A sentence: on how many measured tasks our mean reaches a column of the paper, and on which it falls short."""
     short = [
         f"{task.task} ({number(means[task.env])} < {task.scores[column][0]})"
         for task in table.tasks
         if task.env in means and round(means[task.env]) < task.scores[column][0]
     ]
     reached = f"The mean, rounded to whole numbers as the paper prints them, is at least the paper's {column} on "
-    reached += f"{len(means) - len(short)} of {len(means)} measured tasks"
+    reached += f"{len(means) - len(short)} of {counted(len(means), 'measured task')}"
     return reached + (f"; short on {', '.join(short)}." if short else ".")
 
 
 def overall(
     table: PaperTable, groups: dict[str, list[Result]], random_policy: dict[str, float], rng: np.random.Generator
 ) -> str:
-    """Interquartile mean over all runs of all measured tasks on the normalised scale, with its stratified interval."""
+    """A sentence: the interquartile mean over the runs of all measured tasks, normalised, with its 95% interval."""
     scores = [
         np.array([normalised(result.max100, task, random_policy) for result in groups[task.env]])
         for task in table.tasks
@@ -66,7 +66,8 @@ def overall(
     ends = interval(scores, rng)
     text = "a task has one run, so no interval" if ends is None else f"95% interval [{ends[0]:.2f}, {ends[1]:.2f}]"
     scale = "with uniformly random actions at 0 and the paper's STRO at 1"
-    return f"IQM over the runs of all {len(scores)} measured tasks, {scale}: {float(iqm(*scores)):.2f} ({text})."
+    tasks = counted(len(scores), "measured task")
+    return f"IQM over the runs of the {tasks}, {scale}: {float(iqm(*scores)):.2f} ({text})."
 
 
 def section(
@@ -77,7 +78,7 @@ def section(
     random_policy: dict[str, float],
     rng: np.random.Generator,
 ) -> Table:
-    """A table of the paper beside one variant of ours."""
+    """A table of the paper beside one variant of ours, with `asked` seeds asked of each task."""
     groups = {env: runs for env, runs in by_env(results, name).items() if env in {task.env for task in table.tasks}}
     rows = tuple(row(task, groups.get(task.env, []), asked, rng) for task in table.tasks)
     notes: tuple[str, ...] = (
@@ -94,16 +95,16 @@ def section(
 
 @dataclass(frozen=True)
 class Options:
-    """What the tables share."""
+    """The options that `table1` and `table2` share."""
 
     runs: tuple[Path, ...]
     """Folders of runs or of result files."""
     variants: tuple[tuple[str, int], ...]
-    """Settings, and the seeds asked of each."""
+    """Pairs: a variant, and how many seeds are asked of it."""
     seed: int = 0
     """Seed of the bootstrap."""
     out: Path | None = None
-    """Write Markdown here."""
+    """Also write the tables to this Markdown file."""
 
     def __post_init__(self) -> None:
         if self.seed < 0 or any(asked < 1 for _, asked in self.variants):
@@ -111,9 +112,12 @@ class Options:
 
 
 def compare(options: Options, number: int) -> int:
-    """Show the paper's table of this number beside ours and write it if asked to."""
-    committed = [root for root in options.runs if root.is_dir() or root not in (MUJOCO, ATARI)]  # there may be none yet
-    results, table, random_policy = load(committed), read_table(number), read_random_policy(RANDOM_POLICIES[number])
+    """Print the paper's table of this number (1 or 2) beside ours; with --out also write it. Returns the exit status.
+
+    The folders of committed results may be missing: the cells then say so.
+    """
+    roots = [root for root in options.runs if root.is_dir() or root not in (MUJOCO, ATARI)]
+    results, table, random_policy = load(roots), read_table(number), read_random_policy(RANDOM_POLICIES[number])
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     tables = [section(table, results, name, asked, random_policy, rng) for name, asked in options.variants]
     publish(tables, options.out)

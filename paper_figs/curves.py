@@ -1,4 +1,4 @@
-"""The 3x3 grid of learning curves behind Figures 1, 2 and 4."""
+"""The 3x3 grid of learning curves: what `fig1`, `fig2` and `fig4` share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from exact.common.drawing import save_figure
 from exact.common.errors import InputError
-from paper_figs.drawing import learning_curve, note, paper_line, save
+from paper_figs.drawing import learning_curve, note, paper_line, prepare
 from paper_figs.paper import PaperTable, read_table
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.tables import by_env
@@ -19,12 +20,12 @@ PAPER_COLORS = {"STRO": "0.1", "TRPO": "0.55"}
 
 @dataclass(frozen=True)
 class Options:
-    """What the figures share."""
+    """The options that the figures share."""
 
     variants: tuple[str, ...]
-    """Settings to draw."""
+    """Variants to draw, at most five."""
     out: Path
-    """PNG, PDF or SVG file."""
+    """Write the figure to this PNG, PDF or SVG file."""
     runs: tuple[Path, ...] = (MUJOCO,)
     """Folders of runs or of result files."""
     seed: int = 0
@@ -38,7 +39,7 @@ class Options:
 
 
 def draw(results: Sequence[Result], variants: Sequence[str], table: PaperTable, rng: np.random.Generator) -> Figure:
-    """A figure with one panel per task: the variants' learning curves and the paper's numbers as dotted lines."""
+    """A figure with one panel for each task: the variants' learning curves, and the paper's numbers as dotted lines."""
     figure = Figure(figsize=(11, 9), layout="constrained")
     panels = figure.subplots(3, 3).ravel()
     groups = {variant: by_env(results, variant) for variant in variants}
@@ -60,12 +61,17 @@ def draw(results: Sequence[Result], variants: Sequence[str], table: PaperTable, 
     return figure
 
 
-def main(options: Options, table: int = 1) -> int:
-    """Draw one figure, of the tasks of this table."""
+def draw_table(options: Options, table: int = 1) -> int:
+    """Draw the learning curves on the tasks of the paper's Table 1 or 2 into --out. Returns the exit status.
+
+    Raises:
+        InputError: the figure cannot be written, or there is no run of these variants.
+    """
+    prepare(options.out)
     results = [result for result in load(options.runs) if result.variant in options.variants]
     if not results:
         raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
-    save(draw(results, options.variants, read_table(table), rng), options.out)
+    save_figure(draw(results, options.variants, read_table(table), rng), options.out)
     print(f"wrote {options.out}")
     return 0

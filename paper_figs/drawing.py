@@ -1,22 +1,29 @@
-"""Drawing layer: every function takes an Axes, draws on it and returns it."""
+"""Drawing layer: a function takes an Axes, draws on it and returns it. `exact.common.drawing` writes the file."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from exact.common.drawing import check_figure_path
 from exact.common.errors import InputError
-from exact.common.files import write
 from paper_figs.aggregates import common_grid, interval, iqm
 
 Curve = Sequence[tuple[int, float]]
+"""Points (environment steps, return) of one run, steps increasing."""
 
 
 def learning_curve(ax: Axes, curves: Sequence[Curve], label: str, color: str, rng: np.random.Generator) -> Axes:
-    """Interquartile mean over seeds against steps, with its 95% bootstrap interval as a band (none for one seed)."""
+    """Draw the interquartile mean over seeds against steps, and its 95% bootstrap interval as a band.
+
+    Args:
+        ax: drawn on.
+        curves: one for each seed, none empty; a single seed has no band.
+        label: the entry of the legend.
+        color: of line and band.
+        rng: source of the bootstrap's resamples.
+    """
     steps, values = common_grid(curves)
     ax.plot(steps, iqm(values, axis=0), color=color, label=label, linewidth=1.3)
     ends = interval([values], rng)
@@ -26,23 +33,21 @@ def learning_curve(ax: Axes, curves: Sequence[Curve], label: str, color: str, rn
 
 
 def paper_line(ax: Axes, value: float, label: str, color: str) -> Axes:
-    """A number of the paper as a dotted horizontal line."""
+    """Draw a number of the paper as a dotted horizontal line."""
     ax.axhline(value, color=color, linestyle=":", linewidth=1.2, label=label)
     return ax
 
 
 def note(ax: Axes, text: str) -> Axes:
-    """A remark in the middle of a panel that has nothing to show."""
+    """Write a remark in the middle of a panel that has nothing to show."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="0.5")
     return ax
 
 
-def save(figure: Figure, out: Path) -> None:
-    """Write a figure whole or not at all; InputError if it cannot be written or the suffix names no format."""
-    formats = figure.canvas.get_supported_filetypes()
-    kind = out.suffix.removeprefix(".")
-    if kind not in formats:
-        raise InputError(f"--out: expected a file ending in one of {', '.join(sorted(formats))}, got {out}")
-    content = io.BytesIO()
-    figure.savefig(content, format=kind, dpi=150)
-    write(out, content.getvalue())
+def prepare(out: Path) -> None:
+    """Make the folder of a figure; InputError if the figure could not be written there."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}") from error
+    check_figure_path(out)

@@ -3,10 +3,12 @@
 python -m paper_figs.fig1 [--runs DIR ...] [--variants default paper] [--out figures/fig1.png]
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.common.cli import parse, run
+from exact.common import cli
 from paper_figs import curves
 
 
@@ -15,10 +17,20 @@ class Options(curves.Options):
     """The paper's Figure 1: learning curves on Table 1's nine tasks."""
 
     variants: tuple[str, ...] = ("default", "paper")
-    """Settings to draw."""
+    """Variants to draw, at most five."""
     out: Path = Path("figures/fig1.png")
-    """PNG, PDF or SVG file."""
+    """Write the figure to this PNG, PDF or SVG file."""
+
+
+def work(options: Options) -> int:
+    """Draw the figure."""
+    return curves.draw_table(options, table=1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.fig1`; returns the exit status."""
+    return cli.main(Options, "paper_figs.fig1", work, argv)
 
 
 if __name__ == "__main__":
-    run(lambda: curves.main(parse(Options, "paper_figs.fig1")))
+    sys.exit(main())

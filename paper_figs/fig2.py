@@ -6,10 +6,12 @@
 The paper prints no numbers for this protocol; the dotted lines are Table 1's, for orientation.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.common.cli import parse, run
+from exact.common import cli
 from paper_figs import curves
 
 
@@ -18,10 +20,20 @@ class Options(curves.Options):
     """The paper's Figure 2: learning curves without normalised observations and rewards."""
 
     variants: tuple[str, ...] = ("paper-no-normalize",)
-    """Settings to draw."""
+    """Variants to draw, at most five."""
     out: Path = Path("figures/fig2.png")
-    """PNG, PDF or SVG file."""
+    """Write the figure to this PNG, PDF or SVG file."""
+
+
+def work(options: Options) -> int:
+    """Draw the figure."""
+    return curves.draw_table(options, table=1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.fig2`; returns the exit status."""
+    return cli.main(Options, "paper_figs.fig2", work, argv)
 
 
 if __name__ == "__main__":
-    run(lambda: curves.main(parse(Options, "paper_figs.fig2")))
+    sys.exit(main())

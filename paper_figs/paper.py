@@ -1,4 +1,4 @@
-"""The paper's Tables 1 and 2, and the returns of random actions: small files under paper_figs/data."""
+"""Data layer: the paper's Tables 1 and 2, and the returns of random actions, from small files under paper_figs/data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from paper_figs.results import DATA
 
 COLUMNS = ("PPO", "TRPO", "STRO")
 RANDOM_POLICIES = {1: DATA / "random_policy.json", 2: DATA / "random_policy_atari.json"}
-"""Returns of random actions on the tasks of each table."""
+"""For each table the file with the returns of random actions on its tasks."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,13 @@ class PaperTask:
     """One row of a table of the paper."""
 
     task: str
+    """Name in the paper."""
     env: str
-    """Gymnasium id of the environment we measure it on."""
+    """Gymnasium id of the environment that we train on."""
     scores: dict[str, tuple[float, float]]
-    """For each of COLUMNS (mean, standard deviation) of the maximum mean return of the last 100 episodes."""
+    """For each of COLUMNS the mean and standard deviation of max100 (see `Result`)."""
     best_known: tuple[float, str]
-    """Best on-policy result known at the paper's number of steps, and by what."""
+    """Best on-policy result known at the paper's number of steps, and the method that reached it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class PaperTable:
     """A table of the paper."""
 
     number: int
+    """1 or 2."""
     source: str
+    """Authors, title and table."""
     tasks: tuple[PaperTask, ...]
 
 
@@ -63,6 +66,6 @@ def read_random_policy(path: Path) -> dict[str, float]:
 
 
 def normalised(score: float, task: PaperTask, random_policy: dict[str, float]) -> float:
-    """A score on the scale where a random policy has 0 and the paper's STRO 1, so that tasks can be averaged."""
+    """A return on the scale where random actions have 0 and the paper's STRO has 1, so that tasks can be averaged."""
     zero = random_policy[task.env]
     return (score - zero) / (task.scores["STRO"][0] - zero)

@@ -1,10 +1,12 @@
 """sb3-contrib's TRPO beside ours, on the same versions of the tasks and by the same measure.
 
+    python -m deep.studies.peers --env ... --seed ...    # trains it
     python -m paper_figs.peers [--runs DIR ...] [--out FILE.md]
 
 Without --runs it reads the result files committed under paper_figs/data/mujoco and paper_figs/data/peers.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deep.studies.peers import NAME as PEER
-from exact.common.cli import parse, run
+from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
 from paper_figs.aggregates import summarise
@@ -26,14 +28,14 @@ OURS = "default"
 
 @dataclass(frozen=True)
 class Options:
-    """sb3-contrib's TRPO beside ours."""
+    """sb3-contrib's TRPO beside ours, on the same tasks and by the same measure."""
 
     runs: tuple[Path, ...] = (MUJOCO, PEERS)
     """Folders of runs or of result files."""
     seed: int = 0
     """Seed of the bootstrap."""
     out: Path | None = None
-    """Write Markdown here."""
+    """Also write the table to this Markdown file."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -41,14 +43,14 @@ class Options:
 
 
 def row(task: PaperTask, peer: list[Result], ours: list[Result], rng: np.random.Generator) -> tuple[str, ...]:
-    """One task: the paper's TRPO and STRO, the peer and ours."""
+    """The cells of one task: the paper's TRPO and STRO, sb3-contrib's TRPO, ours."""
     paper = [f"{mean}±{std}" for mean, std in (task.scores["TRPO"], task.scores["STRO"])]
     summaries = [summarise([result.max100 for result in results], rng) for results in (peer, ours)]
     return task.task, *paper, *(f"{mean_std(one)} {interval_text(one.interval)} ({one.count})" for one in summaries)
 
 
 def comparison(results: Sequence[Result], seed: np.random.SeedSequence) -> Table:
-    """The table of the tasks that both were run on. Raises InputError if there is none."""
+    """The table of the tasks on which both were run; InputError if there is none."""
     peer, ours = by_env(results, PEER), by_env(results, OURS)
     tasks = [task for task in read_table(1).tasks if task.env in peer and task.env in ours]
     if not tasks:
@@ -65,11 +67,16 @@ def comparison(results: Sequence[Result], seed: np.random.SeedSequence) -> Table
     return Table("TRPO on the same tasks", header, rows, notes)
 
 
-def main(options: Options) -> int:
-    """Show the table and write it if asked to."""
+def work(options: Options) -> int:
+    """Print the table; with --out also write it."""
     publish([comparison(load(options.runs), np.random.SeedSequence(options.seed))], options.out)
     return 0
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.peers`; returns the exit status."""
+    return cli.main(Options, "paper_figs.peers", work, argv)
+
+
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "paper_figs.peers")))
+    sys.exit(main())

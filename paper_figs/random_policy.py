@@ -1,9 +1,11 @@
-"""Measure uniformly random actions on a table's tasks: the zero of the scale on which tasks are averaged.
+"""Measure the returns of uniformly random actions: the zero of the scale on which tasks are averaged.
 
 python -m paper_figs.random_policy [--table 1|2]
 """
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from deep.sampling.environments import make_env
-from exact.common.cli import parse, run
+from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import write
 from paper_figs.paper import RANDOM_POLICIES, read_table
@@ -20,16 +22,16 @@ from paper_figs.paper import RANDOM_POLICIES, read_table
 
 @dataclass(frozen=True)
 class Options:
-    """Measure uniformly random actions on a table's tasks."""
+    """Measure the returns of uniformly random actions on the tasks of a table."""
 
     table: Literal[1, 2] = 1
-    """The paper's table."""
+    """The paper's table: 1 has the MuJoCo tasks, 2 the Atari games."""
     episodes: int = 100
     """Episodes per environment."""
     seed: int = 0
     """Seed of environments and actions."""
     out: Path | None = None
-    """Result file; None: the committed one."""
+    """File to write; None: the committed one."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
@@ -54,8 +56,8 @@ def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> f
     return total / episodes
 
 
-def main(options: Options) -> int:
-    """Measure every task and write the file."""
+def work(options: Options) -> int:
+    """Measure every task of the table and write the file."""
     tasks = read_table(options.table).tasks
     seeds = np.random.SeedSequence(options.seed).spawn(len(tasks))
     returns = {
@@ -74,5 +76,10 @@ def main(options: Options) -> int:
     return 0
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.random_policy`; returns the exit status."""
+    return cli.main(Options, "paper_figs.random_policy", work, argv)
+
+
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "paper_figs.random_policy")))
+    sys.exit(main())

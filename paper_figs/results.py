@@ -1,7 +1,10 @@
 """Data layer: finished run directories of deep.train, and the small result files committed under paper_figs/data.
 
-A *variant* is the name of one complete setting (a preset, or a preset with some flags changed for an ablation); all
-runs of one variant on one environment differ in their seed only, which `load` checks.
+A *variant* is the name of one complete setting: a preset, or a preset with some options changed for an ablation. All
+runs of one variant on one environment differ in their seed only; `load` checks this.
+
+A committed file keeps the command that made it, word for word. Commands have been renamed since: `present_command`
+translates.
 
     run directory   ROOT/<variant>/<env>/seed<k>/   written by deep.train, laid out by deep.grid
     result file     ROOT/<variant>/<env>/seed<k>.json
@@ -10,6 +13,7 @@ runs of one variant on one environment differ in their seed only, which `load` c
 import itertools
 import json
 import math
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +28,15 @@ from exact.common.files import read_json, write
 
 DATA = Path(__file__).parent / "data"
 MUJOCO, ATARI = DATA / "mujoco", DATA / "atari"
+RENAMED = {
+    "deep.benchmark": "deep.grid",
+    "deep.peer": "deep.studies.peers",
+    "deep.signal": "deep.studies.step_signal",
+    "exact.benchmark": "exact.speed",
+    "verify.bounds": "verify.ladder",
+    "verify.sampled_ratio": "verify.sampled",
+}
+"""Former names of commands that committed files and notes may use, and their present names."""
 CURVE_POINTS = 100
 """Points kept of a learning curve: enough for a figure a few centimetres wide."""
 RUN_FIELDS = frozenset({"seed", "command", "versions", "workers", "device", "checkpoint_every"})
@@ -39,13 +52,13 @@ class Result:
     """
 
     variant: str
-    """Name of the setting."""
+    """Name of the setting that was run."""
     env: str
     """Gymnasium id."""
     seed: int
-    """The run's seed."""
+    """Seed of the run."""
     preset: str
-    """deep.train's preset."""
+    """The preset of deep.train that the setting starts from."""
     steps: int
     """Environment steps of the whole run."""
     seconds: float
@@ -55,9 +68,9 @@ class Result:
     final100: float
     """The same mean at the end of training."""
     command: str
-    """The command that made the run."""
+    """The command that made the run, under the name that it had then."""
     versions: dict[str, str]
-    """Versions of the software that made it."""
+    """Version of each package that made it."""
     settings: dict[str, Any]
     """Every other field of config.json."""
     curve: tuple[tuple[int, float], ...]
@@ -101,6 +114,18 @@ def portable(command: str) -> str:
         if option == "--out" and Path(value).is_absolute():
             words[i + 1] = "DIR"
     return shlex.join(words)
+
+
+def present_command(command: str) -> tuple[str, str | None]:
+    """A recorded command under the name that it has today.
+
+    Returns:
+        The command, and its former name; None if the name has not changed.
+    """
+    found = re.search(r"(?<=-m )\S+", command)
+    if found is None or found[0] not in RENAMED:
+        return command, None
+    return command[: found.start()] + RENAMED[found[0]] + command[found.end() :], found[0]
 
 
 def variant_of(directory: Path, config: dict[str, Any]) -> str:

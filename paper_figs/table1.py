@@ -1,32 +1,39 @@
-"""The paper's Table 1 beside ours.
+"""The paper's Table 1 beside ours: nine MuJoCo tasks.
 
     python -m paper_figs.table1 [--runs DIR ...] [--variants default 5 paper 3] [--out FILE.md]
 
 Without --runs it reads the result files committed under paper_figs/data/mujoco.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.common.cli import parse, run
+from exact.common import cli
 from paper_figs import comparison
 from paper_figs.results import MUJOCO
 
 
 @dataclass(frozen=True)
 class Options(comparison.Options):
-    """The paper's Table 1 beside ours."""
+    """The paper's Table 1 (nine MuJoCo tasks) beside ours."""
 
     runs: tuple[Path, ...] = (MUJOCO,)
     """Folders of runs or of result files."""
     variants: tuple[tuple[str, int], ...] = (("default", 5), ("paper", 3))
-    """Settings, and the seeds asked of each."""
+    """Pairs: a variant, and how many seeds are asked of it."""
 
 
-def main(options: Options) -> int:
-    """Show the table and write it if asked to."""
+def work(options: Options) -> int:
+    """Print the tables; with --out also write them."""
     return comparison.compare(options, 1)
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.table1`; returns the exit status."""
+    return cli.main(Options, "paper_figs.table1", work, argv)
+
+
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "paper_figs.table1")))
+    sys.exit(main())

@@ -1,40 +1,48 @@
-"""Cells of the tables of results, and the statements that every one of them carries."""
+"""What the tables share: their cells, and the notes below them that say where the numbers come from."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 from paper_figs.aggregates import Summary
-from paper_figs.results import Result
+from paper_figs.results import Result, present_command
 
 MISSING = "missing"
+"""The cell of a task without runs."""
 
 
 def number(value: float) -> str:
-    """A return for a table cell: whole above 100, where a decimal says nothing beside the spread of the seeds."""
+    """A return for a cell: a whole number from 100 on, where the spread over the seeds drowns a decimal."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def mean_std(summary: Summary) -> str:
-    """Mean and standard deviation of a summary."""
+    """The cell `mean±std`; the mean alone for a single run."""
     return number(summary.mean) + ("" if summary.std is None else f"±{number(summary.std)}")
 
 
 def interval_text(ends: tuple[float, float] | None) -> str:
-    """A 95% interval, or that one run gives none."""
+    """The cell of a 95% interval, or "one run", which has none."""
     return "one run" if ends is None else f"[{number(ends[0])}, {number(ends[1])}]"
 
 
 def provenance(results: Sequence[Result]) -> tuple[str, ...]:
-    """Steps, seeds and versions of runs, and the command of each of their variants; `results` is not empty."""
+    """Notes on the runs: steps, seeds, versions and the command of each variant; `results` is not empty."""
     least, most = min(result.steps for result in results), max(result.steps for result in results)
     steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-    seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
+    distinct = sorted({result.seed for result in results})
+    noun, seeds = "seed" if len(distinct) == 1 else "seeds", ", ".join(str(seed) for seed in distinct)
+    hours = sum(result.seconds for result in results) / 3600
     versions = sorted({f"{name} {version}" for result in results for name, version in result.versions.items()})
     commands = {result.variant: generic_command(result) for result in results}
     return (
-        f"{len(results)} runs of {steps} steps; seeds {seeds}; {sum(r.seconds for r in results) / 3600:.1f} hours.",
+        f"{counted(len(results), 'run')} of {steps} steps; {noun} {seeds}; {hours:.1f} hours.",
         *(
-            f"Command of `{variant}`, with the environment and seed of a run: `{command}`."
+            f"Command of `{variant}`, with the environment and seed of a run: {command}."
             for variant, command in sorted(commands.items())
         ),
         f"Versions: {', '.join(versions)}.",
@@ -42,14 +50,16 @@ def provenance(results: Sequence[Result]) -> tuple[str, ...]:
 
 
 def generic_command(result: Result) -> str:
-    """A run's command with its environment, seed and folder replaced by placeholders."""
-    command = re.sub(r"(--(?:out|resume))[ =]\S+", r"\1 DIR", result.command)
+    """A run's command as Markdown: its present name, with placeholders for environment, seed and folder."""
+    command, former = present_command(result.command)
+    command = re.sub(r"(--(?:out|resume))[ =]\S+", r"\1 DIR", command)
     command = re.sub(r"(--seed)[ =]\S+", r"\1 SEED", command)
-    return re.sub(r"(--env)[ =]\S+", r"\1 ENV", command)
+    command = re.sub(r"(--env)[ =]\S+", r"\1 ENV", command)
+    return f"`{command}`" + ("" if former is None else f" (recorded under its former name, `{former}`)")
 
 
 def by_env(results: Iterable[Result], variant: str) -> dict[str, list[Result]]:
-    """The results of one variant, grouped by environment."""
+    """The results of one variant by environment."""
     groups: dict[str, list[Result]] = {}
     for result in results:
         if result.variant == variant:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.paper_figs.cases import WALKER
+
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
@@ -32,3 +34,27 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         return directory
 
     return make
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_run: Callable[..., Path]) -> Path:
+    """A folder with five runs on Walker2d and one on Hopper, all of the variant `default`."""
+    for seed, value in enumerate(WALKER):
+        make_run("Walker2d-v4", seed, value)
+    make_run("Hopper-v4", 0, 3600.0)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must refuse its words: status 2, one line of error, no output. Returns the line."""
+
+    def run(main: Callable[[list[str]], int], *words: object) -> str:
+        assert main([str(word) for word in words]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("error: ")
+        assert captured.err.count("\n") == 1
+        return captured.err
+
+    return run
