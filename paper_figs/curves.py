@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from exact.common.drawing import save_figure
+from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
-from paper_figs.drawing import learning_curve, note, paper_line, prepare
+from paper_figs.drawing import learning_curve, note, paper_line
 from paper_figs.paper import PaperTable, read_table
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.tables import by_env
@@ -67,7 +67,7 @@ def draw_table(options: Options, table: int = 1) -> int:
     Raises:
         InputError: the figure cannot be written, or there is no run of these variants.
     """
-    prepare(options.out)
+    check_figure_suffix(options.out)
     results = [result for result in load(options.runs) if result.variant in options.variants]
     if not results:
         raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")

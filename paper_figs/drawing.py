@@ -1,13 +1,10 @@
 """Drawing layer: a function takes an Axes, draws on it and returns it. `exact.common.drawing` writes the file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from exact.common.drawing import check_figure_path
-from exact.common.errors import InputError
 from paper_figs.aggregates import common_grid, interval, iqm
 
 Curve = Sequence[tuple[int, float]]
@@ -42,12 +39,3 @@ def note(ax: Axes, text: str) -> Axes:
     """Write a remark in the middle of a panel that has nothing to show."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="0.5")
     return ax
-
-
-def prepare(out: Path) -> None:
-    """Make the folder of a figure; InputError if the figure could not be written there."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}") from error
-    check_figure_path(out)
