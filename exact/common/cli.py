@@ -68,7 +68,8 @@ def parse(
         SystemExit: as `main`.
     """
     with _errors(options, module):
-        return tyro.cli(options, prog=f"python -m {module}", args=argv, config=CONFIG, **_given(default))
+        found: Options = tyro.cli(options, prog=f"python -m {module}", args=argv, config=CONFIG, **_given(default))
+    return found
 
 
 def parse_known(options: type[Options], module: str, argv: Sequence[str] | None = None) -> tuple[Options, list[str]]:

@@ -30,7 +30,8 @@ class Table:
         header, rows, widths = self.header, self.rows, [3] * len(self.header)
         if aligned:
             widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
-            header, *rows = (tuple(map(str.ljust, row, widths)) for row in (header, *rows))
+            header = tuple(map(str.ljust, header, widths))
+            rows = tuple(tuple(map(str.ljust, row, widths)) for row in rows)
         lines = map(markdown_row, (header, tuple("-" * width for width in widths), *rows))
         return "\n".join((f"## {self.title}", "", *lines, "", *(f"- {note}" for note in self.notes), ""))
 
