@@ -1,9 +1,9 @@
 """Speed and size of the exact half, as ratios measured in one run.
 
-python -m exact.speed [--large]
+    python -m exact.speed [--large]
 
-Peers take turns, so that both see the same load, and medians are compared: in processor time of this process where all
-the work is done in it, which other programs on the machine hardly disturb.
+Peers take turns, so that both see the same load of the machine, and their medians are compared. The clock is the
+processor time of this process, which other programs hardly disturb.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
@@ -27,27 +27,24 @@ from exact.common import cli
 from exact.evaluation import evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.garnet import garnet
-from exact.subproblem.lp import ConvexSubproblem
 from exact.subproblem.tv import gaps, solve_tv
-from verify import lemma34
-from verify.core.command import SearchOptions
-from verify.lemma34 import LEMMA_33
 
 ACTIONS, SUCCESSORS, DISCOUNT, TOLERANCE = 10, 5, 0.99, 1e-6
-"""The large Garnet MDPs, and the A* they are solved to."""
+"""A, b and gamma of the large Garnet MDPs, and the A* to which they are solved."""
 POLICY_ITERATION_LIMIT = 60
-"""Seconds given to QuantEcon's policy iteration, whose sparse LU fills in: it is far from done at S = 1e5."""
+"""Seconds that QuantEcon's policy iteration may take. At S = 1e5 it needs many more: its sparse LU factors are not
+sparse."""
 
 
 @dataclass(frozen=True)
 class Options:
     """Measure the speed and size of the exact half against its targets.
 
-    Exit status: 0 measured (misses are marked in the table), 2 bad input.
+    Exit status: 0 measured (the table marks targets that are missed), 2 bad input.
     """
 
     large: bool = False
-    """Also solve the sparse Garnet MDP with 1e6 states, which takes some minutes and about 10 GiB."""
+    """Also solve a sparse Garnet MDP with 1e6 states. This takes some minutes and about 10 GiB."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +52,11 @@ class Row:
     """One line of the table."""
 
     what: str
+    """What was measured; starts with two blanks if it belongs to the line above."""
     measured: str
     target: str
     reached: bool | None
-    """None where there is no target."""
+    """Whether the target was reached; None where there is none."""
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -69,7 +67,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def interleaved(works: list[Callable[[], Any]], rounds: int) -> list[float]:
-    """Median processor time of every work; they take turns."""
+    """Median processor time of every function in seconds; they take turns."""
     times = [[seconds(work) for work in works] for _ in range(rounds)]
     return [median(column) for column in zip(*times, strict=True)]
 
@@ -83,7 +81,9 @@ def problem(n_states: int, n_actions: int) -> tuple[Array, Array, Array, float]:
 
 
 def against_lp(n_states: int, n_actions: int, target: int) -> list[Row]:
-    """Closed form against the compiled linear program."""
+    """The closed form against the compiled linear program."""
+    from exact.subproblem.lp import ConvexSubproblem
+
     arguments = problem(n_states, n_actions)
     lp = ConvexSubproblem()
     step, reference = solve_tv(*arguments), lp(*arguments)  # the first call compiles
@@ -104,7 +104,7 @@ def against_lp(n_states: int, n_actions: int, target: int) -> list[Row]:
 
 
 def against_sorting(n_states: int = 10**6) -> list[Row]:
-    """Closed form against sorting the same gaps."""
+    """The closed form against a sort of the same gaps."""
     arguments = problem(n_states, ACTIONS)
     G = gaps(arguments[1]).ravel()
     works: list[Callable[[], Any]] = [lambda: solve_tv(*arguments), lambda: np.sort(G), lambda: np.argsort(G)]
@@ -118,12 +118,12 @@ def against_sorting(n_states: int = 10**6) -> list[Row]:
 
 
 def ratio(own: float, other: float) -> str:
-    """own / other with both times."""
+    """own / other, and both times in seconds."""
     return f"{own / other:.2f} ({own:.3g} s, {other:.3g} s)"
 
 
 def peak_memory(arguments: tuple[Array, Array, Array, float], size: str) -> Row:
-    """Peak memory of solving one subproblem, with its policy and its advantage, in tables of that size."""
+    """Peak memory while one subproblem is solved, its policy and advantage included, in tables of that size."""
     tracemalloc.start()
     solve_tv(*arguments)
     tables = tracemalloc.get_traced_memory()[1] / arguments[0].nbytes + 2
@@ -133,13 +133,13 @@ def peak_memory(arguments: tuple[Array, Array, Array, float], size: str) -> Row:
 
 
 def myopic(mdp: MDP) -> Array:
-    """The policy of the largest immediate reward: where QuantEcon's methods start, too."""
+    """The policy of the largest immediate reward; QuantEcon's methods start there, too."""
     policy: Array = np.eye(mdp.n_actions)[mdp.rewards.argmax(axis=1)]
     return policy
 
 
 def run_algorithm(mdp: MDP) -> tuple[float, str]:
-    """Algorithm 3.1 with the closed form from the myopic policy, radius of all visitation; seconds and a summary."""
+    """Algorithm 3.1 with the closed form, from the myopic policy with delta0 = 1/(1-gamma): seconds and a summary."""
     start = time.process_time()
     trajectory = solve(mdp, start=myopic(mdp), delta0=1 / (1 - mdp.discount), tolerance=TOLERANCE)
     spent = time.process_time() - start
@@ -163,7 +163,7 @@ def quantecon(mdp: MDP) -> Any:
 
 
 def modified_policy_iteration(mdp: MDP) -> tuple[float, str]:
-    """QuantEcon's modified policy iteration, warmed up, to the same A*: its seconds and a summary."""
+    """QuantEcon's modified policy iteration to the same A*, once it is compiled: seconds and a summary."""
     quantecon(garnet(50, ACTIONS, SUCCESSORS, DISCOUNT, seed=1)).solve(method="mpi")  # compiles
     ddp = quantecon(mdp)
     start = time.process_time()
@@ -174,7 +174,7 @@ def modified_policy_iteration(mdp: MDP) -> tuple[float, str]:
 
 
 def policy_iteration_in_time(n_states: int) -> str:
-    """QuantEcon's policy iteration in a process of its own that is stopped at the limit."""
+    """QuantEcon's policy iteration, in a process of its own that is stopped at the limit."""
     code = f"from exact.speed import *; ddp = quantecon(large_mdp({n_states}))\n"
     code += "print(seconds(lambda: ddp.solve(method='policy_iteration')))"
     try:
@@ -215,7 +215,10 @@ def whole_runs(n_states: int, has_target: bool) -> list[Row]:
 
 
 def lemma34_rate(target: int, **options: Any) -> Row:
-    """Trust-region iterations a second that verify.lemma34 checks, on one core, without the falsifier."""
+    """Trust-region iterations that verify.lemma34 checks in a second, on one core, without its falsifier."""
+    from verify import lemma34
+    from verify.core.command import SearchOptions
+
     arguments = SearchOptions(search=0, **options)
     checks: list[Any] = []
 
@@ -224,13 +227,13 @@ def lemma34_rate(target: int, **options: Any) -> Row:
             checks.extend(lemma34.check(arguments))
 
     spent = seconds(work)
-    rate = sum(check.statement is LEMMA_33 for check in checks) / spent
+    rate = sum(check.statement is lemma34.LEMMA_33 for check in checks) / spent
     way = "--certify, S=20 A=4" if arguments.certify else "--float-only, S<=20"
     return Row(f"verify.lemma34 {way}, one core", f"{rate:.0f} iterations/s", f">= {target}", rate >= target)
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """All measurements, each as soon as it is made."""
+    """The measurements, each as soon as it is made."""
     random = tuple(f"garnet:S={S},A=4,b=3,gamma=0.95,seed={S}" for S in (5, 10, 15, 20))
     yield from against_lp(100, 5, 100)
     yield from against_lp(1000, 20, 500)
@@ -242,14 +245,18 @@ def rows(options: Options) -> Iterator[Row]:
         yield from whole_runs(10**6, has_target=False)
 
 
-def main() -> int:
-    """The command line."""
-    options = cli.parse(Options, "exact.speed")
+def work(options: Options) -> int:
+    """Measure and print one line after the other; returns the exit status."""
     for row in chain([Row("what", "measured", "target", None)], rows(options)):
         verdict = {True: "reached", False: "MISSED", None: ""}[row.reached]
         print(f"{row.what:<64} {row.measured:<42} {row.target:<16} {verdict}".rstrip(), flush=True)
-    return 0
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "exact.speed", work, argv)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    sys.exit(main())

@@ -1,1 +1,1 @@
-"""The classroom page: `python -m exact.classroom`."""
+"""The classroom: a page, an animation and a live app that show why a trust region converges."""

@@ -1,7 +1,8 @@
-"""A slide-ready animation of a run of Algorithm 3.1 (Zhao, Li and Wen, arXiv 1911.11640), one frame per iteration.
+"""An animation of a run of Algorithm 3.1 (Zhao, Li and Wen, arXiv 1911.11640) for a slide, one frame per iteration.
 
-Left the policy (square of a two-state MDP, map of a grid world, otherwise the water filling of (3.6)), on the right the
-ratio r(delta) of (3.2) with its lower bounds and the run's progress. It draws the numbers of `classroom_data.scene`.
+On the left is the policy: the square of a two-state MDP, the map of a grid world, or the water filling of (3.6).  On
+the right are the ratio r(delta) of (3.2) with its lower bounds, and the progress of the run.  The numbers are those of
+`exact.classroom.scene`.
 """
 
 import importlib
@@ -38,8 +39,9 @@ def animate(mdp: MDP, settings: RunSettings, target: Path) -> None:
     """Write the animation of a run on `mdp` to `target`, a .gif or an .mp4 file, completely or not at all.
 
     Raises:
-        InputError: another suffix, .mp4 without imageio-ffmpeg, an MDP that the classroom cannot draw, or the file
+        InputError: another ending, .mp4 without imageio-ffmpeg, an MDP that the classroom cannot draw, or the file
             cannot be written.
+        FaultError: the disk is full or broken.
     """
     rc: Any = {"font.size": 14, "axes.spines.top": False, "axes.spines.right": False}
     if target.suffix == ".mp4":
@@ -55,7 +57,7 @@ def animate(mdp: MDP, settings: RunSettings, target: Path) -> None:
 
         draw_frame(figure, axes, shown, 0)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # lay out once: the axes stand still, and frames are drawn faster
+        figure.set_layout_engine("none")  # the layout is made once: the axes stand still, and frames are faster
 
         def draw(k: int) -> list[Any]:
             draw_frame(figure, axes, shown, k)
@@ -131,7 +133,7 @@ def draw_map(ax: Axes, grid: dict[str, Any], k: int) -> Axes:
 
 
 def draw_water(ax: Axes, now: dict[str, Any] | None) -> Axes:
-    """The bars of (3.6): width rho pi, height G; the emptied ones filled, the water line dashed."""
+    """The bars of (3.6), of width rho pi and height G. What is emptied is filled; the water line is dashed."""
     ax.set(
         xlabel=r"width $\rho(s)\,\pi(a|s)$, budget $\delta$",
         ylabel="height $G(s,a)$",
@@ -151,7 +153,7 @@ def draw_water(ax: Axes, now: dict[str, Any] | None) -> Axes:
 
 
 def draw_ratio(ax: Axes, shown: dict[str, Any], now: dict[str, Any] | None) -> Axes:
-    """r(delta) at pi_k with its lower bounds, and the run's own radius."""
+    """r(delta) at pi_k with its lower bounds, and a dot at the run's own radius."""
     ax.set(xscale="log", xlabel=r"radius $\delta$", ylim=(-0.15, 1.35))
     for name in ("beta0", "beta1"):
         ax.axhline(shown[name], color=GREY, ls=":", lw=1)
@@ -166,7 +168,7 @@ def draw_ratio(ax: Axes, shown: dict[str, Any], now: dict[str, Any] | None) -> A
 
 
 def draw_progress(ax: Axes, shown: dict[str, Any], k: int) -> Axes:
-    """eta* - eta_k and delta_k up to now, rejected trials as crosses."""
+    """eta* - eta_k and delta_k up to now, with rejected trials as crosses."""
     for values, colour, label in ((shown["gap"], BLUE, r"$\eta^*-\eta_k$"), (shown["delta"], GREEN, r"$\delta_k$")):
         known = np.array(values[: k + 1])
         ax.plot(np.where(known > 0, known, np.nan), "o-", color=colour, ms=4, label=label)

@@ -1,10 +1,10 @@
 """The live classroom: a marimo app whose sliders rerun Algorithm 3.1 through `exact` and redraw the classroom page.
 
-Start it with `python -m exact.classroom --live`, which serves it on the loopback address. The page below the sliders is
-the one of `exact.classroom.page`, so both show the same drawings of the same numbers.
+Start it with `python -m exact.classroom --live`, which serves it on the loopback address. Beside the sliders stands the
+page of `exact.classroom.lesson`, so both show the same drawings of the same numbers.
 """
 
-# marimo reads the cells' arguments and last expressions, so they have no annotations and end in an expression:
+# marimo reads a cell's arguments and its last expression. So the cells have no annotations and end in an expression:
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
 # ruff: noqa: B018, D103
 
@@ -18,8 +18,8 @@ with app.setup:
 
     import marimo as mo
 
-    from exact.classroom.__main__ import STORY, TEXTBOOK, page
     from exact.classroom.counterexamples import counterexamples
+    from exact.classroom.lesson import STORY, TEXTBOOK, page
     from exact.classroom.scene import RunSettings, scene
     from exact.common.errors import InputError
     from exact.controller import ControllerSettings

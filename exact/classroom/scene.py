@@ -1,10 +1,10 @@
 """The numbers behind the classroom page: one `scene` per MDP, as plain lists for JSON.
 
-A scene is a run of Algorithm 3.1 of Zhao, Li and Wen (arXiv 1911.11640) and, at every pi_k of the run, the maximiser of
-(3.6) for many radii delta, each evaluated exactly. The page draws these numbers; it computes none.
+A scene is a run of Algorithm 3.1 of Zhao, Li and Wen (arXiv 1911.11640).  At every pi_k of the run it also has the
+maximiser of (3.6) for many radii delta, each evaluated exactly.  The page draws these numbers and computes none.
 
-Every run starts near the worst policy, the minimiser of eta, because the path from there to the optimum is the longest;
-a share of the uniform policy moves it off the boundary, so that the whole trust region can be seen.
+Every run starts near the worst policy, the minimiser of eta, because the path from there to the optimum is the longest.
+A share of the uniform policy moves the start off the boundary, so that the whole trust region can be seen.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
-from exact.mdps.library import GRIDS
+from exact.mdps.grids import GRIDS
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import gaps, solve_tv
 
 MAX_PAIRS = 1024
-"""Largest S*A that is drawn: more bars and cells cannot be told apart on a screen."""
+"""Largest S*A that is drawn. More bars and cells cannot be told apart on a screen."""
 MAX_ITERATIONS = 120
-"""Trials shown of a run, which keeps the page small; the runs of the library need fewer."""
+"""Largest number of trials that are shown, so that the page stays small. The runs of the library need fewer."""
 RADII = 81
 """Radii on the logarithmic slider, not counting the run's own delta_k."""
 SMALLEST_RADIUS = 1e-4
@@ -44,12 +44,11 @@ COLUMNS = (
     *("delta", "predicted", "actual", "ratio", "distance", "price"),
     *("bound_lemma34", "bound_prior", "bound_posterior"),
 )
-"""Fields of exact.algorithm.Record that the page shows at every radius."""
+"""Fields of `exact.algorithm.Record` that the page shows at every radius."""
 POLYTOPE_ACTIONS = 8
-"""Actions per state up to which the value polytope is drawn: with more of them its web is a blot."""
+"""Largest number of actions for which the value polytope is drawn. With more of them its web is a blot."""
 RELATIVE_TOLERANCE = 1e-10
-"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values; rounding stays far below it."""
-
+"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values. Rounding stays far below it."""
 
 Visit = tuple[Array, Evaluation]
 """A policy, shape (S, A), and its evaluation."""
@@ -66,9 +65,9 @@ class RunSettings:
     controller: ControllerSettings = DETERMINISTIC
     """Constants of the ratio test and the radius rule."""
     first_radius: float = 0.01
-    """delta_0 as a share of 1/(1-gamma), the largest distance of two policies, in (0, 1]. Small, to show a path."""
+    """delta_0 as a share of 1/(1-gamma), the largest distance of two policies. In (0, 1]; small, to show a path."""
     uniform_share: float = 0.2
-    """Weight of the uniform policy in the start, the rest being the worst policy, in [0, 1]."""
+    """Weight of the uniform policy in the start, in [0, 1]. The rest is the worst policy."""
 
     def __post_init__(self) -> None:
         if not 0 < self.first_radius <= 1:
@@ -78,7 +77,7 @@ class RunSettings:
 
 
 def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
-    """Everything that the page shows of one MDP; errors as for `trials`."""
+    """Everything that the page shows of one MDP, as JSON can hold it. Errors as for `trials`."""
     run = trials(mdp, settings)
     path = visited(run)
     horizon = 1 / (1 - mdp.discount)
@@ -106,9 +105,9 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
 
 
 def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
-    """The trials of Algorithm 3.1 from near the worst policy, at most MAX_ITERATIONS.
+    """The trials of Algorithm 3.1 from near the worst policy, at most MAX_ITERATIONS of them.
 
-    The radius is kept below 1/(1-gamma): no two policies are further apart.
+    The radius stays at or below 1/(1-gamma), because no two policies are further apart.
 
     Raises:
         InputError: the MDP is too large to draw, or A* is zero at the start.
@@ -128,7 +127,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
     )
     shown = list(islice(run, MAX_ITERATIONS))
     if not shown:
-        raise InputError(f"{mdp.name}: A* is zero at the policy to start from, there is no step to show")
+        raise InputError(f"{mdp.name}: A* is zero at the policy to start from, so there is no step to show")
     return shown
 
 
@@ -141,24 +140,24 @@ def visited(run: Sequence[Iteration]) -> list[Visit]:
 
 
 def worst_policy(mdp: MDP) -> Array:
-    """A policy that minimises V in every state, shape (S, A); ties are left uniform."""
+    """A policy that minimises V in every state, shape (S, A)."""
     return _everywhere(mdp, -mdp.rewards).policy
 
 
 def _everywhere(mdp: MDP, rewards: Array) -> Trajectory:
-    """Policy iteration for other rewards, to the optimum of every state: all states start, as Lemma 3.2 requires."""
+    """Policy iteration for other rewards. Every state is a start, as Lemma 3.2 requires: so all reach their optimum."""
     uniform = np.full(mdp.n_states, 1 / mdp.n_states)
     everywhere = replace(mdp, rewards=rewards, initial=uniform)
     return solve(everywhere, policy_iteration, settings=None, tolerance=tolerance(mdp))
 
 
 def tolerance(mdp: MDP) -> float:
-    """A run is over at A*_k <= this, in units of return."""
+    """A run ends at A*_k <= this, in units of return."""
     return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
 
 
 def digits(x: Any) -> Any:
-    """Numbers rounded to DIGITS significant digits, as nested lists; None where one is not finite."""
+    """The numbers rounded to DIGITS significant digits, as nested lists; None where one is not finite."""
     array = np.asarray(x, dtype=np.float64)
     if array.ndim:
         return [digits(item) for item in array]
@@ -166,12 +165,12 @@ def digits(x: Any) -> Any:
 
 
 def _settled(x: float, zero: float) -> float:
-    """Zero for what the stopping rule takes for zero."""
+    """x, or zero if the stopping rule takes it for zero."""
     return x if x > zero else 0.0
 
 
 def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
-    """The maximisers of (3.6) at pi_k for the radii of the grid and the run's own delta_k, with all their numbers."""
+    """The numbers of the maximisers of (3.6) at pi_k, for the radii of the grid and for the run's own delta_k."""
     radii = np.union1d(grid, it.delta)
     explored = [_at_radius(mdp, it, float(delta)) for delta in radii]
     records = [asdict(record(mdp, other)) for other in explored]
@@ -188,7 +187,7 @@ def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
 
 
 def _at_radius(mdp: MDP, it: Iteration, delta: float) -> Iteration:
-    """The iteration as it would have been with another radius."""
+    """The trial as it would have been with another radius."""
     step = solve_tv(it.policy, it.before.A, it.before.rho, delta)
     after = evaluate(mdp, step.policy)
     return replace(it, delta=delta, step=step, after=after, ratio=ratio(after.eta - it.before.eta, step.gain))
@@ -200,7 +199,7 @@ def _visitation_bound(mdp: MDP, it: Iteration) -> float:
 
 
 def _bars(it: Iteration, zero: float) -> dict[str, Any]:
-    """Height G(s,a) and width rho(s) pi_k(a|s) of every pair worth moving, highest first, with its s and a."""
+    """Height G(s,a) and width rho(s) pi_k(a|s) of every pair that it pays to empty, with s and a, the highest first."""
     G, width = gaps(it.before.A), it.before.rho[:, None] * it.policy
     order = np.argsort(-G, axis=None)
     order = order[(G.ravel()[order] > zero) & (width.ravel()[order] > 0)]
@@ -226,22 +225,23 @@ def _square(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
 def _polytope(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
     """V of pi_k, and the value polytope as two families of line segments.
 
-    Dadashi et al. (ICML 2019), theorem 1: if the policy changes in one state only, V moves on a line segment, between
-    two policies that are deterministic there. A family holds one segment for every mixed policy of the other state.
+    Dadashi et al. (ICML 2019), theorem 1: if the policy changes in one state only, V moves on a line segment. Its ends
+    belong to two policies that are deterministic in that state. A family has one segment for every mixed policy of the
+    other state.
     """
     families = [[_segment(mdp, fixed, row) for row in _mixtures(mdp.n_actions)] for fixed in (0, 1)]
     return {"values": digits([value.V for _, value in path]), "segments": digits(families)}
 
 
 def _mixtures(n_actions: int) -> list[Array]:
-    """Distributions over actions that mix two of them: no others are needed to trace the polytope's boundary."""
+    """Distributions that mix two actions. The boundary of the polytope needs no others."""
     corners = np.eye(n_actions)
     mixes = np.linspace(0, 1, MESH)[:, None]
     return [row for a, b in combinations(range(n_actions), 2) for row in (1 - mixes) * corners[a] + mixes * corners[b]]
 
 
 def _segment(mdp: MDP, fixed: int, row: Array) -> Array:
-    """The two ends, shape (2, 2), of the values reached with `row` in state `fixed` and anything in the other."""
+    """The two ends, shape (2, 2), of the values of all policies that have `row` in state `fixed`."""
     policies = np.zeros((mdp.n_actions, *mdp.rewards.shape))
     policies[:, fixed] = row
     policies[:, 1 - fixed] = np.eye(mdp.n_actions)
@@ -251,7 +251,7 @@ def _segment(mdp: MDP, fixed: int, row: Array) -> Array:
 
 
 def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
-    """Value maps and policies of the run, of policy iteration and of conservative policy iteration; None if no grid."""
+    """Values and policies of the run, of policy iteration and of conservative policy iteration; None if no grid."""
     layout = GRIDS.get(mdp.name)
     if layout is None or mdp.rewards.shape != (layout.shape[0] * layout.shape[1], len(layout.arrows)):
         return None
@@ -267,7 +267,7 @@ def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
 
 
 def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Visit]:
-    """The policies of another method from the same start, for at most as many iterations."""
+    """The policies of another method from the same start, for no more iterations than the run's."""
     run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=tolerance(mdp))
     return visited(list(islice(run, len(path) - 1)))
 

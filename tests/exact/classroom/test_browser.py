@@ -10,8 +10,8 @@ import pytest
 from playwright import sync_api
 
 from exact.algorithm import Iteration
-from exact.classroom.__main__ import TEXTBOOK, page
 from exact.classroom.counterexamples import counterexamples
+from exact.classroom.lesson import TEXTBOOK, page
 from exact.classroom.scene import RADII, SMALLEST_RADIUS, scene, trials
 from exact.controller import ratio
 from exact.evaluation import evaluate

@@ -6,7 +6,7 @@ const state = { scene: DATA.scenes[0], k: 0, index: 0, follow: true, timer: null
 const byId = (id) => document.getElementById(id);
 const plotOf = (id) => document.querySelector(`#${id} .plot`);
 
-// The data of iteration k at every radius; undefined once the run has reached the optimum.
+// The data of iteration k at every radius; undefined when the run is over.
 const sweep = () => state.scene.steps[state.k];
 
 function drawSquare() {
@@ -194,7 +194,7 @@ const MARKS = [
   { style: "orange dots", name: "steps at all other radii" },
 ];
 
-// A view that not every MDP has: if this one lacks it, say what it needs and offer scenes that have it, if there are any.
+// A view that not every MDP has. If this one lacks it, say what it needs, and offer the scenes that have it.
 function drawPartial(id, need, draw) {
   const section = byId(id), present = Boolean(state.scene[id]), offers = DATA.scenes.filter((scene) => scene[id]).slice(0, 3);
   section.hidden = offers.length === 0;
