@@ -1,13 +1,12 @@
 """The command line that all statement files share: options, parallel checking, report files, exit status."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
 import tyro
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from exact.common import cli
@@ -16,6 +15,9 @@ from exact.common.errors import InputError
 from exact.common.files import atomic_write
 from verify.core.report import Row, as_json, print_table, tally
 from verify.core.statement import Check, Statement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class CommonOptions:
             check_writable(self.json)
         if self.figure is not None:
             check_figure_path(self.figure)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds of the random instances."""
+        return range(self.seed, self.seed + self.instances)
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class Study(Generic[AnyOptions]):
     """Its command line."""
     check: Callable[[AnyOptions], list[Check]]
     """Make all checks the options ask for."""
-    draw: Callable[[list[Check]], Figure]
+    draw: Callable[[list[Check]], "Figure"]
     """Draw the checks."""
 
 
@@ -129,11 +136,11 @@ def terminal() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
-def main(study: Study[AnyOptions]) -> None:
-    """Command line of one statement file."""
+def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
+    """Command line of one statement file: 0 if every statement came out as expected, else 1."""
 
-    def work() -> int:
-        rows = carry_out(study, cli.parse(study.options, study.command))
-        return 0 if all(row.as_expected for row in rows) else 1
+    def work(options: AnyOptions) -> int:
+        rows = carry_out(study, options)
+        return cli.DONE if all(row.as_expected for row in rows) else cli.NEGATIVE
 
-    cli.run(work)
+    return cli.main(study.options, study.command, work, argv)

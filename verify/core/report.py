@@ -35,6 +35,11 @@ class Row:
     """How to repeat the check of the smallest slack."""
 
     @property
+    def label(self) -> str:
+        """What tables call the statement."""
+        return self.statement if self.form == "new" else f"{self.statement}, {self.form}"
+
+    @property
     def as_expected(self) -> bool:
         """No violation of what holds, at least one of what fails; nothing is expected of an unchecked statement."""
         return self.checks == 0 or (self.violations > 0) == (self.expected == "fails")
@@ -82,7 +87,7 @@ def cells(row: Row) -> tuple[str, ...]:
     elif not row.as_expected:
         outcome += f", expected: {row.expected}"
     return (
-        f"{row.statement}, {row.form}",
+        row.label,
         str(row.checks),
         str(row.violations),
         str(row.undecided),
@@ -102,9 +107,7 @@ def print_table(title: str, rows: list[Row], console: Console) -> None:
     console.print(table)
     for row in rows:
         if row.worst_instance is not None:
-            console.print(
-                f"  worst {row.statement}: {row.worst_instance}", style="dim", highlight=False, soft_wrap=True
-            )
+            console.print(f"  worst {row.label}: {row.worst_instance}", style="dim", highlight=False, soft_wrap=True)
 
 
 def _number(x: float | None) -> str:

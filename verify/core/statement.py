@@ -13,10 +13,16 @@ class Statement:
 
     name: str
     """As the paper calls it ("Lemma 3.4"), or what it says."""
-    form: Literal["printed", "repaired", "sharper"]
+    form: Literal["printed", "repaired", "sharper", "new"]
+    """As its paper printed it; repaired where that fails; sharper than that; or new."""
     formula: str
     """The inequality, in plain text."""
     expected: Literal["holds", "fails"] = "holds"
+
+    @property
+    def label(self) -> str:
+        """What tables and figures call it."""
+        return self.name if self.form == "new" else f"{self.name}, {self.form}"
 
 
 class Verdict(Enum):
