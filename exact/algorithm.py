@@ -1,13 +1,13 @@
 """Algorithm 3.1 of Zhao, Li and Wen (arXiv 1911.11640): trust-region policy improvement on a finite MDP.
 
 At pi_k, with A and rho of pi_k,
-    1. solve the subproblem (3.1)/(3.6) with radius delta_k for a trial policy,
-    2. compare the actual with the predicted gain: the ratio (3.2), exact because eta is,
-    3. accept or reject by (3.3), update the radius by (3.4), both decided by `exact.controller`,
-until the policy advantage A*_k = sum_s rho(s) max_a A(s,a) is at most a tolerance: by Lemma 3.2 it is zero exactly at
-the optimum if rho0 > 0, and eta* - eta_k <= A*_k / ((1-gamma) min rho0) always.
+    1. solve the subproblem (3.1), (3.6) with radius delta_k for a trial policy,
+    2. compare the actual with the predicted gain by the ratio (3.2), which is exact because eta is,
+    3. accept or reject the trial by (3.3) and update the radius by (3.4); `exact.controller` decides both,
+until the policy advantage A*_k = sum_s rho(s) max_a A(s,a) is at most a tolerance.  If rho0 > 0, A*_k is zero exactly
+at the optimum (Lemma 3.2), and eta* - eta_k <= A*_k / ((1-gamma) min rho0).
 
-`iterate` yields every trial with all that was computed for it; `solve` runs it and keeps the numbers of every trial.
+`iterate` yields every trial with all that was computed for it.  `solve` runs it and keeps the numbers of every trial.
 """
 
 import math
@@ -26,31 +26,39 @@ from exact.subproblem.step import Step, Subproblem
 from exact.subproblem.tv import solve_tv
 
 DETERMINISTIC = ControllerSettings()
-"""Constants of Algorithm 3.1. The paper leaves beta0 and beta1 open here; the gammas are those of its section 4."""
+"""Constants of Algorithm 3.1. The paper leaves beta0 and beta1 open here. The gammas are those of its section 5.1."""
+TOLERANCE = 1e-8
+"""Default of the policy advantage at which a run stops, in units of return."""
+ZERO_ADVANTAGE = 1e-14
+"""A* below this share of max |Q| / (1-gamma) cannot be told from zero: A* is a sum of as large terms, each rounded."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Iteration:
-    """One trial point of Algorithm 3.1: pi_k, the step proposed at it, and what the controller made of it."""
+    """One trial of Algorithm 3.1: the policy pi_k, the step proposed there, and what the controller decided."""
 
     k: int
     """Index of the trial, from 0."""
     delta: float
-    """Radius delta_k the step was computed with."""
+    """Radius delta_k of the step."""
     policy: Array
     """pi_k, shape (S, A)."""
     before: Evaluation
     """Evaluation of pi_k."""
     step: Step
-    """The trial point and its predicted gain."""
+    """The trial policy and its predicted gain."""
     after: Evaluation
-    """Evaluation of the trial point."""
+    """Evaluation of the trial policy."""
     ratio: float
     """r_k of (3.2)."""
     outcome: Outcome
     """Accepted or rejected, (3.3)."""
     next_delta: float
     """delta_{k+1} of (3.4)."""
+
+    def __repr__(self) -> str:
+        what = f"delta={self.delta:g}, eta={float(self.before.eta):.6g}, ratio={self.ratio:.6g}"
+        return f"Iteration(k={self.k}, {what}, {self.outcome.value})"
 
 
 def iterate(
@@ -60,17 +68,18 @@ def iterate(
     start: Array | None = None,
     delta0: float | None = None,
     settings: ControllerSettings | None = DETERMINISTIC,
-    tolerance: float = 1e-8,
+    tolerance: float = TOLERANCE,
 ) -> Iterator[Iteration]:
     """Run Algorithm 3.1 and yield every trial until A*_k <= tolerance.
 
     Args:
         mdp: the MDP.
-        subproblem: solver of the subproblem; any function of the signature of `exact.subproblem.tv.solve_tv`.
-        start: pi_0, shape (S, A); uniform by default.
-        delta0: first radius; by default 0.01/(1-gamma), a hundredth of the total visitation.
-        settings: the controller's constants; None accepts every trial and keeps the radius (the comparison methods).
-        tolerance: stop at A*_k <= tolerance, in units of return.
+        subproblem: what proposes the steps; see `exact.subproblem.step.Subproblem`.
+        start: pi_0(a|s), shape (S, A); uniform by default.
+        delta0: first radius > 0, in units of visitation times distance; by default 0.01/(1-gamma), a hundredth of the
+            total visitation.
+        settings: the controller's constants. None accepts every trial and keeps the radius, for other methods.
+        tolerance: the run ends at A*_k <= tolerance, >= 0, in units of return.
 
     Raises:
         InputError: start is not a policy, delta0 is not positive, tolerance is negative.
@@ -102,45 +111,57 @@ class Record:
     policy_advantage: float
     """A*_k."""
     delta: float
+    """delta_k."""
     predicted: float
     """L_k(trial) - L_k(pi_k)."""
     actual: float
     """eta(trial) - eta(pi_k)."""
     ratio: float
+    """r_k = actual / predicted."""
     accepted: bool
     distance: float
-    """E_rho D(pi_k, trial), in the subproblem's own distance."""
+    """sum_s rho(s) D(pi_k, trial), in the distance of the subproblem."""
     price: float
     """Dual price of the radius."""
     bound_lemma34: float
-    """Lemma 3.4's lower bound of the ratio; NaN where rho0 has a zero. It and the next two hold for TV steps."""
+    """Lemma 3.4's lower bound of the ratio, for steps within total variation delta. All three are NaN where rho0 has a
+    zero."""
     bound_prior: float
-    """1 - gamma D / ((1-gamma) min rho), with D in total variation."""
+    """Lower bound 1 - gamma D / ((1-gamma) min rho), D = sum_s rho(s) TV(s). This and the next hold for every step
+    with sum_a pi'(a|s) A(s,a) >= 0 in all states."""
     bound_posterior: float
-    """1 / (1 + gamma D' / ((1-gamma) min rho')), with D' in total variation."""
+    """Lower bound 1 / (1 + gamma D' / ((1-gamma) min rho')), D' = sum_s rho'(s) TV(s)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory:
-    """What a run leaves behind."""
+    """The result of a run: every trial in numbers, the final policy and its evaluation."""
 
     records: tuple[Record, ...]
-    """One per trial point, in order."""
+    """One for every trial, in order."""
     policy: Array
     """The final policy, shape (S, A)."""
     final: Evaluation
     """Its evaluation."""
     converged: bool
-    """A* <= tolerance was reached."""
+    """Whether A* <= tolerance was reached."""
     message: str
-    """Why the run stopped."""
+    """Where the run stopped: A*, the number of trials, the tolerance."""
     policies: tuple[Array, ...] = ()
-    """pi_k of every trial and then the final policy, if they were asked for."""
+    """pi_k of every trial and then the final policy, if `keep_policies` asked for them."""
 
     @property
     def iterations(self) -> int:
-        """Number of trial points."""
+        """Number of trials."""
         return len(self.records)
+
+    def __repr__(self) -> str:
+        first = self.records[0].eta if self.records else self.final.eta
+        rejected = sum(not record.accepted for record in self.records)
+        return (
+            f"Trajectory({'converged' if self.converged else 'not converged'}: {self.message},\n"
+            f"  {self.iterations} trials, {rejected} rejected, eta from {first:.6g} to {self.final.eta:.6g})"
+        )
 
 
 def solve(
@@ -150,17 +171,17 @@ def solve(
     start: Array | None = None,
     delta0: float | None = None,
     settings: ControllerSettings | None = DETERMINISTIC,
-    tolerance: float = 1e-8,
+    tolerance: float = TOLERANCE,
     max_iterations: int = 10_000,
     keep_policies: bool = False,
     on_iteration: Callable[[Record], None] | None = None,
 ) -> Trajectory:
-    """Run Algorithm 3.1 to A*_k <= tolerance, or to max_iterations trials; arguments and errors as for `iterate`.
+    """Run Algorithm 3.1 to A*_k <= tolerance, or to max_iterations trials. Other arguments and errors as for `iterate`.
 
     Args:
-        max_iterations: largest number of trial points.
-        keep_policies: store pi_k of every trial (S*A numbers each).
-        on_iteration: called with every record as it is made, for a live table.
+        max_iterations: largest number of trials.
+        keep_policies: whether pi_k of every trial is kept (S*A numbers each).
+        on_iteration: called with every record as soon as it is made.
     """
     policy = mdp.uniform_policy() if start is None else mdp.check_policy(start)
     final = None
@@ -177,12 +198,19 @@ def solve(
     if final is None:  # no trial was made: the start is optimal, or none was allowed
         final = evaluate(mdp, policy)
     converged = final.policy_advantage <= tolerance
-    message = f"A* = {final.policy_advantage:.3g} after {len(records)} iterations, tolerance {tolerance:g}"
+    message = f"A* = {_shown(final)} after {len(records)} iterations, tolerance {tolerance:g}"
     return Trajectory(tuple(records), policy, final, converged, message, tuple(policies) if keep_policies else ())
 
 
+def _shown(final: Evaluation) -> str:
+    """A* for a message. What rounding leaves of a zero is called so."""
+    scale = float(np.abs(final.Q).max() * final.rho.sum())
+    advantage = final.policy_advantage
+    return "0 within rounding" if advantage <= ZERO_ADVANTAGE * scale else f"{advantage:.3g}"
+
+
 def record(mdp: MDP, it: Iteration) -> Record:
-    """The numbers of one iteration, with the bounds of its ratio."""
+    """The numbers of one trial, with the lower bounds of its ratio."""
     gamma, p0 = mdp.discount, float(mdp.initial.min())
     rho, rho_new = it.before.rho, it.after.rho
     TV = bounds.total_variation(it.policy, it.step.policy)

@@ -1,12 +1,12 @@
 """Lower bounds on the gain and on the ratio of a trust-region step: the paper's, and stronger ones.
 
-Notation of Zhao, Li and Wen (arXiv 1911.11640).  pi' is a maximiser of (3.6) at pi_k with radius delta; rho, A belong
-to pi_k, rho' to pi'; p0 = min rho0, A_bar = max |A|, A_star = sum_s rho(s) max_a A(s,a); TV(s) is the total variation
-between pi_k(.|s) and pi'(.|s), f(s) = sum_a pi'(a|s) A(s,a), D = sum rho TV, D' = sum rho' TV.  The statements are
-proved in the files of `verify/` that check them.
+Notation of Zhao, Li and Wen (arXiv 1911.11640).  pi' is a maximiser of (3.6) at pi_k with radius delta.  rho and A
+belong to pi_k, rho' to pi'.  p0 = min rho0, A_bar = max |A|, A_star = sum_s rho(s) max_a A(s,a).  TV(s) is the total
+variation between pi_k(.|s) and pi'(.|s), f(s) = sum_a pi'(a|s) A(s,a), D = sum rho TV, D' = sum rho' TV.  The file of
+`verify/` that checks a statement has its proof.
 
-All functions work alike on float64 arrays and on object arrays of exact rationals (python-flint's `fmpq`): they use
-nothing but the four operations and comparisons.  So what is drawn, what is measured and what is certified is one code.
+All functions take float64 arrays or object arrays of exact rationals (python-flint's `fmpq`), because they use nothing
+but the four operations and comparisons.  So the bounds that are drawn, measured and certified are the same code.
 """
 
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ Number = TypeVar("Number", float, Any)
 
 
 def total_variation(policy: Any, trial: Any) -> Any:
-    """TV(s) = 1/2 sum_a |pi'(a|s) - pi_k(a|s)|, shape (S,)."""
+    """TV(s) = 1/2 sum_a |pi'(a|s) - pi_k(a|s)|, shape (S,), for policies of shape (S, A)."""
     return abs(trial - policy).sum(axis=1) / 2
 
 
@@ -31,33 +31,33 @@ def gain_sharper(greedy_cost: Number, A_star: Number, delta: Number) -> Number:
 
 
 def lemma34(discount: Number, p0: Number, A_bar: Number, A_star: Number, delta: Number) -> Number:
-    """Lemma 3.4 as printed: a lower bound of the ratio r_k; needs A_star > 0."""
+    """Lemma 3.4 as printed: a lower bound of the ratio r_k. It needs A_star > 0."""
     scale = 4 * A_bar * discount * delta / (p0 * p0 * A_star)
     one = 1 - discount
     return min(1 - scale * delta / (one * one), 1 - scale / (one * one * one))
 
 
 def ratio_from_visitations(rho: Any, rho_new: Any) -> Any:
-    """r_k >= min_s rho'(s) / rho(s) >= (1-gamma) p0."""
+    """r_k >= min_s rho'(s) / rho(s) >= (1-gamma) p0; both arguments have shape (S,)."""
     return min(rho_new / rho)
 
 
 def ratio_prior(discount: Number, min_rho: Number, D: Number) -> Number:
-    """r_k >= 1 - gamma D / ((1-gamma) min rho): known before the trial point is evaluated, free of A_star, A_bar."""
+    """r_k >= 1 - gamma D / ((1-gamma) min rho): known before pi' is evaluated, and without A_star and A_bar."""
     return 1 - discount * D / ((1 - discount) * min_rho)
 
 
 def ratio_posterior(discount: Number, min_rho_new: Number, D_new: Number) -> Number:
-    """r_k >= 1 / (1 + gamma D' / ((1-gamma) min rho')): never vacuous."""
+    """r_k >= 1 / (1 + gamma D' / ((1-gamma) min rho')): known once pi' is evaluated, and always positive."""
     return 1 / (1 + discount * D_new / ((1 - discount) * min_rho_new))
 
 
 def radius_floor(
     discount: Number, p0: Number, delta0: Number, beta0: Number, beta1: Number, gamma2: Number, gamma3: Number
 ) -> Number:
-    """(3.10) corrected: delta_k >= min(delta_0, gamma2 (1-beta1) c, gamma3 (1-beta0) c), c = (1-gamma) p0 / gamma."""
+    """(3.10) repaired: delta_k >= min(delta_0, gamma2 (1-beta1) c, gamma3 (1-beta0) c), c = (1-gamma) p0 / gamma."""
     if discount == 0:
-        return delta0  # without a future every ratio is 1 and the radius never shrinks
+        return delta0  # every ratio is 1, and the radius never shrinks
     c = (1 - discount) * p0 / discount
     return min(delta0, gamma2 * (1 - beta1) * c, gamma3 * (1 - beta0) * c)
 
@@ -65,7 +65,7 @@ def radius_floor(
 def surrogate_error_ladder(
     discount: Number, TV: Any, f: Any, D: Number, A_bar: Number, V: Any, V_new: Any
 ) -> dict[str, Any]:
-    """Five bounds X in eta(pi') >= L_k(pi') - X, from the coarsest to the finest.
+    """Five bounds X in eta(pi') >= L_k(pi') - X, the coarsest first.
 
     Args:
         discount: gamma.
@@ -77,8 +77,9 @@ def surrogate_error_ladder(
         V_new: values of pi', shape (S,).
 
     Returns:
-        Name to bound: Schulman et al. 2015 Theorem 1 (used by the paper), Pirotta et al. 2013, Achiam et al. 2017
-        (CPO), its span form, and the a-posteriori form from eta' - L' = gamma rho' (P_pi' - P_pi) (V' - V).
+        Bounds by name: Theorem 1 of Schulman et al. 2015, which the paper uses ("TRPO"); Pirotta et al. 2013; Achiam
+        et al. 2017 ("CPO") and its span form; the form that is known afterwards ("a posteriori"), which follows from
+        eta' - L' = gamma rho' (P_pi' - P_pi) (V' - V).
     """
     one = 1 - discount
     alpha = max(TV)
@@ -92,4 +93,5 @@ def surrogate_error_ladder(
 
 
 def _span(x: Any) -> Any:
+    """max x - min x."""
     return max(x) - min(x)

@@ -1,19 +1,19 @@
 """The outer trust-region controller: ratio test, acceptance rule and radius rule.
 
-Zhao, Li and Wen, "A Stochastic Trust-Region Framework for Policy Optimization" (arXiv 1911.11640), state one concept
-twice.  Algorithm 3.1 (deterministic, eqs. (3.2)-(3.4)) and Algorithm 4.3 (stochastic, eqs. (4.14)-(4.16)) differ only
-in their constants, so this module serves both halves of the project and imports neither torch nor cvxpy.
+Zhao, Li and Wen, "A Stochastic Trust-Region Framework for Policy Optimization" (arXiv 1911.11640), state the controller
+twice: in Algorithm 3.1 (deterministic, eqs. (3.2)-(3.4)) and in Algorithm 4.3 (stochastic, eqs. (4.14)-(4.16)).  Only
+the constants differ, so both halves of the project use this module.
 
     ratio     r = actual / (noise + predicted)                                          (3.2), (4.14)
-    accept    r >= beta0; otherwise reject, and after `max_rejections` in a row force   (3.3), (4.15)
+    accept    if r >= beta0; else reject, and after `max_rejections` in a row force     (3.3), (4.15)
     radius    times gamma1 if r >= beta1, gamma2 if beta0 <= r < beta1, gamma3 otherwise,
               then clipped to [radius_min, radius_max]                                  (3.4), (4.16)
 
-`actual` is eta(trial) - eta(pi_k), `predicted` is L_k(trial) - L_k(pi_k), both in units of return; `noise` is zero in
-the deterministic setting and sigma-hat(theta_k) of (4.2) in the stochastic one.  `radius` is delta_k itself in
-Algorithm 3.1 and the coefficient mu_k of delta_k = mu_k * ||g_k|| in Algorithm 4.3.
+`actual` is eta(trial) - eta(pi_k) and `predicted` is L_k(trial) - L_k(pi_k), both in units of return.  `noise` is zero
+in Algorithm 3.1 and sigma-hat(theta_k) of (4.2) in Algorithm 4.3.  `radius` is delta_k itself in Algorithm 3.1, and the
+coefficient mu_k of delta_k = mu_k * ||g_k|| in Algorithm 4.3.
 
-The controller decides; it changes nothing.  Both functions are pure, settings and state are frozen.
+The controller decides and changes nothing: both functions are pure, settings and state are frozen.
 """
 
 import math
@@ -24,12 +24,12 @@ from exact.common.errors import InputError
 
 
 class Outcome(Enum):
-    """What the outer loop must do with a trial point."""
+    """What the outer loop must do with a trial policy."""
 
     ACCEPT = "accept"
     REJECT = "reject"
     FORCE = "force"
-    """Too many rejections in a row: take the best of the rejected trial points, eq. (4.13)."""
+    """Too many rejections in a row: take the best of the rejected trials, eq. (4.13)."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,24 @@ class ControllerSettings:
     """
 
     beta0: float = 0.05
-    """Acceptance threshold: a trial point with ratio >= beta0 is accepted. (0, beta1) in Algorithm 3.1, below zero in
-    Algorithm 4.3, which tolerates a small loss because its ratio is noisy."""
+    """A trial with a ratio of at least beta0 is accepted. In (0, beta1) in Algorithm 3.1; below zero in Algorithm 4.3,
+    whose ratio is noisy: it tolerates a small loss."""
     beta1: float = 0.5
-    """Expansion threshold: a ratio >= beta1 enlarges the radius."""
+    """A ratio of at least beta1 enlarges the radius."""
     gamma1: float = 2.0
-    """Factor of the radius after a very successful step, above 1."""
+    """Factor of the radius after a ratio of at least beta1. Above 1."""
     gamma2: float = 0.8
-    """Factor of the radius after an accepted but unconvincing step, in (gamma3, 1]."""
+    """Factor of the radius after a ratio in [beta0, beta1). In (gamma3, 1]."""
     gamma3: float = 0.6
-    """Factor of the radius after a rejected step, in (0, gamma2)."""
+    """Factor of the radius after a ratio below beta0. In (0, gamma2)."""
     radius_min: float = 0.0
-    """Floor of the radius (mu_min of (4.16); 0 in (3.4))."""
+    """Smallest radius: mu_min of (4.16), 0 in (3.4)."""
     radius_max: float = math.inf
-    """Ceiling of the radius (mu_max of (4.16); infinite in (3.4))."""
+    """Largest radius: mu_max of (4.16), infinite in (3.4)."""
     max_rejections: int | None = None
-    """Consecutive rejections after which a further failing trial is forced (|B| = N_max in (4.15), 4 in the paper's
-    experiments). None never forces: the deterministic ratio is exact, and a rejection always shrinks the radius."""
+    """After so many rejections in a row the next trial is taken even if it fails the test (|B| = N_max in (4.15), 4 in
+    the paper's experiments). None never does so: in Algorithm 3.1 the ratio is exact, and a rejection shrinks the
+    radius."""
 
     def __post_init__(self) -> None:
         for name in ("beta0", "beta1", "gamma1", "gamma2", "gamma3", "radius_min"):
@@ -110,8 +111,8 @@ def ratio(actual: float, predicted: float, noise: float = 0.0) -> float:
         noise: scale of the noise in `actual`, >= 0; sigma-hat(theta_k) in (4.14), zero in (3.2).
 
     Returns:
-        actual / (noise + predicted). A model that promises nothing (denominator <= 0) cannot be agreed with: the
-        ratio is then -inf, so that the trial is rejected.
+        actual / (noise + predicted). If the denominator is not positive, the model promises nothing that could come
+        true: the ratio is then -inf, and the trial is rejected.
 
     Raises:
         InputError: an argument is NaN or infinite, or noise is negative.
@@ -125,7 +126,7 @@ def ratio(actual: float, predicted: float, noise: float = 0.0) -> float:
 
 
 def decide(settings: ControllerSettings, state: ControllerState, r: float) -> tuple[Outcome, ControllerState]:
-    """Accept, reject or force a trial point with ratio r, and update the radius, eqs. (3.3)-(3.4) and (4.15)-(4.16).
+    """Accept, reject or force a trial with ratio r, and update the radius, eqs. (3.3)-(3.4) and (4.15)-(4.16).
 
     Args:
         settings: the constants.
@@ -133,7 +134,7 @@ def decide(settings: ControllerSettings, state: ControllerState, r: float) -> tu
         r: the ratio of this trial, from `ratio`.
 
     Returns:
-        The outcome, and the state before the next trial.
+        The outcome of this trial, and the state before the next one.
 
     Raises:
         InputError: r is NaN.

@@ -1,7 +1,7 @@
-"""Exact evaluation of a policy: V, Q, A, the discounted visitation rho and eta.
+"""Exact evaluation of a policy: its values V, Q and A, its discounted visitation rho and its return eta.
 
-Notation of Zhao, Li and Wen (arXiv 1911.11640), section 2.  With P_pi(s,t) = sum_a pi(a|s) P(t|s,a) and
-r_pi(s) = sum_a pi(a|s) r(s,a), everything follows from two linear systems with one matrix,
+Notation of Zhao, Li and Wen (arXiv 1911.11640), section 2.  Let P_pi(s,t) = sum_a pi(a|s) P(t|s,a) and
+r_pi(s) = sum_a pi(a|s) r(s,a).  Everything follows from two linear systems with one matrix,
 
     (I - gamma P_pi) V = r_pi,        (I - gamma P_pi)' rho = rho0,
 
@@ -18,24 +18,22 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, bicgstab, splu
 
 from exact.common.errors import FaultError
-from exact.mdp import MDP, Array
+from exact.mdp import DENSE_MAX_STATES, MDP, Array
 
-DENSE_MAX_STATES = 1000
-"""Above it a dense factorisation (S^3/3 multiplications, 8 S^2 bytes) is slower than the sparse solvers."""
 SPARSE_LU_MAX_STATES = 3000
-"""Above it the fill-in of a random transition graph makes sparse LU slower than the Krylov solver."""
+"""Above it sparse LU is slower than the Krylov solver: the factors of a random transition graph are not sparse."""
 RESIDUAL_TOLERANCE = 1e-12
-"""Largest accepted residual of an iterative solution, relative to the right-hand side. The error of V is at most
-1/(1-gamma) times the residual in the maximum norm."""
+"""Largest accepted residual of an iterative solution, relative to the right-hand side. In the maximum norm the error of
+V is at most 1/(1-gamma) times the residual."""
 
 
 class EvaluationError(FaultError):
     """No solver brought the residual of a policy's linear system below its tolerance."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """Exact values of one policy; V, Q, A in units of return, rho in expected discounted visits."""
+    """Exact values of one policy. V, Q, A and eta are in units of return, rho in expected discounted visits."""
 
     V: Array
     """V_pi(s), shape (S,)."""
@@ -50,8 +48,16 @@ class Evaluation:
 
     @property
     def policy_advantage(self) -> float:
-        """A*_pi = sum_s rho(s) max_a A(s,a): the policy advantage of the greedy policy (Definition 3.1)."""
-        return float(self.rho @ self.A.max(axis=1))
+        """A*_pi = sum_s rho(s) max_a A(s,a), the policy advantage of the greedy policy (Definition 3.1).
+
+        It is never negative: max_a A(s,a) >= 0, because the mean of A(s,.) under pi is zero. So what rounding leaves
+        below zero is zero.
+        """
+        return max(0.0, float(self.rho @ self.A.max(axis=1)))
+
+    def __repr__(self) -> str:
+        S, A = self.A.shape
+        return f"Evaluation(eta={float(self.eta):.6g}, A*={self.policy_advantage:.3g}, S={S}, A={A})"
 
 
 def policy_transitions(mdp: MDP, policy: Array) -> "Array | sparse.csr_array":
@@ -60,23 +66,25 @@ def policy_transitions(mdp: MDP, policy: Array) -> "Array | sparse.csr_array":
         P_pi: Array = np.matmul(policy[:, None, :], mdp.transitions)[:, 0, :]
         return P_pi
     S, A = policy.shape
-    chosen = np.flatnonzero(policy)  # a deterministic policy needs one row in A of the kernel
+    chosen = np.flatnonzero(policy)  # of a deterministic policy only one row of A in the kernel
     rows: Any = mdp.transitions[chosen]
     rows.data *= np.repeat(policy.ravel()[chosen], np.diff(rows.indptr))
-    # Stored one after another, the weighted rows of a state are its row of P_pi; products add up repeated successors.
+    # The weighted rows of a state, stored one after another, are its row of P_pi: a repeated successor is added up in
+    # every product.
     starts = rows.indptr[np.searchsorted(chosen, np.arange(S + 1) * A)]
     return sparse.csr_array((rows.data, rows.indices, starts), shape=(S, S))
 
 
 def evaluate(mdp: MDP, policy: Array, guess: Evaluation | None = None) -> Evaluation:
-    """Evaluate `policy` exactly (to rounding, or to RESIDUAL_TOLERANCE for large sparse MDPs).
+    """Evaluate `policy` exactly: up to rounding, or up to RESIDUAL_TOLERANCE in a large MDP.
 
-    The method follows the size: dense LU, sparse LU, then BiCGSTAB with a checked residual.
+    The number of states chooses the method: dense LU up to DENSE_MAX_STATES, sparse LU up to SPARSE_LU_MAX_STATES,
+    then BiCGSTAB with a checked residual.
 
     Args:
         mdp: the MDP.
-        policy: pi(a|s), shape (S, A), a distribution in every state (checked by `MDP.check_policy`, not here).
-        guess: evaluation of a nearby policy, the starting point of the iterative solver.
+        policy: pi(a|s), shape (S, A), a distribution in every state. `MDP.check_policy` checks that, this does not.
+        guess: the evaluation of a nearby policy, from which the iterative solver starts.
 
     Raises:
         EvaluationError: the iterative solver did not converge.
@@ -121,7 +129,7 @@ def _krylov(mdp: MDP, P_pi: Any, guess: Evaluation | None) -> tuple[Solver, Solv
 
 
 def _bicgstab(operator: LinearOperator, b: Array, x0: Array | None, name: str) -> Array:
-    """Solve to RESIDUAL_TOLERANCE; restart from where it stood if BiCGSTAB's recursive residual had drifted."""
+    """Solve to RESIDUAL_TOLERANCE. BiCGSTAB's own residual may drift from the true one; then it starts again."""
     scale = float(np.linalg.norm(b))
     x: Array = np.zeros_like(b) if x0 is None else x0
     for _ in range(5):

@@ -15,19 +15,29 @@ from exact.common.errors import InputError
 Array = NDArray[np.float64]
 
 ROW_SUM_TOLERANCE = 1e-9
-"""Largest accepted |sum - 1| of a probability vector: float64 rounding of thousands of terms stays far below it, and
-a mistyped probability far above."""
+"""Largest accepted |sum - 1| of a probability vector. The rounding of thousands of terms stays far below it, a mistyped
+probability lies far above."""
+DENSE_MAX_STATES = 1000
+"""Up to so many states dense linear algebra (S^3/3 multiplications, 8 S^2 bytes) is faster than the sparse solvers."""
+DENSE_MAX_ENTRIES = 20_000_000
+"""A table of more than S*A*S = 2e7 numbers (160 MB) is kept sparse whatever S is."""
+ARGUMENTS = (
+    "an MDP takes, in this order: transitions of shape (S, A, S), or sparse of shape (S*A, S); "
+    "rewards of shape (S, A); an initial distribution of shape (S,); a discount in [0, 1)"
+)
+"""What the messages about a wrong shape end with."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MDP:
-    """A finite discounted MDP, validated once and read-only afterwards.
+    """A finite discounted MDP, checked once and read-only afterwards.
 
-    Dense arrays are copied; a sparse kernel in canonical form, which may be gigabytes, is shared with the caller.
+    Dense arrays are copied. A sparse kernel in canonical form may take gigabytes: it is shared with the caller.
 
     Raises:
-        InputError: a shape does not fit, a number is not finite, a probability is negative, a distribution does not
-            sum to one (the message names the state, the action and the sum), or the discount is outside [0, 1).
+        InputError: a shape does not fit (arguments in another order, for example), a number is not finite, a
+            probability is negative, a distribution does not sum to one (the message names the state, the action and
+            the sum), or the discount is outside [0, 1).
     """
 
     transitions: "Array | sparse.csr_array"
@@ -43,19 +53,27 @@ class MDP:
 
     def __post_init__(self) -> None:
         store = object.__setattr__  # the dataclass is frozen for everybody else
-        store(self, "rewards", _floats(self.rewards, self.name, "rewards", ndim=2))
-        store(self, "initial", _floats(self.initial, self.name, "initial distribution", ndim=1))
+        try:
+            store(self, "discount", float(self.discount))
+        except (TypeError, ValueError):
+            raise InputError(f"{self.name}: the discount must be a number; {ARGUMENTS}") from None
+        for name, value, ndim in (("rewards", self.rewards, 2), ("initial distribution", self.initial, 1)):
+            store(self, name.split()[0], _floats(value, self.name, name, ndim, ARGUMENTS))
         if sparse.issparse(self.transitions):
             canonical = getattr(self.transitions, "has_canonical_format", False)
             kernel = sparse.csr_array(self.transitions, dtype=np.float64, copy=not canonical)
             kernel.sum_duplicates()  # in place: on a copy, unless there is nothing to do
             store(self, "transitions", kernel)
         else:
-            store(self, "transitions", _floats(self.transitions, self.name, "transitions", ndim=3))
-        store(self, "discount", float(self.discount))
-        self._check()
+            store(self, "transitions", _floats(self.transitions, self.name, "transitions", 3, ARGUMENTS))
+        self._check_shapes()
+        self._check_numbers()
 
-    def _check(self) -> None:
+    def __repr__(self) -> str:
+        kind = "sparse" if sparse.issparse(self.transitions) else "dense"
+        return f"MDP({self.name}: S={self.n_states}, A={self.n_actions}, discount={self.discount:g}, {kind})"
+
+    def _check_shapes(self) -> None:
         S, A = self.rewards.shape
         if S == 0 or A == 0:
             raise InputError(f"{self.name}: needs at least one state and one action, got rewards of shape {(S, A)}")
@@ -63,13 +81,15 @@ class MDP:
         if self.transitions.shape != expected:
             raise InputError(
                 f"{self.name}: transitions have shape {self.transitions.shape}, expected {expected} "
-                f"to go with rewards of shape {(S, A)}"
+                f"to go with rewards of shape {(S, A)}; {ARGUMENTS}"
             )
         if self.initial.shape != (S,):
             raise InputError(f"{self.name}: initial distribution has shape {self.initial.shape}, expected {(S,)}")
         if not 0 <= self.discount < 1:
             raise InputError(f"{self.name}: discount must lie in [0, 1), got {self.discount}")
-        kernel = self.kernel
+
+    def _check_numbers(self) -> None:
+        kernel, A = self.kernel, self.n_actions
         values = np.asarray(kernel.data if sparse.issparse(kernel) else kernel)
         if not np.isfinite(values).all():
             raise InputError(f"{self.name}: transitions contain a number that is not finite")
@@ -88,12 +108,12 @@ class MDP:
 
     @property
     def n_states(self) -> int:
-        """S."""
+        """S, the number of states."""
         return int(self.rewards.shape[0])
 
     @property
     def n_actions(self) -> int:
-        """A."""
+        """A, the number of actions."""
         return int(self.rewards.shape[1])
 
     @property
@@ -138,27 +158,20 @@ def check_distribution(p: Array, what: str) -> None:
         raise InputError(f"{what}{where} sums to {sums[wrong[0]]:.12g}, expected 1")
 
 
-def _floats(x: object, name: str, what: str, ndim: int) -> Array:
-    """A read-only float64 copy of x with `ndim` finite dimensions."""
+def _floats(x: object, name: str, what: str, ndim: int, expected: str = "") -> Array:
+    """A read-only float64 copy of x with `ndim` finite dimensions; `expected` ends the message about a wrong shape."""
     try:
         array: Array = np.array(x, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{name}: {what} must be an array of numbers ({error})") from None
+        raise InputError(f"{name}: {what} must be an array of numbers ({' '.join(str(error).split())})") from None
     if array.ndim != ndim:
-        raise InputError(f"{name}: {what} must have {ndim} dimensions, got shape {array.shape}")
+        hint = f"; {expected}" if expected else ""
+        raise InputError(f"{name}: {what} must have {ndim} dimensions, got shape {array.shape}{hint}")
     if not np.isfinite(array).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InputError(f"{name}: {what} must be finite, found {array[index]} at index {index}")
     array.flags.writeable = False
     return array
-
-
-DENSE_MAX_STATES = 1000
-"""Above it transitions are kept sparse; the dense linear algebra of exact.evaluation stops there too."""
-
-
-DENSE_MAX_ENTRIES = 20_000_000
-"""A dense table of more than S*A*S = 2e7 numbers (160 MB) is kept sparse whatever S is."""
 
 
 def dense_if_small(kernel: sparse.csr_array, n_actions: int) -> "Array | sparse.csr_array":

@@ -22,7 +22,7 @@ from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
-from exact.mdps.library import GRIDS
+from exact.mdps.grids import GRIDS
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import gaps, solve_tv
 

@@ -1,1 +1,1 @@
-"""What the commands of all packages share; knows nothing of MDPs or agents."""
+"""What the commands of all four packages share: options, errors, files, tables, figures, processes."""

@@ -1,32 +1,46 @@
-"""Writing figures to files."""
+"""Writing figures to files. matplotlib is loaded by those who draw, not here."""
 
 import io
-import os
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import check_writable, write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+DOTS_PER_INCH = 150
 
 
-def check_writable(path: Path) -> None:
-    """Raise InputError if the file could not be written: before the work is done, not after."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
+def check_figure_suffix(path: Path) -> None:
+    """Check the kind of figure that a file name asks for.
 
-
-def check_figure_path(path: Path) -> None:
-    """Raise InputError if no figure can be written to the file."""
-    check_writable(path)
+    Raises:
+        InputError: the name does not end in one of FIGURE_SUFFIXES.
+    """
     if path.suffix not in FIGURE_SUFFIXES:
         raise InputError(f"cannot draw into {path}: expected a file name ending in {', '.join(FIGURE_SUFFIXES)}")
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file's suffix, completely or not at all."""
+def check_figure_path(path: Path) -> None:
+    """Check that a figure could be written here. A command asks before the work is done, not after.
+
+    Raises:
+        InputError: the file could not be written, or its name has another ending.
+    """
+    check_writable(path)
+    check_figure_suffix(path)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the file name asks for, whole or not at all. Missing folders are made.
+
+    Raises:
+        InputError: the file cannot be written, or its name has another ending.
+    """
+    check_figure_suffix(path)
     image = io.BytesIO()
-    figure.savefig(image, format=path.suffix[1:], dpi=150, bbox_inches="tight")
-    atomic_write(path, image.getvalue())
+    figure.savefig(image, format=path.suffix[1:], dpi=DOTS_PER_INCH, bbox_inches="tight")
+    write(path, image.getbuffer())

@@ -1,9 +1,9 @@
-"""The errors that command lines turn into one line and an exit status, see `exact.common.cli`."""
+"""The two errors that a command reports in one line; `exact.common.cli` gives each its exit status."""
 
 
 class InputError(ValueError):
-    """Bad input: the message says in one line what was wrong, where, and what was expected."""
+    """The input is wrong. The message says in one line what is wrong, where, and what was expected."""
 
 
 class FaultError(RuntimeError):
-    """Something failed while running, on input that was good: a solver, an environment, a worker."""
+    """The input is good, but something failed: a solver, an environment, a worker process, a full disk."""

@@ -4,17 +4,25 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 Item = TypeVar("Item")
-
-
 Result = TypeVar("Result")
 
 
 def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, title: str) -> Iterator[Result]:
-    """work(item) for every item, in order, in `jobs` processes, under a progress bar on standard error."""
+    """work(item) for every item, in the order of the items, under a progress bar on standard error.
+
+    Args:
+        work: a function that can be pickled, of the module level.
+        items: what it is applied to; these are pickled, too.
+        jobs: number of processes, >= 1. One job works in this process.
+        title: what the progress bar says.
+
+    Raises:
+        Exception: whatever `work` raises.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     jobs = min(jobs, len(items))
     # The pool comes first: processes must not be forked while the progress bar's thread runs.

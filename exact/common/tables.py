@@ -1,52 +1,68 @@
-"""Tables as data, shown on a terminal or written as Markdown."""
+"""Tables as data: drawn on a terminal, Markdown everywhere else."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table as RichTable
+from typing import TYPE_CHECKING
 
 from exact.common.files import write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as DrawnTable
 
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table of text with notes below it."""
+    """A table of text with a title above and notes below."""
 
     title: str
     header: tuple[str, ...]
+    """One word for every column."""
     rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
+    """As many cells in every row as the header has."""
+    notes: tuple[str, ...] = ()
+    styles: tuple[str | None, ...] = ()
+    """A rich style for every row, such as "dim" or "red"; none at all for a plain table. Markdown has no styles."""
 
-    def markdown(self) -> str:
-        """The table as Markdown."""
-        lines = [f"## {self.title}", ""]
-        for row in (self.header, ("---",) * len(self.header), *self.rows):
-            lines.append(markdown_row(row))
-        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes), ""])
+    def markdown(self, aligned: bool = False) -> str:
+        """The table as Markdown; `aligned` fills the cells with blanks, so that the columns stand below each other."""
+        rows = (self.header, ("---",) * len(self.header), *self.rows)
+        if aligned:
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            rows = tuple(tuple(map(str.ljust, row, widths)) for row in rows)
+        lines = (f"## {self.title}", "", *map(markdown_row, rows), "", *(f"- {note}" for note in self.notes), "")
+        return "\n".join(lines)
 
-    def show(self, console: Console) -> None:
-        """Print the table: drawn on a terminal, as Markdown elsewhere."""
+    def drawn(self) -> "DrawnTable":
+        """The table as rich draws it, without the notes."""
+        from rich.table import Table as DrawnTable
+
+        drawn = DrawnTable(*self.header, title=self.title, title_justify="left")
+        for row, style in zip(self.rows, self.styles or [None] * len(self.rows), strict=True):
+            drawn.add_row(*row, style=style)
+        return drawn
+
+    def show(self, console: "Console | None" = None) -> None:
+        """Print the table on the console (standard output by default): drawn on a terminal, as Markdown elsewhere."""
+        from rich.console import Console
+
+        console = console or Console()
         if not console.is_terminal:
-            print(self.markdown())
+            print(self.markdown(aligned=True), file=console.file)
             return
-        drawn = RichTable(*self.header, title=self.title)
-        for row in self.rows:
-            drawn.add_row(*row)
-        console.print(drawn)
+        console.print(self.drawn())
         for note in self.notes:
             console.print(f"- {note}", markup=False, highlight=False)
 
 
 def publish(tables: Sequence[Table], out: Path | None) -> None:
-    """Show the tables and, if `out` is given, write them there as Markdown."""
-    console = Console()
+    """Show the tables. If `out` is given, write them there as Markdown and say so."""
     for table in tables:
-        table.show(console)
+        table.show()
     if out is not None:
         write(out, "\n".join(table.markdown() for table in tables))
-        console.print(f"wrote {out}")
+        print(f"wrote {out}")
 
 
 def markdown_row(texts: tuple[str, ...]) -> str:

@@ -1,1 +1,1 @@
-"""Where finite MDPs come from: the library, random ones, gymnasium's tables, files."""
+"""Where finite MDPs come from: the library of named ones, random ones, gymnasium's tables, files."""

@@ -10,12 +10,12 @@ Both formats have the same fields (S states, A actions, gamma the discount, rho0
     transitions  P(t|s,a), S x A x S numbers: dense;   or, sparse,
     data, indices, indptr    the (S*A) x S kernel in compressed sparse row form, row s*A + a for (s, a)
 
-In .npz each field is one array (float64; indices and indptr are signed integers; format and name are zero-dimensional
-strings; `np.load(file)["rewards"]` reads one).  In .json the file is one object, matrices are lists of lists, and
-numbers are written with the shortest digits that give the same float64 back.
+In an .npz file each field is one array: float64, but indices and indptr are signed integers, and format and name are
+strings without dimensions.  `np.load(file)["rewards"]` reads one.  A .json file is one object; matrices are lists of
+lists, and a number has the shortest digits that give the same float64 back.
 
-Nothing in a file is trusted: declared sizes are compared with the bytes that are there before memory is reserved,
-pickled objects are refused, and the MDP type checks the numbers.
+Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
+reserved, pickled objects are refused, and the MDP type checks the numbers.
 """
 
 import io
@@ -37,27 +37,31 @@ from exact.common.files import atomic_write, reason
 from exact.mdp import MDP
 
 FORMAT = "stro-mdp-1"
+SUFFIXES = (".npz", ".json")
+"""The endings of the files that are read and written."""
 NPZ_MAX_BYTES = 4 << 30
-"""Largest accepted unpacked size of an .npz file: several times an MDP of 1e6 states, 10 actions and 5 successors, and
-what a small compressed file can make us allocate."""
+"""Largest accepted unpacked size of an .npz file, several times an MDP of 1e6 states, 10 actions and 5 successors. A
+small compressed file cannot ask for more memory than this."""
 JSON_MAX_BYTES = 256 << 20
-"""Largest accepted .json file; parsed Python numbers take several times as much memory."""
+"""Largest accepted .json file. Its numbers take several times as much memory once they are read."""
 NAME_MAX_LENGTH = 100
+"""Largest number of characters in a name."""
 DENSE_FIELDS = {"format", "discount", "initial", "rewards", "transitions"}
 SPARSE_FIELDS = {"format", "discount", "initial", "rewards", "data", "indices", "indptr"}
 KINDS = {"format": "U", "name": "U", "indices": "i", "indptr": "i"}
-"""NumPy kind of the fields that are not plain numbers ("f" or "i")."""
+"""NumPy's kind of the fields that do not hold plain numbers, which are "f" or "i"."""
 DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices": 1, "indptr": 1}
-"""Number of dimensions of the fields that are not scalars."""
+"""Number of dimensions of the fields that have any."""
 
 Fields = dict[str, NDArray[Any]]
 
 
 def save_mdp(mdp: MDP, path: "str | Path") -> None:
-    """Write `mdp` to `path`; the suffix, .npz or .json, chooses the format.
+    """Write `mdp` to `path`, whole or not at all. The ending, .npz or .json, chooses the format.
 
     Raises:
-        InputError: another suffix, a name that is not one short line, or the path cannot be written.
+        InputError: another ending, a name that is not one short line, or the path cannot be written.
+        FaultError: the disk is full or broken.
     """
     suffix = _suffix(path)
     fields: dict[str, Any] = {
@@ -81,10 +85,10 @@ def save_mdp(mdp: MDP, path: "str | Path") -> None:
 
 
 def load_mdp(path: "str | Path") -> MDP:
-    """Read an MDP from a .npz or .json file of this module's format.
+    """Read an MDP from an .npz or .json file of this module's format.
 
     Raises:
-        InputError: the file cannot be read or is not such a file; the message names the file and the field at fault.
+        InputError: the file cannot be read, or is not such a file. The message names the file and the field at fault.
     """
     read: Callable[[Path], Fields] = _read_npz if _suffix(path) == ".npz" else _read_json
     try:
@@ -123,7 +127,7 @@ def _mdp(fields: Fields, stem: str) -> MDP:
 
 
 def _check_fields(fields: Fields) -> None:
-    """Check which fields there are, their types and their numbers of dimensions; the MDP type checks the rest."""
+    """Check which fields there are, their types and their dimensions. The MDP type checks the rest."""
     expected = DENSE_FIELDS if "transitions" in fields else SPARSE_FIELDS
     if str(fields.get("format", "")) != FORMAT:
         raise InputError(f"field 'format' must be {FORMAT!r}")
@@ -178,7 +182,7 @@ def _read_npz(path: Path) -> Fields:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array of the archive, its declared shape compared with the member's size before it is allocated."""
+    """One array of the archive. Its declared shape is compared with the member's size before memory is reserved."""
     with archive.open(member) as stream:
         shape, dtype = _read_header(stream)
         declared = stream.tell() + dtype.itemsize * math.prod(shape)
@@ -192,7 +196,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[A
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type that an .npy stream declares; the stream is left at the data."""
+    """Shape and type that an .npy stream declares. Afterwards the stream stands at the data."""
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
@@ -206,6 +210,6 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def _suffix(path: "str | Path") -> str:
     suffix = Path(path).suffix
-    if suffix not in {".npz", ".json"}:
-        raise InputError(f"{path}: an MDP file must end in .npz or .json")
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: an MDP file must end in {' or '.join(SUFFIXES)}")
     return suffix

@@ -9,31 +9,32 @@ from scipy import sparse
 
 from exact.common.errors import InputError
 from exact.mdp import MDP, dense_if_small
+from exact.mdps.small_fractions import DENOMINATOR_LIMIT
 
-PROBABILITY_UNIT = 1 << 16
-"""Probabilities are multiples of 1/PROBABILITY_UNIT: exact in float64, with row sums of exactly one."""
+PROBABILITY_UNIT = DENOMINATOR_LIMIT
+"""Probabilities are multiples of 1/PROBABILITY_UNIT. float64 holds them exactly, and rows sum to exactly one."""
 REWARD_UNIT = 1 << 8
 """Rewards are multiples of 1/REWARD_UNIT."""
 GARNET_MAX_TRANSITIONS = 1 << 28
-"""Largest S*A*branching; its kernel takes 3 GiB, and making it several times as much."""
+"""Largest S*A*branching. Such a kernel takes 3 GiB, and several times as much while it is made."""
 GARNET_FORM = "garnet:S=20,A=4,b=3,gamma=0.9,seed=7"
-"""A specification that garnet_from_text reads; the name of every Garnet MDP is its specification."""
+"""A specification that garnet_from_text reads. The name of a Garnet MDP is its specification."""
 
 
 def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed: int) -> MDP:
     """A random MDP G(S, A, b) after Archibald, McKinnon and Thomas (1995) and Bhatnagar et al. (Automatica 2009).
 
-    Every (s, a) has `branching` distinct successors, uniformly chosen; their probabilities are the lengths of the
-    pieces that branching - 1 distinct random points cut the unit interval into, all multiples of 2^-16; rewards r(s,a)
-    are standard normal, rounded to multiples of 2^-8; rho0 is uniform. Transitions are dense for few states, else
-    sparse (toy_text.dense_if_small). Takes time S * A * branching^2.
+    Every (s, a) has `branching` distinct successors, chosen uniformly. branching - 1 distinct random points cut the
+    unit interval into pieces, and the lengths of the pieces, multiples of 2^-16, are the probabilities. Rewards r(s,a)
+    are standard normal, rounded to multiples of 2^-8. rho0 is uniform. Transitions are dense for few states, else
+    sparse (`exact.mdp.dense_if_small`). It takes time S * A * branching^2.
 
     Args:
         n_states: S >= 1.
         n_actions: A >= 1.
-        branching: b in [1, min(S, 2^16)]; S * A * b is at most GARNET_MAX_TRANSITIONS.
+        branching: b in [1, min(S, 2^16)], with S * A * b at most GARNET_MAX_TRANSITIONS.
         discount: gamma in [0, 1).
-        seed: non-negative integer; the same arguments give the same MDP.
+        seed: integer >= 0. The same arguments give the same MDP.
 
     Raises:
         InputError: an argument is out of its range.
@@ -64,7 +65,7 @@ def _subsets(rng: np.random.Generator, n: int, population: int, size: int) -> ND
     """n uniformly random subsets of 0 .. population-1, shape (n, size), each sorted.
 
     Floyd's algorithm (Bentley and Floyd, Communications of the ACM 30, 1987) for all rows at once: for
-    j = population - size .. population - 1 draw t from 0 .. j and add it, or j if t is already there.
+    j = population - size .. population - 1 draw t from 0 .. j; add t, or j if t is already in the subset.
     """
     chosen = np.empty((n, size), dtype=np.int32)
     for i, j in enumerate(range(population - size, population)):
@@ -76,10 +77,10 @@ def _subsets(rng: np.random.Generator, n: int, population: int, size: int) -> ND
 
 
 def garnet_from_text(text: str) -> MDP:
-    """The Garnet MDP of a specification like GARNET_FORM.
+    """The Garnet MDP of a specification such as GARNET_FORM.
 
     Raises:
-        InputError: a value is missing, given twice, no number or out of its range.
+        InputError: a value is missing, given twice, not a number or out of its range.
     """
     pairs = [item.partition("=") for item in text.removeprefix("garnet:").split(",")]
     values = {key.strip(): value.strip() for key, _, value in pairs}

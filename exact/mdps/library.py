@@ -1,12 +1,13 @@
 """Named MDPs, and `load`, which finds an MDP by name, specification or file.
 
-Unless a docstring says otherwise the initial distribution is uniform, so that min(rho0) > 0 as the bounds of Zhao, Li
-and Wen (arXiv 1911.11640) need it.  Where the source lets the set of actions depend on the state, the missing actions
-are copies of an existing one.
+The initial distribution is uniform unless a docstring says otherwise, so min(rho0) > 0 as the bounds of Zhao, Li and
+Wen (arXiv 1911.11640) need it.  If the set of actions depends on the state in the source, the missing actions are copies of
+an existing one.
 
-The data are rational and exact arithmetic can read them: every number of a named MDP (and of a Garnet MDP of up to
-65,536 states) is the float64 nearest to a fraction with a denominator up to toy_text.DENOMINATOR_LIMIT, which
-Fraction(x).limit_denominator(DENOMINATOR_LIMIT) recovers; read this way all distributions sum to exactly one.
+Exact arithmetic can read the data: every number of a named MDP, and of a Garnet MDP of up to 65,536 states, is the
+float64 nearest to a fraction with a denominator of at most small_fractions.DENOMINATOR_LIMIT.
+Fraction(x).limit_denominator(DENOMINATOR_LIMIT) gives this fraction back, and read so all distributions sum to exactly
+one.
 """
 
 import difflib
@@ -16,24 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from gymnasium.envs.toy_text.cliffwalking import CliffWalkingEnv
-from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv
-from gymnasium.envs.toy_text.taxi import TaxiEnv
 
 from exact.common.errors import InputError
 from exact.mdp import MDP, Array
 from exact.mdps import toy_text
-from exact.mdps.files import load_mdp
+from exact.mdps.files import SUFFIXES, load_mdp
 from exact.mdps.garnet import GARNET_FORM, garnet_from_text
-from exact.mdps.toy_text import Grid, from_gymnasium
-
-GRIDS: dict[str, Grid] = toy_text.GRIDS | {
-    "gridworld-5x5": Grid((".A.B.", ".....", "...b.", ".....", ".a..."), "↑→↓←"),
-    "gridworld-4x4": Grid(("T...", "....", "....", "...T"), "↑→↓←"),
-}
-"""Layouts of the grid worlds of NAMED. In gridworld-5x5 the cells A and B lead to a and b; T is terminal."""
-MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
-"""(row, column) steps of the actions up, right, down, left."""
+from exact.mdps.grids import GRIDS, MOVES
+from exact.mdps.toy_text import from_gymnasium
 
 
 def _mdp(name: str, transitions: object, rewards: object, discount: float) -> MDP:
@@ -43,10 +34,10 @@ def _mdp(name: str, transitions: object, rewards: object, discount: float) -> MD
 
 
 def cash_in() -> MDP:
-    """Cash-in: how small steps of a good policy can be, and how loose Lemma 3.4 is.
+    """Cash-in: how loose Lemma 3.4 is.
 
-    State 0: action 0 stays with reward 0, action 1 pays 1 and leads to state 1, which absorbs with reward 0;
-    gamma = 0.9. At the policy pi_k = action 0 the visitation is rho = (5, 5), the policy advantage A* = 5, and the
+    State 0: action 0 stays with reward 0; action 1 pays 1 and leads to state 1, which absorbs with reward 0.
+    gamma = 0.9. At the policy pi_k = action 0 the visitation is rho = (5, 5), the policy advantage is A* = 5, and the
     exact maximiser of (3.6) has the ratio r(delta) = 1 / (1 + 1.8 delta) for delta <= 5. Source: this project, made
     for Lemma 3.4 of Zhao, Li and Wen (arXiv 1911.11640).
     """
@@ -57,8 +48,8 @@ def unvisited() -> MDP:
     """Lemma 3.2 fails without rho0 > 0: the start distribution is (1, 0), so **min(rho0) = 0**.
 
     State 0: action 0 loops, action 1 leads to state 1, both with reward 0. State 1 loops with reward -1 (action 0) or
-    +1 (action 1); gamma = 0.9. At the policy pi_k = action 0 state 1 is not visited, A* = 0 and eta = 0, but the
-    optimum is 9. Source: this project, made for Lemma 3.2 of Zhao, Li and Wen (arXiv 1911.11640).
+    +1 (action 1). gamma = 0.9. The policy pi_k = action 0 never visits state 1: A* = 0 and eta = 0, but the optimum is
+    9. Source: this project, made for Lemma 3.2 of Zhao, Li and Wen (arXiv 1911.11640).
     """
     P = np.array([[[1, 0], [0, 1]], [[0, 1], [0, 1]]], dtype=np.float64)
     return MDP(P, np.array([[0.0, 0.0], [-1.0, 1.0]]), np.array([1.0, 0.0]), 0.9, "unvisited")
@@ -80,14 +71,14 @@ _DADASHI: dict[str, tuple[float, list[float], list[float]]] = {
     "dadashi-2d": (0.9, [-0.45, -0.1, 0.5, 0.5], [0.7, 0.99, 0.2, 0.99]),
     "dadashi-3": (0.8, [-0.1, -1, 0.1, 0.4, 1.5, 0.1], [0.9, 0.2, 0.7, 0.05, 0.25, 0.3]),
 }
-"""name -> (discount, r(s,a), P(0|s,a)), both in the order s*A + a."""
+"""By name: discount, r(s,a) and P(0|s,a), both in the order s*A + a."""
 
 
 def dadashi(name: str) -> MDP:
     """Two-state MDPs of Dadashi et al., The Value Function Polytope in Reinforcement Learning (ICML 2019), appendix A.
 
-    dadashi-2a to -2d belong to figure 2 (a) to (d), dadashi-3 to figures 3 to 6 (left); their right half and section 5
-    use dadashi-2d again.
+    dadashi-2a to -2d belong to figure 2 (a) to (d), dadashi-3 to the left half of figures 3 to 6. The right half of
+    these, and section 5 there, use dadashi-2d.
 
     Args:
         name: one of these five names.
@@ -100,8 +91,9 @@ def dadashi(name: str) -> MDP:
 def forest(n_ages: int = 3) -> MDP:
     """Forest management of the MDP Toolbox (Chades et al., Ecography 2014; `example.forest`); gamma = 0.9.
 
-    States are ages 0 .. n_ages-1. Waiting (0) ages the forest unless it burns with probability 0.1 and starts again;
-    it pays 4 in the oldest state. Cutting (1) starts again and pays 1, 2 in the oldest state, 0 in the youngest.
+    States are ages 0 .. n_ages-1. Action 0 waits: the forest grows older, or burns with probability 0.1 and starts
+    again; waiting pays 4 in the oldest state. Action 1 cuts: the forest starts again; cutting pays 0 in the youngest
+    state, 2 in the oldest, 1 in between.
     """
     P = np.zeros((n_ages, 2, n_ages))
     for age in range(n_ages):
@@ -117,8 +109,8 @@ def forest(n_ages: int = 3) -> MDP:
 def chain(n_states: int = 5) -> MDP:
     """The chain of Strens, A Bayesian Framework for Reinforcement Learning (ICML 2000); gamma = 0.95.
 
-    Action 0 moves one state on and pays 10 in the last one, which it does not leave; action 1 returns to state 0 and
-    pays 2. With probability 0.2 the other action happens. Going on is optimal and earns 3.677 a step in the long run.
+    Action 0 moves one state on; in the last state it stays and pays 10. Action 1 returns to state 0 and pays 2. With
+    probability 0.2 the other action happens. It is optimal to go on, which earns 3.677 a step in the long run.
     """
     P = np.zeros((n_states, 2, n_states))
     rewards = np.zeros((n_states, 2))
@@ -134,8 +126,8 @@ def chain(n_states: int = 5) -> MDP:
 def gridworld_5x5() -> MDP:
     """Sutton and Barto, Reinforcement Learning (2nd edition, 2018), example 3.5; gamma = 0.9 as there.
 
-    Actions up, right, down, left; leaving the grid costs 1 and does not move; every action in A pays 10 and leads to
-    a, in B 5 and to b. Their figures 3.2 and 3.5 print V of the uniform policy and the optimum.
+    Actions up, right, down, left. A move out of the grid costs 1 and does nothing. In cell A every action pays 10 and
+    leads to a; in B it pays 5 and leads to b. Figures 3.2 and 3.5 there print V of the uniform policy and the optimum.
     """
     letters = "".join(GRIDS["gridworld-5x5"].letters)
     P, rewards = _grid_moves("gridworld-5x5")
@@ -149,8 +141,8 @@ def gridworld_5x5() -> MDP:
 def gridworld_4x4() -> MDP:
     """Sutton and Barto, Reinforcement Learning (2nd edition, 2018), example 4.1, with gamma = 0.95 for their 1.
 
-    Actions up, right, down, left; every step costs 1 until a terminal corner is reached; leaving the grid does not
-    move. Without discounting V of the uniform policy is 0, -14, -20, -22 along the first row (figure 4.1).
+    Actions up, right, down, left. Every step costs 1 until a terminal corner is reached; a move out of the grid does
+    nothing. With gamma = 1, V of the uniform policy is 0, -14, -20, -22 along the first row (figure 4.1 there).
     """
     P, rewards = _grid_moves("gridworld-4x4")
     terminal = [0, 15]
@@ -163,10 +155,11 @@ def gridworld_4x4() -> MDP:
 def _grid_moves(name: str) -> tuple[Array, Array]:
     """Deterministic moves that stop at the border of a grid, shape (S, 4, S), and zero rewards, shape (S, 4)."""
     rows, columns = GRIDS[name].shape
+    steps = [MOVES[arrow] for arrow in GRIDS[name].arrows]
     P = np.zeros((rows * columns, 4, rows * columns))
     for s in range(rows * columns):
         row, column = divmod(s, columns)
-        for action, (down, right) in enumerate(MOVES):
+        for action, (down, right) in enumerate(steps):
             to_row = min(max(row + down, 0), rows - 1)
             to_column = min(max(column + right, 0), columns - 1)
             P[s, action, to_row * columns + to_column] = 1
@@ -176,8 +169,9 @@ def _grid_moves(name: str) -> tuple[Array, Array]:
 def inventory() -> MDP:
     """Puterman, Markov Decision Processes (1994), section 3.2: a shop with room for three units; gamma = 0.9.
 
-    State s is the stock, action a the order (cut down to 3 - s), demand is 0, 1, 2 with probability 1/4, 1/2, 1/4 and
-    lost if it is not met. A sale pays 8, an order of a > 0 units costs 4 + 2a, holding u units costs u.
+    State s is the stock; action a is the order, at most 3 - s of which is delivered. The demand is 0, 1, 2 with
+    probability 1/4, 1/2, 1/4, and lost if it is not met. A sale pays 8, an order of a > 0 units costs 4 + 2a, and to
+    hold u units costs u.
     """
     capacity = 3
     demand = {0: Fraction(1, 4), 1: Fraction(1, 2), 2: Fraction(1, 4)}
@@ -197,9 +191,9 @@ def inventory() -> MDP:
 def queue(n_states: int = 20) -> MDP:
     """A queue with controlled service rate after de Farias and Van Roy (Operations Research 51, 2003), section 6.1.
 
-    State x is the queue's length, 0 .. n_states-1 (50,000 states there). Action k = 0 .. 3 serves with probability
-    q = 0.2 (k+1) in a step, a job arrives with probability 0.2 (lost if there is no room), never both in one step; the
-    cost of a step is x + 60 q^3; gamma = 0.98.
+    State x is the queue's length, 0 .. n_states-1 (50,000 states there). In one step, action k = 0 .. 3 serves a job
+    with probability q = 0.2 (k+1), or a job arrives with probability 0.2, never both; a job that finds no room is lost.
+    A step costs x + 60 q^3. gamma = 0.98.
     """
     arrival = Fraction(1, 5)
     P = np.zeros((n_states, 4, n_states))
@@ -227,23 +221,21 @@ NAMED: dict[str, Callable[[], MDP]] = {
     "gridworld-5x5": gridworld_5x5,
     "inventory": inventory,
     "queue": queue,
-    "frozenlake-4x4": lambda: from_gymnasium(FrozenLakeEnv(map_name="4x4"), name="frozenlake-4x4"),
-    "frozenlake-8x8": lambda: from_gymnasium(FrozenLakeEnv(map_name="8x8"), name="frozenlake-8x8"),
-    "cliffwalking": lambda: from_gymnasium(CliffWalkingEnv(), name="cliffwalking"),
-    "taxi": lambda: from_gymnasium(TaxiEnv(), name="taxi"),
+    **{name: partial(toy_text.named, name) for name in toy_text.NAMED},
 }
-"""The library: name -> function that makes the MDP."""
+"""The library: the function that makes the MDP, by name."""
 
 
 def load(name_or_path: str) -> MDP:
     """The MDP that a command line names.
 
     Args:
-        name_or_path: a name of NAMED; a random MDP, "garnet:S=20,A=4,b=3,gamma=0.9,seed=7"; a gymnasium environment
-            with a table P, "gym:CliffWalkingSlippery-v1"; or a .npz or .json file (exact.mdps.files).
+        name_or_path: a name of the library (NAMED), a random MDP such as "garnet:S=20,A=4,b=3,gamma=0.9,seed=7", a
+            gymnasium environment with a table P such as "gym:CliffWalkingSlippery-v1", or a .npz or .json file as
+            `exact.mdps.files` describes it.
 
     Raises:
-        InputError: there is no such MDP, with the nearest names; or it is not valid.
+        InputError: there is no such MDP (the message has the nearest names), or it is not valid.
     """
     if name_or_path in NAMED:
         return NAMED[name_or_path]()
@@ -251,10 +243,9 @@ def load(name_or_path: str) -> MDP:
         return garnet_from_text(name_or_path)
     if name_or_path.startswith("gym:"):
         return from_gymnasium(name_or_path.removeprefix("gym:"))
-    if Path(name_or_path).suffix in {".npz", ".json"}:
+    if Path(name_or_path).suffix[1:2].isalpha() or "/" in name_or_path:  # a file; no name of the library looks so
         return load_mdp(name_or_path)
     near = difflib.get_close_matches(name_or_path.lower(), NAMED, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the library has {', '.join(NAMED)}"
-    raise InputError(
-        f"unknown MDP {name_or_path!r}: {hint} (also accepted: {GARNET_FORM}, gym:ENVIRONMENT, a .npz or .json file)"
-    )
+    others = f"{GARNET_FORM}, gym:ENVIRONMENT, a {' or '.join(SUFFIXES)} file"
+    raise InputError(f"unknown MDP {name_or_path!r}: {hint} (also accepted: {others})")

@@ -1,4 +1,4 @@
-"""The small fraction that a float was meant to be."""
+"""The small fraction that a float64 was meant to be."""
 
 from fractions import Fraction
 
@@ -7,19 +7,18 @@ import numpy as np
 from exact.mdp import Array
 
 DENOMINATOR_LIMIT = 1 << 16
-"""Numbers within ROUNDING of a fraction with a denominator up to this are taken to mean the fraction. Two such
-fractions are at least 2^-32 apart, so the choice is never in doubt."""
-
+"""A number within ROUNDING of a fraction with at most this denominator is taken to mean the fraction. Two such
+fractions are at least 2^-32 apart, so there is never more than one."""
 
 ROUNDING = 1e-14
-"""Largest error of a sum of a few dozen float64 terms, relative to the larger of the sum and one."""
+"""Largest rounding error of a sum of a few dozen float64 terms, relative to the larger of the sum and one."""
 
 
 def nearest_fractions(x: Array) -> Array:
-    """Each number replaced by the float64 nearest to the small fraction it is a rounded version of, if there is one.
+    """Replace each number by the float64 nearest to the small fraction that it is within rounding of, if there is one.
 
-    Fraction(y).limit_denominator(DENOMINATOR_LIMIT) of the result y then is that fraction: 1/3 + 1/3 + 1/3 gives one
-    exactly, and float64(2/3) is read as 2/3.
+    From the result y, Fraction(y).limit_denominator(DENOMINATOR_LIMIT) gives the fraction back: 1/3 + 1/3 + 1/3 gives
+    exactly one, and float64(2/3) is read as 2/3. The shape of x is kept.
     """
     values, inverse = np.unique(x, return_inverse=True)
     simple = np.array([float(Fraction(float(v)).limit_denominator(DENOMINATOR_LIMIT)) for v in values])

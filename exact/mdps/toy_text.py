@@ -3,64 +3,62 @@
 Their table `env.unwrapped.P[s][a] = [(probability, next state, reward, terminated), ...]` is nearly an MDP.  Four
 things are put right here:
 
-* a next state listed several times is one transition, its probabilities are added;
-* a state that is entered with `terminated` becomes absorbing with reward zero.  The tables of CliffWalking and Taxi go
-  on from there as if nothing had happened, because the simulator never asks;
-* the initial distribution has zeros, and Lemma 3.2 of Zhao, Li and Wen (arXiv 1911.11640) and every bound with
-  1/min(rho0) need it positive: it is mixed with the uniform one, rho0 = (1 - mix) * theirs + mix / S.  The mass also
-  reaches states that the simulator never visits (the cliff's own cells, Taxi with the passenger already delivered);
-* sums of thirds are rounded to the nearest small fraction (`nearest_fractions`), so that exact arithmetic can read the
-  rational number that was meant.
+* A next state that is listed several times is one transition: its probabilities are added.
+* A state that is entered with `terminated` becomes absorbing with reward zero.  The tables of CliffWalking and Taxi
+  go on from there as if nothing had happened, because the simulator never asks.
+* The initial distribution has zeros, but Lemma 3.2 of Zhao, Li and Wen (arXiv 1911.11640) and every bound with
+  1/min(rho0) need it positive.  So it is mixed with the uniform one, rho0 = (1 - mix) * theirs + mix / S.  Then states
+  also count that the simulator never visits: the cells of the cliff, Taxi with the passenger already delivered.
+* Sums of thirds are rounded to the nearest small fraction (`nearest_fractions`), so that exact arithmetic can read the
+  number that was meant.
+
+gymnasium is loaded when it is needed, not before.
 """
 
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
-from gymnasium.envs.toy_text.frozen_lake import MAPS
 from numpy.typing import NDArray
 from scipy import sparse
 
 from exact.common.errors import InputError
+from exact.common.files import reason
 from exact.mdp import MDP, Array, dense_if_small
 from exact.mdps.small_fractions import nearest_fractions
 
+if TYPE_CHECKING:
+    import gymnasium
 
-@dataclass(frozen=True)
-class Grid:
-    """How the states of a grid world lie on the page: state s is row s // columns, column s % columns."""
-
-    letters: tuple[str, ...]
-    """One string per row, one letter per cell."""
-    arrows: str
-    """One arrow per action, in the order of the actions."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        return len(self.letters), len(self.letters[0])
-
-
-GRIDS: dict[str, Grid] = {
-    "frozenlake-4x4": Grid(tuple(MAPS["4x4"]), "←↓→↑"),
-    "frozenlake-8x8": Grid(tuple(MAPS["8x8"]), "←↓→↑"),
-    "cliffwalking": Grid((*["." * 12] * 3, "SCCCCCCCCCCG"), "↑→↓←"),
+NAMED = {
+    "frozenlake-4x4": ("frozen_lake", "FrozenLakeEnv", {"map_name": "4x4"}),
+    "frozenlake-8x8": ("frozen_lake", "FrozenLakeEnv", {"map_name": "8x8"}),
+    "cliffwalking": ("cliffwalking", "CliffWalkingEnv", {}),
+    "taxi": ("taxi", "TaxiEnv", {}),
 }
-"""S start, F frozen, H hole, G goal, C cliff, '.' free."""
+"""The library's names of gymnasium's environments: file in gymnasium.envs.toy_text, class, arguments."""
+
+
+def named(name: str) -> MDP:
+    """The environment of that name in NAMED as an MDP with discount 0.99 and mix 0.1."""
+    from importlib import import_module
+
+    file, kind, arguments = NAMED[name]
+    make = getattr(import_module(f"gymnasium.envs.toy_text.{file}"), kind)
+    return from_gymnasium(make(**arguments), name=name)
 
 
 def from_gymnasium(
     environment: "str | gymnasium.Env[Any, Any]", discount: float = 0.99, mix: float = 0.1, name: str | None = None
 ) -> MDP:
-    """The MDP of a gymnasium environment that exposes its transition table `P`, corrected as the module says.
+    """The MDP of a gymnasium environment with a transition table `P`, put right as the module says.
 
     Args:
-        environment: an environment, or the id of a registered one ("FrozenLake-v1"). The MDP is read from its table and
-            the environment is not stepped.
-        discount: gamma in [0, 1); the environments do not come with one.
-        mix: weight of the uniform distribution in rho0, in [0, 1]; 0 keeps the environment's own zeros.
-        name: name of the MDP, the environment's id if it is None.
+        environment: an environment, or the id of a registered one such as "FrozenLake-v1". The MDP is read from the
+            table; no step is made.
+        discount: gamma in [0, 1). The environments have none of their own.
+        mix: weight of the uniform distribution in rho0, in [0, 1]. 0 keeps the zeros of the environment.
+        name: name of the MDP; the environment's id if None.
 
     Raises:
         InputError: there is no such environment, it has no table `P`, or a number is out of its range.
@@ -69,7 +67,7 @@ def from_gymnasium(
     name = name or (env.spec.id if env.spec is not None else type(env.unwrapped).__name__)
     table = getattr(env.unwrapped, "P", None)
     if table is None:
-        raise InputError(f"{name}: the environment exposes no transition table P, so it is not a known finite MDP")
+        raise InputError(f"{name}: the environment has no transition table P, so it cannot be read as a finite MDP")
     if not 0 <= mix <= 1:
         raise InputError(f"{name}: mix must lie in [0, 1], got {mix}")
     S, A = len(table), len(table[0])
@@ -83,15 +81,19 @@ def from_gymnasium(
 
 
 def _make(environment: str) -> "gymnasium.Env[Any, Any]":
+    """Make a registered environment. What gymnasium warns of is in its error, too, or does not concern the table."""
+    import gymnasium
+
     try:
-        return gymnasium.make(environment)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return gymnasium.make(environment)
     except (gymnasium.error.Error, ImportError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"gymnasium cannot make the environment {environment!r}: {reason}") from None
+        raise InputError(f"gymnasium cannot make the environment {environment!r}: {reason(error)}") from None
 
 
 def _outcomes(table: Any, S: int, A: int, name: str) -> tuple[NDArray[Any], ...]:
-    """The table as parallel arrays (s*A + a, next state, probability, reward, terminated) over all its entries."""
+    """All entries of the table as five arrays: s*A + a, next state, probability, reward, terminated."""
     entries = []
     for s in range(S):
         if len(table[s]) != A:
@@ -104,7 +106,7 @@ def _outcomes(table: Any, S: int, A: int, name: str) -> tuple[NDArray[Any], ...]
 
 
 def _absorb(outcomes: tuple[NDArray[Any], ...], A: int) -> tuple[NDArray[Any], ...]:
-    """The outcomes (s*A + a, next state, probability, reward), states entered with `terminated` made absorbing."""
+    """Make the states absorbing that are entered with `terminated`; returns the first four arrays of `_outcomes`."""
     row, successor, p, r, terminated = outcomes
     ends = np.unique(successor[terminated & (p > 0)])
     alive = ~np.isin(row // A, ends)

@@ -1,1 +1,1 @@
-"""Solvers of the trust-region subproblem (3.6): one signature, one result, each with a certificate."""
+"""Solvers of the trust-region subproblem (3.6): one signature and one result (`step`), a file for each way to solve."""

@@ -4,11 +4,12 @@ from enum import Enum
 
 import numpy as np
 
+from exact.bounds import total_variation
 from exact.mdp import Array
 
 
 class Distance(Enum):
-    """The distance D of the trust region."""
+    """The distance D of the trust region; the value is its name in messages."""
 
     TV = "total variation"
     KL_FORWARD = "KL(pi_k || pi)"
@@ -16,9 +17,18 @@ class Distance(Enum):
 
 
 def distance(D: Distance, policy: Array, trial: Array) -> Array:
-    """D(s) between pi_k = policy and trial, both (S, A), in every state: shape (S,); infinite where KL is."""
+    """D(s) between pi_k = `policy` and pi = `trial` in every state.
+
+    Args:
+        D: which distance.
+        policy: pi_k(a|s), shape (S, A).
+        trial: pi(a|s), shape (S, A).
+
+    Returns:
+        Shape (S,), >= 0; infinite where a divergence is. Divergences are in nats.
+    """
     if D is Distance.TV:
-        tv: Array = np.abs(trial - policy).sum(axis=1) / 2
+        tv: Array = total_variation(policy, trial)
         return tv
     p, q = (policy, trial) if D is Distance.KL_FORWARD else (trial, policy)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -27,6 +37,6 @@ def distance(D: Distance, policy: Array, trial: Array) -> Array:
 
 
 def mean_distance(D: Distance, policy: Array, trial: Array, rho: Array) -> float:
-    """sum_s rho(s) D(s); a state that is never visited may be changed for nothing, even infinitely."""
+    """sum_s rho(s) D(s), rho of shape (S,). A state that is never visited costs nothing, even where D is infinite."""
     visited = rho > 0
     return float(rho[visited] @ distance(D, policy[visited], trial[visited]))

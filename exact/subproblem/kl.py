@@ -1,17 +1,17 @@
-"""Policy improvement in tables under a KL trust region, solved by one multiplier shared by all states.
+"""The subproblem with a KL trust region, solved for tables by one multiplier that all states share.
 
 Zhao, Li and Wen (arXiv 1911.11640), eq. (3.1) with D the Kullback-Leibler divergence and an unparameterised policy:
 
     max_pi  sum_s rho(s) sum_a pi(a|s) A(s,a)    s.t.    sum_s rho(s) KL(s) <= delta.
 
-rho(s) weighs gain and distance alike, so for a given multiplier lambda every state solves its own problem
-max_pi sum_a pi A - lambda KL, and delta only fixes lambda, the dual price, by a monotone scalar equation.
+rho(s) weighs gain and distance alike.  So for a given multiplier lambda every state solves its own problem
+max_pi sum_a pi A - lambda KL.  The radius delta only fixes lambda, the dual price, by a monotone scalar equation.
 
     reverse, KL(pi || pi_k):    pi(a) proportional to pi_k(a) exp(A(a) / lambda)              exponential tilting
     forward, KL(pi_k || pi):    pi(a) = lambda pi_k(a) / (nu - A(a)), nu(s) fixed by sum_a pi(a) = 1; the paper's
 
-Forward KL does not see mass on actions outside pi_k's support: where such an action is better than every nu the
-support would ask for, nu is its advantage and it takes the mass that is left over.
+Forward KL does not see mass on actions outside pi_k's support.  If the best of them has a larger advantage than the nu
+that makes the support's masses sum to one, nu is that advantage, and the action takes the mass that is left over.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ from exact.subproblem.step import Step, check_radius
 BISECTIONS = 60
 """Halvings of the bracket of nu(s): more than the 53 bits of a float64."""
 LARGEST_RATIO = 1e300
-"""Stands for an infinite distance, and its inverse for none, in the scalar equation for the logarithm of the price."""
+"""Stands for infinite distance / delta in the scalar equation, and its inverse for zero, so that logarithms exist."""
 
 
 def solve_kl_reverse(policy: Array, A: Array, rho: Array, delta: float) -> Step:
     """Maximise L_k subject to sum_s rho(s) KL(pi(.|s) || pi_k(.|s)) <= delta, by exponential tilting.
 
-    Arguments and result as for `exact.subproblem.tv.solve_tv`; actions outside pi_k's support stay outside.
+    Arguments and result as for `exact.subproblem.step.Subproblem`. Actions outside pi_k's support stay outside.
 
     Raises:
         InputError: delta is not positive.
@@ -44,16 +44,16 @@ def solve_kl_reverse(policy: Array, A: Array, rho: Array, delta: float) -> Step:
 def solve_kl_forward(policy: Array, A: Array, rho: Array, delta: float) -> Step:
     """Maximise L_k subject to sum_s rho(s) KL(pi_k(.|s) || pi(.|s)) <= delta, the direction of the paper's (3.1).
 
-    Arguments and result as for `exact.subproblem.tv.solve_tv`.
+    Arguments and result as for `exact.subproblem.step.Subproblem`.
 
     Raises:
-        InputError: delta is not positive.
+        InputError: delta is not positive, or infinite.
     """
     return _solve(Distance.KL_FORWARD, _forward_policy, policy, A, rho, delta)
 
 
 def tilt(policy: Array, A: Array, price: float) -> Array:
-    """pi(a|s) proportional to pi_k(a|s) exp(A(s,a) / lambda), shape (S, A); lambda = 0 is the greedy limit."""
+    """pi(a|s) proportional to pi_k(a|s) exp(A(s,a) / lambda), shape (S, A); lambda = 0 gives the greedy limit."""
     inside = policy > 0
     best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
     if price == 0:
@@ -66,9 +66,9 @@ def tilt(policy: Array, A: Array, price: float) -> Array:
 
 
 def _forward_policy(policy: Array, A: Array, price: float) -> Array:
-    """pi(a|s) = lambda pi_k(a|s) / (nu(s) - A(s,a)) with the leftover on a better action outside the support."""
+    """pi(a|s) = lambda pi_k(a|s) / (nu(s) - A(s,a)); what is left over goes to a better action outside the support."""
     if price == 0:
-        # Leaving the support costs infinitely much, so a state whose whole support is already greedy stays as it is.
+        # To give up an action costs infinitely much: a state in which all actions in use are greedy stays as it is.
         best = A.argmax(axis=1)
         stays = np.where(policy > 0, A, np.inf).min(axis=1) == A[np.arange(len(A)), best]
         return np.where(stays[:, None], policy, np.eye(A.shape[1])[best])
@@ -78,11 +78,11 @@ def _forward_policy(policy: Array, A: Array, price: float) -> Array:
     depth = np.where(inside, best - A, np.inf)
 
     def mass(t: Array) -> Array:
-        """The policy at nu = best + t, t > 0; the difference nu - A is formed without cancellation."""
+        """The policy at nu = best + t, t > 0, with nu - A formed without cancellation."""
         return price * policy / (t[:, None] + depth)
 
-    # The sum of the masses falls in t, is at least 1 at lo (the best supported actions alone weigh 1) and at most
-    # 1 at lambda.
+    # The sum of the masses falls as t rises. At lo the best actions of the support alone weigh 1, so the sum is at
+    # least 1; at lambda it is at most 1.
     lo = price * np.where(depth == 0, policy, 0.0).sum(axis=1)
     hi = np.full(len(A), price)
     for _ in range(BISECTIONS):
@@ -105,10 +105,10 @@ def _solve(
     rho: Array,
     delta: float,
 ) -> Step:
-    """Find the price at which the states' maximisers together use exactly delta, or zero if the greedy limit fits."""
+    """Find the price at which the states' maximisers use exactly delta; it is zero if the greedy limit fits."""
     check_radius(delta)
     if not np.isfinite(delta) and D is Distance.KL_FORWARD:
-        raise InputError("subproblem: the forward KL radius must be finite, the greedy policy is infinitely far")
+        raise InputError("subproblem: the forward KL radius must be finite, for the greedy policy is infinitely far")
 
     def used(price: float) -> float:
         return mean_distance(D, policy, maximiser(policy, A, price), rho)

@@ -1,4 +1,4 @@
-"""The subproblem (3.6) and its KL variants as convex programs, solved by cvxpy: the reference for the closed forms.
+"""The subproblem (3.6) and its KL variants as convex programs for cvxpy: what the closed forms are checked against.
 
 Zhao, Li and Wen (arXiv 1911.11640), eqs. (3.1) and (3.6): maximise sum_s rho(s) sum_a pi(a|s) A(s,a) over
 distributions pi(.|s) subject to sum_s rho(s) D(s) <= delta, with D(s) one of
@@ -21,8 +21,8 @@ from exact.subproblem.distances import Distance, mean_distance
 from exact.subproblem.step import Step, check_radius
 
 TOLERANCES = {"HIGHS": {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}}
-"""Options by solver. HiGHS's default of 1e-7 leaves pairs (s,a) of small gap and visitation where they are: on
-CliffWalking the gain fell short by a relative 2e-5. 1e-10 is the smallest it takes."""
+"""Options of a solver. With its default of 1e-7 HiGHS leaves pairs (s,a) of small gap and visitation where they are: on
+CliffWalking the gain was too small by a relative 2e-5. 1e-10 is the smallest tolerance that it accepts."""
 
 
 class SolverError(FaultError):
@@ -31,7 +31,7 @@ class SolverError(FaultError):
 
 @dataclass(frozen=True)
 class _Program:
-    """A compiled program; weights are rho and A scaled to order one, as solvers' tolerances are absolute."""
+    """A compiled program. rho and A are scaled to order one, because the tolerances of solvers are absolute."""
 
     problem: Any
     policy: Any  # variable, shape (S, A)
@@ -42,14 +42,16 @@ class _Program:
 
 
 class ConvexSubproblem:
-    """A `Subproblem` that hands (3.6) to a convex solver; compiled once per shape, re-solved by parameters (DPP).
+    """A `Subproblem` that hands (3.6) to a convex solver.
+
+    The program is compiled once for every shape (S, A); afterwards only its parameters change (cvxpy's DPP).
 
     Raises:
         InputError: the solver is not installed.
     """
 
     def __init__(self, distance: Distance = Distance.TV, solver: str | None = None) -> None:
-        """Use the named cvxpy solver; by default HIGHS for the linear program and CLARABEL for the cones."""
+        """Use the cvxpy solver of that name. None means HIGHS for the linear program and CLARABEL for the cones."""
         self.distance = distance
         self.solver = (solver or ("HIGHS" if distance is Distance.TV else "CLARABEL")).upper()
         if self.solver not in cp.installed_solvers():
@@ -57,11 +59,11 @@ class ConvexSubproblem:
         self._compiled: dict[tuple[int, int], _Program] = {}
 
     def __call__(self, policy: Array, A: Array, rho: Array, delta: float, /) -> Step:
-        """Solve at pi_k = policy; arguments and result as for `exact.subproblem.tv.solve_tv`.
+        """Solve at pi_k = policy. Arguments and result as for `exact.subproblem.step.Subproblem`.
 
         Raises:
             InputError: delta is not positive.
-            SolverError: the solver's status is not optimal; the message names solver and status.
+            SolverError: the solver failed, or its status is not "optimal".
         """
         check_radius(delta)
         program = self._compiled.get(policy.shape)

@@ -1,4 +1,14 @@
-"""What every solver of the trust-region subproblem takes and returns."""
+"""What every solver of the trust-region subproblem takes and returns.
+
+The subproblem of Zhao, Li and Wen (arXiv 1911.11640), eqs. (3.1) and (3.6), at the policy pi_k with radius delta:
+
+    max_pi  sum_s rho(s) sum_a pi(a|s) A(s,a)    s.t.    sum_s rho(s) D(s) <= delta,    pi(.|s) a distribution,
+
+where A and rho are those of pi_k, and D(s) is a distance between pi_k(.|s) and pi(.|s).
+
+A solver also returns the price lambda of the radius. It certifies the step: by weak duality no feasible policy gains
+more than lambda delta + sum_s rho(s) max_pi (sum_a pi(a|s) A(s,a) - lambda D(s)), and the step gains as much.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,29 +17,46 @@ from exact.common.errors import InputError
 from exact.mdp import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
     """A proposed policy: the solution of a subproblem at one policy and one radius."""
 
     policy: Array
     """pi(a|s) of the trial point, shape (S, A)."""
     gain: float
-    """Policy advantage L_k(pi) - L_k(pi_k) = sum_s rho(s) sum_a pi(a|s) A(s,a), in units of return."""
+    """Predicted gain L_k(pi) - L_k(pi_k) = sum_s rho(s) sum_a pi(a|s) A(s,a), in units of return."""
     distance: float
-    """E_{s ~ rho} D(pi_k(.|s), pi(.|s)): the used part of the budget, at most delta up to rounding."""
+    """sum_s rho(s) D(s): the part of the budget that is used, at most delta up to rounding."""
     price: float
-    """lambda >= 0, the dual price of the radius: what one more unit of delta would gain."""
+    """lambda >= 0: what one more unit of delta would gain. Zero for a method that solves no subproblem."""
+
+    def __repr__(self) -> str:
+        return f"Step(gain={self.gain:.6g}, distance={self.distance:.6g}, price={self.price:.6g})"
 
 
 class Subproblem(Protocol):
-    """Any solver of max L_k subject to a distance: the exact loop takes every function of this signature."""
+    """A function that proposes a step. `exact.algorithm` takes every function of this signature."""
 
     def __call__(self, policy: Array, A: Array, rho: Array, delta: float, /) -> Step:
-        """Solve at pi_k = policy (S, A) with advantage A (S, A), visitation rho (S,) and radius delta > 0."""
+        """Propose a step from pi_k.
+
+        Args:
+            policy: pi_k(a|s), shape (S, A), a distribution in every state.
+            A: advantage A(s,a) of pi_k, shape (S, A), in units of return.
+            rho: unnormalised visitation rho(s) of pi_k, shape (S,), >= 0.
+            delta: radius > 0, in units of visitation times distance.
+
+        Raises:
+            InputError: delta is not positive.
+        """
         ...
 
 
 def check_radius(delta: float) -> None:
-    """Raise InputError unless delta is a positive number (infinity allowed)."""
+    """Check a radius; infinity is allowed.
+
+    Raises:
+        InputError: delta is not a positive number.
+    """
     if not delta > 0:
         raise InputError(f"subproblem: the radius must be positive, got {delta}")

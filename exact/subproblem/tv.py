@@ -1,4 +1,4 @@
-"""The subproblem (3.6), TV-constrained policy improvement, solved exactly by sorting.
+"""The subproblem (3.6), policy improvement within total variation, solved exactly by sorting.
 
 Zhao, Li and Wen (arXiv 1911.11640), eq. (3.6), in the notation of section 2, with pi_k the current policy:
 
@@ -6,16 +6,18 @@ Zhao, Li and Wen (arXiv 1911.11640), eq. (3.6), in the notation of section 2, wi
 
 where TV(s) = 1/2 sum_a |pi(a|s) - pi_k(a|s)|, and A and rho are those of pi_k.
 
-Closed form.  Write G(s,a) = max_b A(s,b) - A(s,a) for the gap.  Moving mass m from action a to a greedy action gains
-rho(s) m G(s,a) and costs rho(s) m of the budget delta, so a unit of budget buys G(s,a) wherever it is spent: (3.6) is
-a continuous knapsack.  Empty the pairs (s,a) in the order of falling G until the budget is used, part-fill the last.
+Closed form.  Write G(s,a) = max_b A(s,b) - A(s,a) for the gap.  Mass m that moves from action a to a greedy action
+gains rho(s) m G(s,a) and costs rho(s) m of the budget delta.  So a unit of budget buys G(s,a) wherever it is spent:
+(3.6) is a continuous knapsack.  Empty the pairs (s,a) in the order of falling G until the budget is used.  The last
+pair is emptied in part.
 
-Certificate.  For every lambda >= 0 and every feasible pi, moving m(s,a) = max(pi_k - pi, 0) out of each action gives
-    gain <= sum rho m G <= lambda delta + sum_{s,a} rho(s) pi_k(a|s) max(G(s,a) - lambda, 0),
-with equality for the rule above when lambda is the gap of the part-filled pair: lambda is the LP's dual price.
+Certificate.  Let lambda >= 0, let pi be feasible, and let m(s,a) = max(pi_k - pi, 0) be the mass that leaves (s,a).
+    gain <= sum rho m G <= lambda delta + sum_{s,a} rho(s) pi_k(a|s) max(G(s,a) - lambda, 0).
+The rule above attains equality if lambda is the gap of the pair that is emptied in part: lambda is the dual price of
+the linear program.
 
-The idea is not new: with the 0/1 ground metric Wasserstein policy optimisation (arXiv 2306.14133) contains TV, and
-L1-robust Bellman updates are solved by the same sorting (Ho, Petrik, Wiesemann, ICML 2018).
+The idea is not new.  Wasserstein policy optimisation (arXiv 2306.14133) contains TV as the case of the 0/1 ground
+metric, and L1-robust Bellman updates are solved by the same sorting (Ho, Petrik, Wiesemann, ICML 2018).
 """
 
 from dataclasses import dataclass
@@ -27,42 +29,37 @@ from exact.mdp import Array
 from exact.subproblem.step import Step, check_radius
 
 SORT_LIMIT = 1 << 11
-"""Up to this many pairs (s,a) are sorted; more are first narrowed down to those near the threshold, in O(S A)."""
+"""Up to so many pairs (s,a) are sorted. Of more, only those near the threshold are, which are found in O(S A)."""
 SAMPLE_ROWS = 1 << 13
-"""At most so many states, and at most an eighth of them, are sampled to guess where the threshold lies."""
+"""The threshold is guessed from a sample of at most so many states, and of at most an eighth of them."""
 STANDARD_ERRORS = 3
-"""Half-width of the bracket around the sampled threshold."""
+"""Half-width of the bracket around the guessed threshold, in standard errors of the sample."""
 CHUNK_PAIRS = 1 << 15
-"""Pairs handled at a time, so that temporaries stay in the processor's cache and need no memory of size S A."""
+"""Pairs handled at a time. Their temporary arrays stay in the processor's cache, and none has the size S A."""
 
 
 def gaps(A: Array) -> Array:
-    """G(s,a) = max_b A(s,b) - A(s,a) >= 0, shape (S, A): what a unit of mass moved away from (s,a) gains."""
+    """G(s,a) = max_b A(s,b) - A(s,a) >= 0, shape (S, A): what a unit of mass gains that leaves (s,a)."""
     G: Array = A.max(axis=1, keepdims=True) - A
     return G
-
-
-def dual_bound(policy: Array, A: Array, rho: Array, delta: float, price: float) -> float:
-    """lambda delta + sum rho pi_k (G - lambda)_+ : an upper bound of (3.6)'s optimal gain for every price >= 0."""
-    return float(price * delta + np.sum(rho[:, None] * policy * np.maximum(gaps(A) - price, 0)))
 
 
 def solve_tv(policy: Array, A: Array, rho: Array, delta: float) -> Step:
     """Solve (3.6) in closed form: a continuous knapsack over the gaps G (see the module docstring).
 
-    Small problems are sorted. In large ones a sample of the states gives a bracket (lo, hi] of gaps around the
-    threshold, one pass over the pairs empties those above hi, and only those inside the bracket are sorted; should the
-    bracket prove wrong, it is opened on that side. The result is exact either way; among equal gaps
-    the order is arbitrary, as the maximiser is not unique there.
+    A small problem is sorted. In a large one a sample of the states gives a bracket (lo, hi] of gaps around the
+    threshold. One pass over the pairs empties those above hi, and only those inside the bracket are sorted. A bracket
+    that proves wrong is opened on that side, so the result is exact either way. Among equal gaps the order is
+    arbitrary: the maximiser is not unique there.
 
     Args:
         policy: pi_k(a|s), shape (S, A).
         A: advantage of pi_k, shape (S, A).
         rho: unnormalised visitation of pi_k, shape (S,), >= 0.
-        delta: radius, in units of rho-weighted total variation (at most 1/(1-gamma) is ever used).
+        delta: radius, in units of rho-weighted total variation. More than 1/(1-gamma) is never used.
 
     Returns:
-        The step; its `price` is zero where the whole greedy policy lies within the radius.
+        The step. Its `price` is zero if the whole greedy policy lies within the radius.
 
     Raises:
         InputError: delta is not positive.
@@ -82,7 +79,7 @@ def solve_tv(policy: Array, A: Array, rho: Array, delta: float) -> Step:
 
 @dataclass(frozen=True, eq=False)
 class _Sweep:
-    """The policy after every pair with a gap above hi has been emptied, and the pairs inside the bracket (lo, hi]."""
+    """The policy after all pairs with a gap above hi have been emptied, and the pairs inside the bracket (lo, hi]."""
 
     trial: Array  # shape (S, A)
     greedy: NDArray[np.intp]  # a greedy action of every state, shape (S,)
@@ -94,7 +91,7 @@ class _Sweep:
 
 
 def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _Sweep:
-    """One pass over all pairs, in chunks of states."""
+    """Empty all pairs with a gap above hi, in one pass over chunks of states."""
     S, n_actions = A.shape
     trial, greedy = np.empty_like(policy), np.empty(S, dtype=np.intp)
     ones = np.ones(n_actions)
@@ -107,7 +104,7 @@ def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _
         emptied = hi < G
         inside = ((lo < G) ^ emptied).ravel().nonzero()[0]
         gap, cost = G.ravel()[inside], weight[inside // n_actions] * pi.ravel()[inside]
-        if hi == np.inf:  # nothing is emptied: half the work of a small problem
+        if hi == np.inf:  # nothing is emptied: a small problem skips half the work
             out[:] = pi
             return 0.0, 0.0, inside + part.start * n_actions, gap, cost
         moved = pi * emptied
@@ -125,7 +122,7 @@ def _empty_above(policy: Array, A: Array, rho: Array, lo: float, hi: float) -> _
 
 
 def _fill_bracket(sweep: _Sweep, policy: Array, rho: Array, budget: float, lo: float) -> Step:
-    """Spend the rest of the budget on the bracket's pairs in the order of falling gap, part-filling the last."""
+    """Spend the rest of the budget on the bracket's pairs in the order of falling gap, on the last one in part."""
     order = (-sweep.gap).argsort()
     spent = sweep.cost[order].cumsum()
     full = int(spent.searchsorted(budget, side="right"))  # the first `full` pairs fit entirely
@@ -150,8 +147,8 @@ def _fill_bracket(sweep: _Sweep, policy: Array, rho: Array, budget: float, lo: f
 def _bracket(policy: Array, A: Array, rho: Array, delta: float) -> tuple[float, float]:
     """Gaps lo < hi that very likely enclose the threshold, from an even sample of the states.
 
-    The sample's pairs above the threshold should cost delta times the sampled share of the states, give or take a few
-    standard errors, which the sample tells too. A wrong bracket costs only time.
+    The sample's pairs above the threshold cost about delta times the sampled share of the states. How far that may be
+    off, the standard error, is known from the sample, too. A wrong bracket costs only time.
     """
     stride = max(8, len(rho) // SAMPLE_ROWS)
     gap, cost = gaps(A[::stride]), rho[::stride, None] * policy[::stride]

@@ -196,3 +196,20 @@ def test_the_same_run_twice_is_the_same():
 def test_bad_input(arguments, message):
     with pytest.raises(InputError, match=message):
         solve(load("cash-in"), **arguments)
+
+
+def test_a_trajectory_is_two_lines():
+    """Regression: it was hundreds."""
+    shown = repr(solve(load("frozenlake-8x8"), keep_policies=True)).splitlines()
+    assert shown[0] == "Trajectory(converged: A* = 0 within rounding after 6 iterations, tolerance 1e-08,"
+    assert shown[1:] == ["  6 trials, 0 rejected, eta from 0.0032996 to 0.406877)"]
+
+
+def test_an_iteration_is_one_line():
+    first = next(iterate(load("cash-in"), start=STAY, delta0=0.5))
+    assert repr(first) == "Iteration(k=0, delta=0.5, eta=0, ratio=0.526316, accept)"
+
+
+def test_an_advantage_that_is_not_zero_is_printed():
+    message = solve(load("cash-in"), start=STAY, max_iterations=0).message
+    assert message == "A* = 5 after 0 iterations, tolerance 1e-08"

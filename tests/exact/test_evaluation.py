@@ -1,5 +1,7 @@
 """Policy evaluation: identities, closed forms, and the agreement of dense LU, sparse LU and the Krylov solver."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -143,3 +145,15 @@ def test_iterative_solver_with_a_guess_where_nothing_is_earned(monkeypatch):
     mdp = MDP(np.full((2, 2, 2), 0.5), np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([0.5, 0.5]), 0.9)
     lucky = evaluate(mdp, np.array([[0.0, 1.0], [0.0, 1.0]]))
     assert np.array_equal(evaluate(mdp, np.array([[1.0, 0.0], [1.0, 0.0]]), guess=lucky).V, np.zeros(2))
+
+
+def test_rounding_leaves_no_negative_advantage():
+    """Regression: A* of an optimal policy was printed as -3e-14; its exact value is zero."""
+    e = evaluate(load("cash-in"), np.array([[1.0, 0.0], [1.0, 0.0]]))
+    below = replace(e, A=np.full((2, 2), -1e-15))
+    assert below.policy_advantage == 0
+
+
+def test_an_evaluation_is_one_line():
+    e = evaluate(load("cash-in"), np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert repr(e) == "Evaluation(eta=0, A*=5, S=2, A=2)"

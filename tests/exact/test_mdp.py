@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from exact.common.errors import InputError
-from exact.mdp import MDP
+from exact.mdp import MDP, dense_if_small
 from tests.exact.strategies import mdps, policies
 
 P = np.array([[[0.5, 0.5], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
@@ -108,3 +108,30 @@ def test_strategies_make_mdps_and_policies(data):
     np.testing.assert_array_equal(mdp.kernel.sum(axis=1), 1)
     for policy in (data.draw(policies(mdp)), mdp.uniform_policy()):
         np.testing.assert_array_equal(mdp.check_policy(policy), policy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((R, P, RHO0, 0.9), "rewards must have 2 dimensions"),
+        ((P, RHO0, R, 0.9), "rewards must have 2 dimensions"),
+        ((P, R, 0.9, RHO0), "the discount must be a number"),
+        ((P, R, RHO0, "high"), "the discount must be a number"),
+        ((P.reshape(4, 2), R, RHO0, 0.9), "transitions must have 3 dimensions"),
+    ],
+)
+def test_arguments_in_another_order_are_told_what_is_expected(arguments, message):
+    with pytest.raises(InputError, match=message + ".*; an MDP takes, in this order: transitions of shape"):
+        MDP(*arguments)
+
+
+def test_an_mdp_is_one_line():
+    assert repr(MDP(P, R, RHO0, 0.9, "toy")) == "MDP(toy: S=2, A=2, discount=0.9, dense)"
+    assert repr(MDP(sparse.csr_array(P.reshape(4, 2)), R, RHO0, 0.9)) == "MDP(mdp: S=2, A=2, discount=0.9, sparse)"
+
+
+def test_large_tables_stay_sparse():
+    assert isinstance(dense_if_small(sparse.eye_array(1000, format="csr"), 1), np.ndarray)
+    assert sparse.issparse(dense_if_small(sparse.eye_array(1001, format="csr"), 1))
+    wide = sparse.csr_array((30_000, 1000))
+    assert sparse.issparse(dense_if_small(wide, 30))

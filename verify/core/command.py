@@ -10,9 +10,9 @@ import tyro
 from rich.console import Console
 
 from exact.common import cli
-from exact.common.drawing import check_figure_path, check_writable, save_figure
+from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, check_writable
 from verify.core.report import Row, as_json, print_table, tally
 from verify.core.statement import Check, Statement
 

@@ -20,9 +20,9 @@ import scipy
 import tyro
 
 from exact.common import cli
-from exact.common.drawing import check_figure_path, check_writable, save_figure
+from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, check_writable
 from exact.common.parallel import parallel_map
 from exact.mdps.library import load
 from verify.core.command import terminal

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.errors import FaultError, InputError
+from exact.common.files import atomic_write, check_writable, read_json, write
 
 
 def test_atomic_write_replaces(tmp_path):
@@ -25,14 +25,19 @@ def current_umask():
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_atomic_write_failure_leaves_the_old_file(tmp_path, monkeypatch, failing):
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [(28, FaultError, "No space left on device"), (13, InputError, "Permission denied")],
+    ids=["the disk", "the path"],
+)
+def test_atomic_write_failure_leaves_the_old_file(tmp_path, monkeypatch, failing, code, kind, words):
     def fail(*_):
-        raise OSError(28, "No space left on device")
+        raise OSError(code, words)
 
     target = tmp_path / "file"
     target.write_text("old")
     monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(InputError, match=r"cannot write .*file': No space left on device"):
+    with pytest.raises(kind, match=rf"cannot write .*file': {words}"):
         atomic_write(target, "new")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
@@ -60,3 +65,28 @@ def test_atomic_write_follows_links_and_keeps_pipes(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_write_makes_the_folders(tmp_path):
+    write(tmp_path / "a" / "b" / "file", "text")
+    assert (tmp_path / "a" / "b" / "file").read_text() == "text"
+    with pytest.raises(InputError, match="cannot write"):
+        write(tmp_path / "a" / "b" / "file" / "below", "text")
+
+
+def test_check_writable(tmp_path):
+    check_writable(tmp_path / "file")
+    for path in (tmp_path, tmp_path / "missing" / "file"):
+        with pytest.raises(InputError, match="expected a file name in an existing, writable folder"):
+            check_writable(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_json_says_what_is_wrong(tmp_path):
+    (tmp_path / "good.json").write_text('{"a": 1}')
+    assert read_json(tmp_path / "good.json") == {"a": 1}
+    with pytest.raises(InputError, match=r"cannot read .*missing.json: No such file"):
+        read_json(tmp_path / "missing.json")
+    (tmp_path / "half.json").write_text('{"a": ')
+    with pytest.raises(InputError, match=r"half.json is damaged: expected JSON"):
+        read_json(tmp_path / "half.json")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from exact.algorithm import iterate
 from exact.common.errors import InputError
-from exact.common.parallel import parallel_map
 from exact.evaluation import evaluate
 from exact.mdps.library import NAMED, load
 from exact.subproblem.lp import ConvexSubproblem
@@ -165,26 +164,6 @@ def test_exact_arithmetic_decides_what_floats_cannot(options, verdicts, exact):
     checks = check_step(example_claims, mdp, it, options, "here")
     assert [check.verdict for check in checks] == [Verdict(v) for v in verdicts]
     assert [check.exact for check in checks] == exact
-
-
-def square(x):
-    return x * x
-
-
-@pytest.mark.parametrize("jobs", [1, 2, 50])
-def test_parallel_map_keeps_the_order(jobs):
-    assert list(parallel_map(square, range(9), jobs, "squares")) == [x * x for x in range(9)]
-    assert list(parallel_map(square, [], jobs, "nothing")) == []
-
-
-def invert(x):
-    return 1 / x
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_parallel_map_raises_what_the_work_raises(jobs):
-    with pytest.raises(ZeroDivisionError):
-        list(parallel_map(invert, [1, 0, 2], jobs, "inverses"))
 
 
 def test_the_falsifier_climbs_and_stays_on_the_grids():

@@ -1,0 +1,43 @@
+"""Tables: Markdown for files and pipes, drawn on a terminal."""
+
+import io
+
+from rich.console import Console
+
+from exact.common.tables import Table, markdown_row, publish
+
+TABLE = Table("numbers", ("name", "n"), (("one", "1"), ("a|b", "22")), ("a note",), styles=(None, "red"))
+
+
+def test_markdown():
+    expected = "## numbers\n\n| name | n |\n| --- | --- |\n| one | 1 |\n| a\\|b | 22 |\n\n- a note\n"
+    assert TABLE.markdown() == expected
+
+
+def test_a_pipe_gets_aligned_markdown():
+    console = Console(file=io.StringIO())
+    TABLE.show(console)
+    lines = console.file.getvalue().splitlines()
+    assert lines[2:5] == ["| name | n   |", "| ---- | --- |".replace("----", "--- "), "| one  | 1   |"]
+
+
+def test_a_terminal_gets_a_drawing():
+    console = Console(file=io.StringIO(), force_terminal=True, width=60)
+    TABLE.show(console)
+    shown = console.file.getvalue()
+    assert "┏" in shown
+    assert "- a note" in shown
+    assert "\x1b[31m" in shown  # the second row is red
+
+
+def test_publish_writes_what_it_shows(tmp_path, capsys):
+    target = tmp_path / "new folder" / "tables.md"
+    publish([TABLE, TABLE], target)
+    assert target.read_text() == TABLE.markdown() + "\n" + TABLE.markdown()
+    shown = capsys.readouterr().out
+    assert shown.count("## numbers") == 2
+    assert f"wrote {target}" in shown
+
+
+def test_a_bar_in_a_cell_is_escaped():
+    assert markdown_row(("a|b", "c")) == "| a\\|b | c |"

@@ -1,0 +1,11 @@
+"""The small fractions that float64 numbers were meant to be."""
+
+import numpy as np
+
+from exact.mdps.small_fractions import nearest_fractions
+
+
+def test_nearest_fractions():
+    third = 1 / 3
+    np.testing.assert_array_equal(nearest_fractions(np.array([0.1 + 0.2, third + third, -102 / 3])), [0.3, 2 / 3, -34])
+    np.testing.assert_array_equal(nearest_fractions(np.array([[np.pi], [2**-0.5]])), [[np.pi], [2**-0.5]])
