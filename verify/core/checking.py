@@ -1,8 +1,12 @@
-"""How a verdict is reached, and how a falsifier looks for worse instances: the part that all statements share.
+"""How a verdict is reached, and how the falsifier looks for worse instances.
 
-Floating point proposes, exact arithmetic decides.  `decide` asks one arithmetic after the other about a step: floats,
-then rationals, where policies are tables (`verify.tabular`); balls of growing precision where they are Gaussian
-(`verify.gaussian`).  `climb` is the falsifier's search, for any kind of place that has neighbours.
+Floating point proposes, exact arithmetic decides.  `decide` asks one arithmetic after the other about a step.  For
+tabular policies (`verify.tabular`) these are floats, then rationals.  For Gaussian policies (`verify.gaussian`) these
+are balls of growing precision: they cost less than the step itself, so floats need not be asked first.  `climb` is the
+falsifier's search, for any kind of place that has neighbours.
+
+What the two kinds do not share is in their own rooms: which runs there are (an MDP and a seed, or a seed alone), what
+is measured at a step (`TrialPoint` or `Measures`), and what a neighbour of a step is.
 """
 
 import math
@@ -14,6 +18,9 @@ from verify.core.statement import Check, Verdict
 
 Item = TypeVar("Item")
 Place = TypeVar("Place")
+
+IMPOSSIBLE = -math.inf
+"""Score of a place that cannot be judged."""
 
 Attempt = Callable[[], list[Check] | None]
 """Checks all claims about one step in one arithmetic. None: this arithmetic cannot enclose the step."""
@@ -78,7 +85,3 @@ def climb(
         if found > highest:
             best, highest = place, found
     return best, highest
-
-
-IMPOSSIBLE = -math.inf
-"""Score of a place that cannot be judged."""
