@@ -19,6 +19,7 @@ import numpy as np
 
 from exact import bounds
 from exact.common.errors import InputError
+from exact.common.tables import counted
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
@@ -160,7 +161,7 @@ class Trajectory:
         rejected = sum(not record.accepted for record in self.records)
         return (
             f"Trajectory({'converged' if self.converged else 'not converged'}: {self.message},\n"
-            f"  {self.iterations} trials, {rejected} rejected, eta from {first:.6g} to {self.final.eta:.6g})"
+            f"  {counted(self.iterations, 'trial')}, {rejected} rejected, eta from {first:.6g} to {self.final.eta:.6g})"
         )
 
 
@@ -198,7 +199,7 @@ def solve(
     if final is None:  # no trial was made: the start is optimal, or none was allowed
         final = evaluate(mdp, policy)
     converged = final.policy_advantage <= tolerance
-    message = f"A* = {_shown(final)} after {len(records)} iterations, tolerance {tolerance:g}"
+    message = f"A* = {_shown(final)} after {counted(len(records), 'iteration')}, tolerance {tolerance:g}"
     return Trajectory(tuple(records), policy, final, converged, message, tuple(policies) if keep_policies else ())
 
 

@@ -142,8 +142,7 @@ def _message(event: Any, options: type[Any]) -> str | None:
     """One line for an event of tyro's; None for one that is unknown here."""
     kind = type(event).__name__
     if kind == "UnrecognizedArgs":
-        close = difflib.get_close_matches(event.tokens[0].split("=")[0], list(_flags(options)), n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = _nearest(event.tokens[0].split("=")[0], list(_flags(options)))
         return f"unknown option {' '.join(event.tokens)}{hint}"
     if kind == "InvalidChoice":
         return f"{event.argument.display_name()}: expected one of {', '.join(event.choices)}, got {event.value!r}"
@@ -155,6 +154,13 @@ def _message(event: Any, options: type[Any]) -> str | None:
         name = f"{event.argument.display_name()}: " if event.argument is not None else ""
         return f"{name}{event.message}"
     return None
+
+
+def _nearest(word: str, flags: list[str]) -> str:
+    """The option that a wrong word may have meant: the same field of a nested dataclass, or a similar spelling."""
+    close = [flag for flag in flags if flag.rpartition(".")[2] == word.lstrip("-")]
+    close = close or difflib.get_close_matches(word, flags, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _flags(options: Any, prefix: str = "--") -> Iterator[str]:

@@ -27,12 +27,12 @@ class Table:
 
     def markdown(self, aligned: bool = False) -> str:
         """The table as Markdown; `aligned` fills the cells with blanks, so that the columns stand below each other."""
-        rows = (self.header, ("---",) * len(self.header), *self.rows)
+        header, rows, widths = self.header, self.rows, [3] * len(self.header)
         if aligned:
-            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-            rows = tuple(tuple(map(str.ljust, row, widths)) for row in rows)
-        lines = (f"## {self.title}", "", *map(markdown_row, rows), "", *(f"- {note}" for note in self.notes), "")
-        return "\n".join(lines)
+            widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
+            header, *rows = (tuple(map(str.ljust, row, widths)) for row in (header, *rows))
+        lines = map(markdown_row, (header, tuple("-" * width for width in widths), *rows))
+        return "\n".join((f"## {self.title}", "", *lines, "", *(f"- {note}" for note in self.notes), ""))
 
     def drawn(self) -> "DrawnTable":
         """The table as rich draws it, without the notes."""
@@ -63,6 +63,11 @@ def publish(tables: Sequence[Table], out: Path | None) -> None:
     if out is not None:
         write(out, "\n".join(table.markdown() for table in tables))
         print(f"wrote {out}")
+
+
+def counted(n: int, noun: str) -> str:
+    """The number and its noun: "1 MDP", "2 MDPs"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def markdown_row(texts: tuple[str, ...]) -> str:

@@ -1,8 +1,8 @@
 """Named MDPs, and `load`, which finds an MDP by name, specification or file.
 
 The initial distribution is uniform unless a docstring says otherwise, so min(rho0) > 0 as the bounds of Zhao, Li and
-Wen (arXiv 1911.11640) need it.  If the set of actions depends on the state in the source, the missing actions are copies of
-an existing one.
+Wen (arXiv 1911.11640) need it.  If the set of actions depends on the state in the source, the missing actions are
+copies of an existing one.
 
 Exact arithmetic can read the data: every number of a named MDP, and of a Garnet MDP of up to 65,536 states, is the
 float64 nearest to a fraction with a denominator of at most small_fractions.DENOMINATOR_LIMIT.

@@ -1,18 +1,23 @@
 """What all command lines share: one line for every error, and the exit status."""
 
-import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
-from exact import solve
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.evaluation import EvaluationError
 from exact.subproblem.lp import SolverError
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Inner options."""
+
+    depth: int = 1
+    """How deep."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class Example:
     """Which."""
     fast: bool = False
     """A switch."""
+    inner: Inner = Inner()
+    """A nested dataclass."""
 
     def __post_init__(self):
         if self.count < 0:
@@ -44,6 +51,7 @@ def run(*arguments):
 def test_options_are_read():
     assert run() == (0, [Example()])
     assert run("--count", "5", "--kind", "small", "--fast") == (0, [Example(5, "small", True)])
+    assert run("--inner.depth", "3") == (0, [Example(inner=Inner(3))])
 
 
 @pytest.mark.parametrize(
@@ -54,6 +62,7 @@ def test_options_are_read():
         (("--kind", "medium"), "--kind: expected one of large, small, got 'medium'"),
         (("--colour", "red"), "unknown option --colour red"),
         (("--cuont", "5"), "unknown option --cuont 5; did you mean --count?"),
+        (("--depth", "5"), "unknown option --depth 5; did you mean --inner.depth?"),
         (("surplus",), "unknown option surplus"),
         (("--count", "-1"), "--count must be at least 0, got -1"),
     ],
@@ -115,69 +124,3 @@ def test_exit_status(work, status, line, capsys):
 def test_a_bug_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         cli.guard(lambda: 1 // 0)
-
-
-def run_solve(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["solve", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.run(solve.main)
-    return stop.value.code
-
-
-BAD = [
-    (("--mdp", "frozenlake"), "unknown MDP 'frozenlake': did you mean frozenlake-"),
-    (("--mdp", "missing.npz"), "missing.npz"),
-    (("--mdp", "garnet:S=2"), "expected S, A, b, gamma and seed once each"),
-    (("--delta0", "0"), "the radius must be a positive finite number, got 0"),
-    (("--delta0", "nan"), "the radius must be a positive finite number, got nan"),
-    (("--beta0", "0.7"), "need beta0 < beta1"),
-    (("--gamma2", "1.5"), "need 0 < gamma3 < gamma2 <= 1 < gamma1"),
-    (("--tolerance", "-1"), "tolerance must be >= 0"),
-    (("--solver", "nope"), "solver NOPE is not installed"),
-    (("--seed", "-1"), "must be at least 0"),
-    (("--figure", "/nonexistent/figure.png"), "cannot write /nonexistent/figure.png"),
-    (("--figure", "figure.txt"), "cannot draw into figure.txt"),
-    (("--json", "/nonexistent/x.json"), "cannot write /nonexistent/x.json"),
-    (("--json", "."), "cannot write ."),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda x: " ".join(x) if isinstance(x, tuple) else "")
-def test_solve_refuses_bad_input(monkeypatch, capsys, arguments, message):
-    assert run_solve(monkeypatch, "--mdp", "cash-in", *arguments) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert message in lines[0]
-
-
-def test_solve_leaves_existing_files_alone(monkeypatch, tmp_path):
-    report = tmp_path / "report.json"
-    report.write_text("precious")
-    assert run_solve(monkeypatch, "--mdp", "nonsense", "--json", str(report)) == 2
-    assert run_solve(monkeypatch, "--mdp", "cash-in", "--delta0", "-1", "--json", str(report)) == 2
-    assert report.read_text() == "precious"
-    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
-
-
-def test_solve_converges_draws_and_reports(monkeypatch, tmp_path, capsys):
-    report, figure = tmp_path / "report.json", tmp_path / "figure.svg"
-    assert run_solve(monkeypatch, "--mdp", "chain", "--json", str(report), "--figure", str(figure)) == 0
-    found = json.loads(report.read_text())
-    assert found["converged"] is True
-    assert found["records"][-1]["k"] == len(found["records"]) - 1
-    assert figure.stat().st_size > 0
-    assert f"eta = {found['eta']:.12g}" in capsys.readouterr().out
-
-
-def test_solve_says_when_it_did_not_converge(monkeypatch):
-    assert run_solve(monkeypatch, "--mdp", "chain", "--max-iterations", "1", "--delta0", "0.001") == 1
-
-
-@pytest.mark.parametrize("arguments", [("--mdp", "nonsense"), ("--wrong", "1")])
-def test_the_command_itself(arguments):
-    """In its own process: nothing on standard output, one line on standard error, status 2."""
-    done = subprocess.run(
-        [sys.executable, "-m", "exact.solve", *arguments], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from exact.common.tables import Table, markdown_row, publish
+from exact.common.tables import Table, counted, markdown_row, publish
 
 TABLE = Table("numbers", ("name", "n"), (("one", "1"), ("a|b", "22")), ("a note",), styles=(None, "red"))
 
@@ -18,7 +18,7 @@ def test_a_pipe_gets_aligned_markdown():
     console = Console(file=io.StringIO())
     TABLE.show(console)
     lines = console.file.getvalue().splitlines()
-    assert lines[2:5] == ["| name | n   |", "| ---- | --- |".replace("----", "--- "), "| one  | 1   |"]
+    assert lines[2:5] == ["| name | n   |", "| ---- | --- |", "| one  | 1   |"]
 
 
 def test_a_terminal_gets_a_drawing():
@@ -37,6 +37,10 @@ def test_publish_writes_what_it_shows(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert shown.count("## numbers") == 2
     assert f"wrote {target}" in shown
+
+
+def test_one_is_singular():
+    assert [counted(n, "MDP") for n in (0, 1, 2)] == ["0 MDPs", "1 MDP", "2 MDPs"]
 
 
 def test_a_bar_in_a_cell_is_escaped():
