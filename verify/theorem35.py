@@ -26,7 +26,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import fmpq
 
 from exact.algorithm import DETERMINISTIC, iterate, solve
 from exact.bounds import radius_floor
@@ -111,7 +110,7 @@ def _check_floor() -> list[Check]:
     it = next(iterate(cash_in(), start=start, delta0=0.58, settings=settings))
     beta0, beta1, gamma2, gamma3 = (rational(getattr(settings, x)) for x in ("beta0", "beta1", "gamma2", "gamma3"))
     delta_K, delta_next = rational(it.delta), rational(it.next_delta)
-    delta_bar, delta_hat = ((1 / beta - 1) * fmpq(5, 9) for beta in (beta1, beta0))
+    delta_bar, delta_hat = ((1 / beta - 1) * rational(5 / 9) for beta in (beta1, beta0))
     printed = min(delta_K, gamma2 * delta_bar)
     where = (
         f"--mdp cash-in, action 0, delta_0 = 0.58, beta0 = 0.49, beta1 = 0.5: ratio {it.ratio:.6f}, {it.outcome.value}"

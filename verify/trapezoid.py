@@ -29,14 +29,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq
 
 from exact.mdp import MDP
 from exact.mdps.library import load
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadics, evaluate_exactly
+from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
@@ -48,7 +47,7 @@ FORWARD = Statement("surrogate gain, second order", "new", "2 gamma alpha^2 R/(1
 TRAPEZOID = Statement("trapezoid, third order", "new", "2 gamma^2 alpha^3 R/(1-gamma)^4 >= |e|")
 LEADING = Statement("trapezoid, leading term", "new", "8 gamma^3 alpha^4 R/(1-gamma)^5 >= |e + eta[f_3]/2|")
 
-STEPS = tuple(fmpq(1, 16**j) for j in range(9))
+STEPS = tuple(16.0**-j for j in range(9))
 """Factors h of every direction. With a wrong constant or sign in e's leading term the last would violate its bound."""
 MAX_STATES = 100
 """MDPs with more states are left out: exact evaluation grows as S^3."""
@@ -80,7 +79,7 @@ def steps(run: Run, mdp: MDP) -> Iterator[tuple[Any, Rationals, Rationals]]:
     rng = np.random.default_rng([run.seed, 3])
     pi = dyadics(start_policy(shape, rng))
     d = dyadics(grid_policy(rng.dirichlet(np.ones(shape[1]), shape[0]))) - pi
-    for h in STEPS:
+    for h in map(dyadic, STEPS):
         yield h, pi, h * d
 
 
@@ -117,7 +116,7 @@ def draw(checks: list[Check]) -> "Figure":
     """Left: both errors against the step, on one line per direction. Right: how tight the bounds are."""
     figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2)
-    h = np.array([float(h) for h in STEPS])
+    h = np.array(STEPS)
     for statement, color in ((FORWARD, "C0"), (TRAPEZOID, "C1")):
         sizes = np.reshape([c.claimed for c in checks if c.statement == statement], (-1, len(STEPS)))
         shown = sizes[sizes[:, -1] > 0]

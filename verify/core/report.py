@@ -83,6 +83,8 @@ def as_json(rows: list[Row]) -> str:
 
 
 HEADINGS = ("statement", "checks", "violated", "undecided", "worst slack", "median tightness", "verdict")
+NUMBERS = frozenset(range(1, 6))
+"""The columns that hold numbers."""
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ def summary_table(title: str, rows: list[Row], formulas: bool = False) -> Table:
         tuple((*cells(row), f"`{row.formula}`") if formulas else cells(row) for row in rows),
         tuple(f"worst {row.label}: {row.worst_instance}" for row in rows if row.worst_instance is not None),
         tuple(None if row.as_expected else "red" for row in rows),
+        NUMBERS,
     )
 
 
