@@ -156,9 +156,7 @@ class Learner:
     def surrogate(self, batch: Batch) -> Surrogate:
         """The estimates (4.3) from a batch."""
         config = self.config
-        return Surrogate.of(
-            self.policy, batch, config.sampling.standardise_advantages, config.inner.entropy_bonus
-        )
+        return Surrogate.of(self.policy, batch, config.sampling.standardise_advantages, config.inner.entropy_bonus)
 
     def trial_point(self, L: Surrogate) -> TrialPoint:
         """Mean step by InnerSolu (4.11), then log-std step (4.12), within delta_k. Raises FaultError if not finite."""

@@ -110,8 +110,8 @@ class SamplingSettings:
     N: int
     """Environment steps per batch. The paper has 2048; 1024 gives twice the iterations and learned faster."""
     discount: float
-    """Discount gamma. Open in the paper; a few tasks have their own value, see deep.presets.TASKS. Rewards are normalised by
-    the sum with this one, whatever horizon_growth is."""
+    """Discount gamma. Open in the paper; a few tasks have their own value, see deep.presets.TASKS. It also enters the
+    sums that rewards are normalised by, there always as it is here, whatever horizon_growth is."""
     horizon_growth: float = 1.0
     """The horizon 1 / (1 - discount) grows to this multiple over the run, most of the way in its last third: a long
     horizon slowed learning from the start, and kept learned gaits from falling late. 1 is the paper's constant one."""

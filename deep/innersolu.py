@@ -179,9 +179,7 @@ class Direction(NamedTuple):
     """What conjugate gradients say about d_l."""
 
 
-def search_direction(
-    part: Surrogate, theta: Tensor, settings: InnerSettings, rng: np.random.Generator
-) -> Direction:
+def search_direction(part: Surrogate, theta: Tensor, settings: InnerSettings, rng: np.random.Generator) -> Direction:
     """d_l of Algorithm 4.2 by conjugate gradients.
 
     Args:

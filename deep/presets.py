@@ -53,7 +53,7 @@ PAPER_FLAT = Config(
         beta0=-0.1, beta1=0.0, gamma1=2.0, gamma2=0.8, gamma3=0.6, radius_min=0.01, radius_max=0.1, max_rejections=4
     ),
 )
-"""The paper's MuJoCo settings (section 5). It leaves open beta0 < 0, the whole of `critic`, `discount`, `gae_lambda` and
+"""The paper's MuJoCo settings (section 5). It leaves open the value of beta0, all of `critic`, the discount, lambda and
 most of `inner`."""
 
 DEFAULT_FLAT = replace(
@@ -92,7 +92,12 @@ PAPER_PIXELS = replace(
     normalize=False,
     workers=16,
     policy=PolicySettings(
-        hidden=(512,), convolutions=NATURE_CNN, head_scale=0.01, initial_log_std=-0.7, log_std_floor=-3.5, final_log_std=-3.0
+        hidden=(512,),
+        convolutions=NATURE_CNN,
+        head_scale=0.01,
+        initial_log_std=-0.7,
+        log_std_floor=-3.5,
+        final_log_std=-3.0,
     ),
     critic=CriticSettings(hidden=(512,), convolutions=NATURE_CNN, epochs=3, batch=256, learning_rate=5e-4),
     sampling=replace(PAPER_FLAT.sampling, reward_sign=True),

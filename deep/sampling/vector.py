@@ -213,7 +213,9 @@ class VectorSampler:
         except (InputError, FaultError):
             raise
         except Exception as error:  # a user's environment may raise anything
-            raise FaultError(f"environment {self.runner.spec.env_id!r} raised {type(error).__name__}: {error}") from error
+            raise FaultError(
+                f"environment {self.runner.spec.env_id!r} raised {type(error).__name__}: {error}"
+            ) from error
 
     def states(self) -> list[tuple[str, NDArray[Any]]]:
         """What `restore` needs, one entry per environment."""
