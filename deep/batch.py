@@ -67,13 +67,19 @@ class Batch:
     def merge(self, other: "Batch", policy: Policy) -> "Batch":
         """Both batches together (4.15), samples of the same policy; eta-hat and sigma-hat are averaged."""
         n, m = len(self.actions), len(other.actions)
-        both = {
-            name: torch.cat([getattr(self, name), getattr(other, name)])
-            for name in ("observations", "actions", "advantages", "targets", "log_prob")
-        }
-        pi = policy.distribution(self.theta, both["observations"])
-        eta, sigma = ((n * a + m * b) / (n + m) for a, b in ((self.eta, other.eta), (self.sigma, other.sigma)))
-        return Batch(self.theta, **both, pi=pi, moments=self.moments.merge(other.moments), eta=eta, sigma=sigma)
+        observations = torch.cat([self.observations, other.observations])
+        return Batch(
+            theta=self.theta,
+            observations=observations,
+            actions=torch.cat([self.actions, other.actions]),
+            advantages=torch.cat([self.advantages, other.advantages]),
+            targets=torch.cat([self.targets, other.targets]),
+            log_prob=torch.cat([self.log_prob, other.log_prob]),
+            pi=policy.distribution(self.theta, observations),
+            moments=self.moments.merge(other.moments),
+            eta=(n * self.eta + m * other.eta) / (n + m),
+            sigma=(n * self.sigma + m * other.sigma) / (n + m),
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, as its authors propose."""
@@ -94,8 +95,8 @@ def conv2d_backward(
     """
     kernel = _aten("convolution_backward")
     if kernel is None:
-        by_x = torch.nn.grad.conv2d_input(x.shape, w, u, stride) if input_wanted else None
-        return by_x, torch.nn.grad.conv2d_weight(x, w.shape, u, stride), u.sum((0, 2, 3))
+        by_x = conv2d_input(x.shape, w, u, stride) if input_wanted else None
+        return by_x, conv2d_weight(x, w.shape, u, stride), u.sum((0, 2, 3))
     wanted = [input_wanted, True, True]
     by_x, by_w, by_b = kernel(u, x, w, [len(w)], [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1, wanted)
     return by_x, by_w, by_b
