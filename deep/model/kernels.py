@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.grad import conv2d_input, conv2d_weight
+from torch.nn import functional
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants, as its authors propose."""
@@ -95,8 +95,11 @@ def conv2d_backward(
     """
     kernel = _aten("convolution_backward")
     if kernel is None:
-        by_x = conv2d_input(x.shape, w, u, stride) if input_wanted else None
-        return by_x, conv2d_weight(x, w.shape, u, stride), u.sum((0, 2, 3))
+        x, w = x.detach().requires_grad_(input_wanted), w.detach().requires_grad_()
+        with torch.enable_grad():
+            output = functional.conv2d(x, w, None, stride)
+        *by_x, by_w = torch.autograd.grad(output, (x, w) if input_wanted else (w,), u)
+        return by_x[0] if by_x else None, by_w, u.sum((0, 2, 3))
     wanted = [input_wanted, True, True]
     by_x, by_w, by_b = kernel(u, x, w, [len(w)], [stride] * 2, [0, 0], [1, 1], False, [0, 0], 1, wanted)
     return by_x, by_w, by_b
