@@ -1,1 +1,73 @@
-"""The STRO agent: Algorithm 4.3 with Gaussian and categorical policies."""
+"""The STRO agent: Algorithm 4.3 with Gaussian and categorical policies.
+
+    import deep
+
+    config = deep.preset("default", "Walker2d-v4")
+    deep.train(config, Path("runs/walk"))
+    agent = deep.load(Path("runs/walk"))
+    agent.evaluate(episodes=10)
+
+A name is imported when it is first asked for, so that a process that only samples does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deep.config import (
+        Config,
+        CriticSettings,
+        InnerSettings,
+        PolicySettings,
+        RadiusSettings,
+        SamplingSettings,
+    )
+    from deep.evaluate import Agent, load
+    from deep.presets import preset
+    from deep.training import resume, train
+    from exact.common.errors import FaultError, InputError
+    from exact.controller import ControllerSettings
+
+__all__ = [
+    "Agent",
+    "Config",
+    "ControllerSettings",
+    "CriticSettings",
+    "FaultError",
+    "InnerSettings",
+    "InputError",
+    "PolicySettings",
+    "RadiusSettings",
+    "SamplingSettings",
+    "load",
+    "preset",
+    "resume",
+    "train",
+]
+
+_HOMES = {
+    "Agent": "deep.evaluate",
+    "Config": "deep.config",
+    "ControllerSettings": "exact.controller",
+    "CriticSettings": "deep.config",
+    "FaultError": "exact.common.errors",
+    "InnerSettings": "deep.config",
+    "InputError": "exact.common.errors",
+    "PolicySettings": "deep.config",
+    "RadiusSettings": "deep.config",
+    "SamplingSettings": "deep.config",
+    "load": "deep.evaluate",
+    "preset": "deep.presets",
+    "resume": "deep.training",
+    "train": "deep.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,24 +9,16 @@ from deep.algorithm import Learner
 from deep.config import Config, CriticSettings, PolicySettings
 from deep.model.convnet import ConvNet
 from deep.model.critic import Critic
+from deep.model.kernels import bfloat16_is_fast
 from deep.model.mlp import MLP, Network
 from deep.model.policies import CategoricalPolicy, GaussianPolicy, Policy
-from deep.sampling.environments import EnvSpec, make_env, spec_of
+from deep.sampling.environments import EnvSpec
 from deep.sampling.processes import Sampler
 from deep.sampling.vector import VectorSampler, threads
 from exact.common.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt."""
-
-
-def inspect(env_id: str) -> EnvSpec:
-    """The spaces of an environment. Raises InputError if it cannot be made or is not supported."""
-    env = make_env(env_id)
-    try:
-        return spec_of(env, env_id)
-    finally:
-        env.close()
 
 
 def make_network(
@@ -55,7 +47,7 @@ def make_network(
 
 def value_type(config: Config, device: torch.device) -> torch.dtype | None:
     """What the value network's convolutions compute in, see Config.precision; None: the parameters' type."""
-    fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    fast = device.type == "cpu" and bfloat16_is_fast()
     return torch.bfloat16 if fast and config.precision == "auto" else None
 
 
@@ -83,15 +75,15 @@ def make_device(name: str, pixels: bool = False) -> torch.device:
 def make_sampler(config: Config, spec: EnvSpec, seeds: list[int]) -> Sampler | VectorSampler:
     """Processes for flat observations, one vector of environments for pixels."""
     if spec.pixels:
-        return VectorSampler(config.env, seeds, config.sticky_actions, config.sampling.reward_sign)
-    return Sampler(config.env, seeds, config.sampling.discount)
+        return VectorSampler(spec, seeds, config.sticky_actions, config.sampling.reward_sign)
+    return Sampler(spec, seeds, config.sampling.discount)
 
 
 def keep_freed_memory() -> None:
     """Let the C library keep freed memory for the next array; without glibc nothing happens.
 
-    Every pass over a batch has arrays of the same sizes. Given back to the system and fetched again, each costs a page
-    fault per 4 KiB, in all 13% of the time of training on pixels.
+    Every pass over a batch needs arrays of the same sizes. By default the C library hands large ones back to the
+    system, which then has to provide their pages again. That took 13% of the time of training on pixels.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -99,9 +91,16 @@ def keep_freed_memory() -> None:
         mallopt(M_MMAP_MAX, 0)
 
 
-def make_learner(config: Config) -> Learner:
-    """A learner with running workers and no state: call its `start`, or restore a checkpoint; close its sampler."""
-    spec = inspect(config.env)
+def make_learner(config: Config, spec: EnvSpec) -> Learner:
+    """A learner with running workers and no state: call its `start`, or restore a checkpoint; close its sampler.
+
+    Args:
+        config: all settings.
+        spec: the environment config.env.
+
+    Raises:
+        InputError: settings, environment and machine do not fit together.
+    """
     device = make_device(config.device, spec.pixels)
     keep_freed_memory()
     # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.

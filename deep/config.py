@@ -1,16 +1,21 @@
-"""Every setting of a training run, one frozen dataclass per concept, with the two presets.
+"""Every setting of a training run, one frozen dataclass per concept.
 
-The docstring under each field is its help text on the command line.  "Paper" in it means STRO (arXiv 1911.11640); where
-the paper leaves a value open the text says how it was settled.  docs/deep-preset.md has the measurements.
+The docstring under each field is its help text on the command line.  "Paper" in it means STRO (arXiv 1911.11640).
+
+Values are those of a preset (deep.presets).  A field has a default here only where one value leaves the field's
+mechanism out: no convolutions, a constant step size, no entropy bonus.  All other fields must be given.
+docs/presets.md says what the presets chose and why.
 """
 
 import itertools
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings
+
+PresetName = Literal["default", "paper"]
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
@@ -29,22 +34,22 @@ def _check_layers(section: str, hidden: tuple[int, ...], convolutions: tuple[tup
     _check(section, min(itertools.chain((1,), *convolutions)) >= 1, "convolutions", convolutions, "numbers >= 1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PolicySettings:
     """The policy network. Raises InputError for a value out of range."""
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...]
     """Widths of the hidden layers: tanh, or ReLU after convolutions. The paper says "MLP"; 64x64 is its benchmark
     code's."""
     convolutions: tuple[tuple[int, int, int], ...] = ()
     """(channels, kernel, stride) of the ReLU convolutions that pixels go through first; none for flat observations."""
-    head_scale: float = 0.01
+    head_scale: float
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
-    initial_log_std: float = -0.7
+    initial_log_std: float
     """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
-    log_std_floor: float = -3.5
+    log_std_floor: float
     """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
-    final_log_std: float | None = -3.0
+    final_log_std: float | None = None
     """Largest log-std at the end of the run: a ceiling whose standard deviation falls linearly from that of
     initial_log_std to that of this, so that a policy that has learned a gait stops stumbling over its own noise. The
     paper has none, which is None."""
@@ -67,24 +72,24 @@ class PolicySettings:
         return self.log_std_floor, math.log(start + (end - start) * progress)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CriticSettings:
     """The value network and its least-squares fit, eq. (4.5). Raises InputError for a value out of range."""
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...]
     """Widths of the hidden layers: tanh, or ReLU after convolutions."""
     convolutions: tuple[tuple[int, int, int], ...] = ()
     """As policy.convolutions."""
-    batches: int = 4
+    batches: int = 1
     """The fit is to the samples of this many batches, the newest included, with the targets they had when they were
     drawn. One batch holds few episodes; the paper has 1."""
-    epochs: int = 5
+    epochs: int
     """Passes over those samples per iteration. Open in the paper."""
-    batch: int = 256
+    batch: int
     """Samples per Adam step."""
-    learning_rate: float = 2e-3
+    learning_rate: float
     """Adam's step size."""
-    final_fraction: float = 0.1
+    final_fraction: float = 1.0
     """The step size falls linearly to this fraction over the epochs of each fit: the noise that constant steps leave in
     the values is small beside the return, but not beside the advantages of a nearly optimal policy."""
 
@@ -98,26 +103,26 @@ class CriticSettings:
         _check("critic", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
     """SAMPLE (Algorithm 4.1) and the estimates made from it. Raises InputError for a value out of range."""
 
-    N: int = 1024
+    N: int
     """Environment steps per batch. The paper has 2048; 1024 gives twice the iterations and learned faster."""
-    discount: float = 0.99
-    """Discount gamma. Open in the paper; a few tasks have their own value, see TASK_SETTINGS. Rewards are normalised by
-    the sum with this one, whatever horizon_growth is."""
+    discount: float
+    """Discount gamma. Open in the paper; a few tasks have their own value, see deep.presets.TASKS. It also enters the
+    sums that rewards are normalised by, there always as it is here, whatever horizon_growth is."""
     horizon_growth: float = 1.0
     """The horizon 1 / (1 - discount) grows to this multiple over the run, most of the way in its last third: a long
     horizon slowed learning from the start, and kept learned gaits from falling late. 1 is the paper's constant one."""
-    gae_lambda: float = 0.95
+    gae_lambda: float
     """Lambda of GAE (4.4). Open in the paper."""
-    standardise_advantages: bool = True
+    standardise_advantages: bool = False
     """Shift and scale the advantages of a batch to mean 0 and standard deviation 1 before the policy step. The paper's
     (4.3) is the unscaled mean; common practice since Baselines."""
-    observation_clip: float = 10.0
+    observation_clip: float
     """Bound of normalised observations."""
-    reward_clip: float = 10.0
+    reward_clip: float
     """Bound of normalised rewards."""
     reward_sign: bool = False
     """Learn from the sign of the rewards, as Baselines does on Atari; returns are reported unclipped. Pixels only."""
@@ -136,7 +141,7 @@ class SamplingSettings:
         return 1 - (1 - self.discount) / math.pow(self.horizon_growth, progress**3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InnerSettings:
     """InnerSolu (Algorithm 4.2) and the log-std step (4.12). Raises InputError for a value out of range."""
 
@@ -147,33 +152,33 @@ class InnerSettings:
     fisher_subset: float = 1.0
     """Fraction of b_l, drawn at random, that H_l is the mean over: a product with H_l costs more than a gradient, a
     step takes a dozen of them, and a metric needs fewer samples than a direction."""
-    cg_iterations: int = 10
+    cg_iterations: int
     """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper. They fit noise, too: stopping early
     regularises."""
-    cg_tolerance: float = 1e-5
+    cg_tolerance: float
     """Stop when ||H d - g|| <= cg_tolerance * ||g||."""
-    damping: float = 0.1
+    damping: float
     """Added to the diagonal of H_l. Open in the paper."""
-    tau: float = 0.1
+    tau: float
     """Armijo constant of (4.8): L-hat must rise by tau times its first-order prediction. Open in the paper."""
-    backtracks: int = 10
+    backtracks: int
     """Most step lengths tried by the line search."""
-    backtrack_factor: float = 0.8
+    backtrack_factor: float
     """Ratio of successive step lengths."""
     l0: int = 1
     """The stopping rule (4.9) is looked at every l0 inner steps. Open in the paper."""
-    eps: float = 0.05
+    eps: float
     """Relative change of L-hat and of the entropy in (4.9). Open in the paper."""
     entropy_bonus: float = 0.0
     """InnerSolu and (4.12) maximise L-hat plus this times the mean entropy; the ratio (4.14) is that of L-hat alone.
     PPO has 0.01 on Atari. The paper has none."""
     joint_log_std: bool = False
     """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
-    log_std_steps: int = 1
+    log_std_steps: int
     """Projected gradient steps of (4.12)."""
-    log_std_rate: float = 0.05
+    log_std_rate: float
     """Length of one such step per unit of gradient. Open in the paper."""
-    log_std_bound: float = 0.01
+    log_std_bound: float = 0.0
     """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
     log_std_bound_entropy: float = 0.0
     """Part of Abar_k proportional to |entropy|: Abar_k = log_std_bound + log_std_bound_entropy * |entropy|."""
@@ -198,20 +203,20 @@ class InnerSettings:
             _check("inner", getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RadiusSettings:
     """The trust region's size and the ratio that steers it. Raises InputError for a value out of range."""
 
-    initial: float = 0.01
+    initial: float
     """mu_0, the first radius coefficient."""
-    scale: Literal["gradient", "advantage", "constant"] = "advantage"
+    scale: Literal["gradient", "advantage", "constant"]
     """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), s_k the
     standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
     from, but it does not depend on the network's parameterisation; inner.log_std_rate is scaled alike. constant:
     delta_k = mu_k."""
     final_fraction: float = 1.0
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
-    numerator: Literal["returns", "reverse"] = "reverse"
+    numerator: Literal["returns", "reverse"]
     """What stands for the actual gain in (4.14). returns: difference of mean episode returns (for pixels see Batch.eta:
     no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
     trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
@@ -223,24 +228,24 @@ class RadiusSettings:
         _check("radius", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """A training run. Raises InputError for a value out of range."""
 
     env: str
     """Gymnasium id, or module:Env-v0 for an environment of another package."""
-    steps: int = 1_000_000
+    steps: int
     """Environment steps, those of rejected trials and of merged re-samples included."""
     seed: int = 0
     """The one seed of the run."""
-    preset: Literal["default", "paper"] = "default"
+    preset: PresetName
     """Settings to start from; single fields can be changed on top."""
-    normalize: bool = True
+    normalize: bool
     """Running normalisation of observations and rewards (Baselines protocol); --no-normalize: none (Spinning Up's)."""
     sticky_actions: float = 0.0
     """Atari: probability that the game repeats the action of the frame before (0.25 in the protocol of Machado et al.
     2018). The paper has none, whatever the id's own default is."""
-    workers: int = 2
+    workers: int
     """Environments that sample side by side: a process each, or for pixels one vector that shares the policy's forward
     passes. The results depend on their number, not on their scheduling."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -251,12 +256,12 @@ class Config:
     half the time, float32 elsewhere. The policy's are in float32, see deep.build.make_policy."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    critic: CriticSettings = field(default_factory=CriticSettings)
-    sampling: SamplingSettings = field(default_factory=SamplingSettings)
-    inner: InnerSettings = field(default_factory=InnerSettings)
-    radius: RadiusSettings = field(default_factory=RadiusSettings)
-    controller: ControllerSettings = field(default_factory=lambda: DEFAULT_CONTROLLER)
+    policy: PolicySettings
+    critic: CriticSettings
+    sampling: SamplingSettings
+    inner: InnerSettings
+    radius: RadiusSettings
+    controller: ControllerSettings
 
     def __post_init__(self) -> None:
         for name in ("steps", "workers", "checkpoint_every"):
@@ -279,43 +284,3 @@ class Config:
             raise InputError(
                 f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"
             )
-
-
-DEFAULT_CONTROLLER: ControllerSettings = ControllerSettings(
-    beta0=-0.5, beta1=0.0, gamma1=1.03, gamma2=0.97, gamma3=0.7, radius_min=0.005, radius_max=0.02, max_rejections=1
-)
-"""gamma1 gamma2 is nearly 1: the radius grows while the out-of-sample gain is positive in more than half of the
-iterations and shrinks while it is in fewer, so that noise alone moves it neither way."""
-
-TASK_SETTINGS = {
-    "Swimmer": SamplingSettings(discount=0.9999, gae_lambda=0.98),
-    "Hopper": SamplingSettings(discount=0.995, gae_lambda=0.97, horizon_growth=5.0),
-    "Walker2d": SamplingSettings(discount=0.995, gae_lambda=0.95, horizon_growth=5.0),
-    "Reacher": SamplingSettings(discount=0.97, gae_lambda=0.9),
-    "Ant": SamplingSettings(discount=0.99, gae_lambda=0.9, horizon_growth=5.0),
-    "Humanoid": SamplingSettings(discount=0.99, gae_lambda=0.9),
-}
-"""The default preset's discount, its growth and lambda where they are not the defaults above, by the id without its
-version."""
-
-
-def preset(name: Literal["default", "paper"], env: str) -> Config:
-    """The settings of a preset for an environment with flat observations; deep.pixels has those for pixels."""
-    if name == "default":
-        return Config(env=env, sampling=TASK_SETTINGS.get(env.rsplit("-v", 1)[0], SamplingSettings()))
-    return Config(
-        env=env,
-        preset="paper",
-        policy=PolicySettings(initial_log_std=0.0, final_log_std=None),
-        critic=CriticSettings(batches=1, epochs=10, batch=128, learning_rate=1e-3, final_fraction=1.0),
-        sampling=SamplingSettings(N=2048),
-        inner=InnerSettings(iterations=10, subset=0.5, log_std_steps=5, log_std_bound=0.0, log_std_bound_entropy=0.01),
-        radius=RadiusSettings(initial=0.05, scale="gradient", numerator="returns"),
-        controller=PAPER_CONTROLLER,
-    )
-
-
-PAPER_CONTROLLER = ControllerSettings(
-    beta0=-0.1, beta1=0.0, gamma1=2.0, gamma2=0.8, gamma3=0.6, radius_min=0.01, radius_max=0.1, max_rejections=4
-)
-"""Section 5 of the paper; beta0 < 0 is open there."""

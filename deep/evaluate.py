@@ -5,23 +5,24 @@
 The observation normaliser is part of the checkpoint and stays fixed, so a restored policy scores what it scored.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
+from tyro.conf import Positional
 
-from deep.build import inspect, make_policy
+from deep.build import make_policy
 from deep.model.actors import Actor
 from deep.run.checkpoint import read_newest
 from deep.run.directory import read_config
 from deep.run.snapshot import unpack_moments
-from deep.sampling.environments import ActionMap, make_env, spec_of
+from deep.sampling.environments import ActionMap, EnvSpec, inspect, make_env
 from deep.sampling.normalise import Preprocess, preprocess
 from exact.common import cli
 from exact.common.errors import InputError
@@ -31,40 +32,103 @@ DEFAULT_FPS = 30
 
 
 @dataclass(frozen=True)
-class Agent:
-    """A restored policy with its normaliser."""
+class Options:
+    """Score a trained agent over whole episodes."""
 
-    env_id: str
+    folder: Positional[Path]
+    """Run directory."""
+    episodes: int = 100
+    """Number of episodes."""
+    seed: int = 0
+    """Seed of the episodes: of the environment, and of the actions if they are sampled."""
+    stochastic: bool = False
+    """Sample actions, as in training."""
+    deterministic: bool = False
+    """Take the most probable actions, which is what happens without --stochastic."""
+    video: Path | None = None
+    """Film the first episode (.mp4 or .gif)."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1 or self.seed < 0:
+            raise InputError(f"expected --episodes >= 1 and --seed >= 0, got {self.episodes} and {self.seed}")
+        if self.stochastic and self.deterministic:
+            raise InputError("--stochastic and --deterministic exclude each other")
+        if self.video is not None and self.video.suffix not in VIDEO_SUFFIXES:
+            raise InputError(f"--video: expected a name that ends in .mp4 or .gif, got {self.video}")
+        if self.video is not None and not self.video.parent.is_dir():
+            raise InputError(f"--video: there is no folder {self.video.parent}")
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A trained policy with its normaliser."""
+
+    spec: EnvSpec
+    """The environment it was trained in."""
     sticky: float
     """Probability of a sticky action in Atari games."""
     actor: Actor
     normalise: Preprocess
 
-    def make_env(self, render_mode: str | None = None) -> gym.Env:
-        """The environment it was trained in."""
-        return make_env(self.env_id, render_mode, self.sticky)
+    def act(self, observation: NDArray[Any], rng: np.random.Generator | None = None) -> NDArray[Any] | int:
+        """The action to hand to env.step.
 
-    @classmethod
-    def load(cls, folder: Path) -> "Agent":
-        """The agent of a run directory's newest whole checkpoint.
-
-        Raises:
-            InputError: no run directory, no usable checkpoint, or they do not match.
+        Args:
+            observation: as the environment gives it, shape spec.observation_shape.
+            rng: samples the action; without it the most probable action is taken.
         """
-        config = read_config(folder)
-        saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
-        if saved is None:
-            raise InputError(f"{folder} has no checkpoint yet")
-        spec = inspect(config.env)
-        policy = make_policy(config, spec)
-        theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
-        if theta.shape != (policy.size,):
-            raise InputError(
-                f"the checkpoint in {folder} does not match its config.json: {len(theta)} parameters, "
-                f"expected {policy.size}"
-            )
-        clip = config.sampling.observation_clip if config.normalize else np.inf
-        return cls(config.env, config.sticky_actions, policy.actor(theta), preprocess(moments, clip, spec.pixels))
+        seen = self.normalise(np.asarray(observation) if self.spec.pixels else np.asarray(observation, np.float32))
+        action = self.actor.mode(seen) if rng is None else self.actor.act(seen, self.actor.draw_noise(rng, 1)[0])
+        return self.to_env(action)
+
+    @cached_property
+    def to_env(self) -> ActionMap:
+        """From the policy's actions to the environment's."""
+        return ActionMap(self.spec)
+
+    def make_env(self, render_mode: str | None = None) -> gym.Env:
+        """An environment like the one it was trained in."""
+        return make_env(self.spec.env_id, render_mode, self.sticky)
+
+    def evaluate(self, episodes: int = 100, seed: int = 0, stochastic: bool = False) -> list[tuple[float, int]]:
+        """Play whole episodes.
+
+        Args:
+            episodes: their number, >= 1.
+            seed: of the environment and the actions; the same seed gives the same episodes.
+            stochastic: whether to sample actions, as in training, or to take the most probable ones.
+
+        Returns:
+            (undiscounted return, length) of each episode.
+        """
+        env = self.make_env()
+        try:
+            return [run_episode(env, self, one, stochastic) for one in np.random.SeedSequence(seed).spawn(episodes)]
+        finally:
+            env.close()
+
+
+def load(folder: Path | str) -> Agent:
+    """The agent of a run directory's newest whole checkpoint.
+
+    Raises:
+        InputError: no run directory, no usable checkpoint, or they do not match.
+    """
+    folder = Path(folder)
+    config = read_config(folder)
+    saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
+    if saved is None:
+        raise InputError(f"{folder} has no checkpoint yet")
+    spec = inspect(config.env)
+    policy = make_policy(config, spec)
+    theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
+    if theta.shape != (policy.size,):
+        raise InputError(
+            f"the checkpoint in {folder} does not match its config.json: {len(theta)} parameters, "
+            f"expected {policy.size}"
+        )
+    clip = config.sampling.observation_clip if config.normalize else np.inf
+    return Agent(spec, config.sticky_actions, policy.actor(theta), preprocess(moments, clip, spec.pixels))
 
 
 def run_episode(
@@ -72,31 +136,19 @@ def run_episode(
 ) -> tuple[float, int]:
     """(undiscounted return, length) of one episode; its rendered frames are added to `frames`."""
     reset, noise = seed.spawn(2)
-    rng, to_env = np.random.default_rng(noise), ActionMap(spec_of(env, agent.env_id))
+    rng = np.random.default_rng(noise) if stochastic else None
     observation, _ = env.reset(seed=int(reset.generate_state(1)[0]))
     total, length, over = 0.0, 0, False
     while not over:
         if frames is not None:
             frames.append(np.asarray(env.render()))
-        seen = agent.normalise(np.asarray(observation, np.float32))
-        action = agent.actor.act(seen, agent.actor.draw_noise(rng, 1)[0]) if stochastic else agent.actor.mode(seen)
-        observation, reward, terminated, truncated, _ = env.step(to_env(action))
+        observation, reward, terminated, truncated, _ = env.step(agent.act(observation, rng))
         total, length, over = total + float(reward), length + 1, terminated or truncated
     return total, length
 
 
-def evaluate(agent: Agent, episodes: int, seed: int, stochastic: bool) -> list[tuple[float, int]]:
-    """(return, length) of each of `episodes` episodes; the same seed gives the same ones."""
-    env = agent.make_env()
-    try:
-        seeds = np.random.SeedSequence(seed).spawn(episodes)
-        return [run_episode(env, agent, one, stochastic) for one in seeds]
-    finally:
-        env.close()
-
-
 def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
-    """Film the first episode of `evaluate` with the same seed.
+    """Film the first episode of `Agent.evaluate` with the same seed.
 
     Raises:
         InputError: the package for videos is missing, the environment cannot be rendered, or the file not written.
@@ -114,7 +166,7 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
     except InputError:
         raise
     except Exception as error:  # renderers fail in many ways where there is no display
-        raise InputError(f"--video: cannot render {agent.env_id!r}: {type(error).__name__}: {error}") from error
+        raise InputError(f"--video: cannot render {agent.spec.env_id!r}: {type(error).__name__}: {error}") from error
     temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
     timing = {"fps": fps} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
     try:
@@ -126,47 +178,26 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see --help)")
-
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The command line. Raises InputError."""
-    parser = _Parser(prog="python -m deep.evaluate", description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="DIR", help="run directory")
-    parser.add_argument("--episodes", type=int, default=100, help="number of episodes (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
-    noise = parser.add_mutually_exclusive_group()
-    noise.add_argument("--stochastic", action="store_true", help="sample actions, as in training")
-    noise.add_argument("--deterministic", action="store_true", help="most probable actions (the default)")
-    parser.add_argument("--video", type=Path, metavar="FILE", help="film the first episode (.mp4 or .gif)")
-    options = parser.parse_args(arguments)
-    if options.episodes < 1 or options.seed < 0:
-        raise InputError(f"expected --episodes >= 1 and --seed >= 0, got {options.episodes} and {options.seed}")
-    if options.video is not None:
-        if options.video.suffix not in VIDEO_SUFFIXES:
-            raise InputError(f"--video: expected a name that ends in .mp4 or .gif, got {options.video}")
-        if not options.video.parent.is_dir():
-            raise InputError(f"--video: there is no folder {options.video.parent}")
-    return options
-
-
-def _main() -> int:
-    options = parse(sys.argv[1:])
-    agent = Agent.load(options.folder)
-    results = np.array(evaluate(agent, options.episodes, options.seed, options.stochastic))
+def work(options: Options) -> int:
+    """Play the episodes, film the first one if asked to, and say what came out."""
+    agent = load(options.folder)
+    results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic))
     if options.video is not None:
         record(agent, options.video, options.seed, options.stochastic)
     returns, lengths = results.T
     spread = f"±{returns.std(ddof=1):.1f}" if len(returns) > 1 else ""
     kind = "stochastic" if options.stochastic else "deterministic"
     print(
-        f"{agent.env_id}, {kind} policy, {len(returns)} episodes: return {returns.mean():.1f}{spread} "
+        f"{agent.spec.env_id}, {kind} policy, {len(returns)} episodes: return {returns.mean():.1f}{spread} "
         f"(median {np.median(returns):.1f}, {returns.min():.1f} to {returns.max():.1f}), length {lengths.mean():.0f}"
     )
-    return 0
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "deep.evaluate", work, argv)
 
 
 if __name__ == "__main__":
-    cli.run(_main)
+    sys.exit(main())

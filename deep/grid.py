@@ -17,50 +17,28 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from tyro.conf import Positional
 
+from deep.run.cell import TRAINER, Cell, last_line
 from deep.run.directory import env_folder
-from deep.sampling.environments import make_env
-from exact.common.cli import FAULT, INTERRUPTED, parse, run
+from deep.run.display import GridDisplay
+from deep.sampling.environments import inspect
+from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import read_json, write
 
-TRAINER = (sys.executable, "-m", "deep.train")
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10.0
 """How long an interrupted run may take to leave before it is killed; runs survive being killed at any moment."""
-TAIL_BYTES = 1 << 16
-"""Read from the end of a growing file: more than its longest line."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cell of the grid."""
-
-    env: str
-    seed: int
-    directory: Path
-
-    @property
-    def log(self) -> Path:
-        """File beside the run directory that takes the run's terminal output."""
-        return self.directory.with_name(self.directory.name + ".log")
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run reached its last step."""
-        return (self.directory / "result.json").exists()
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A setting and the cells to run it on."""
+    """A setting and the runs to make with it."""
 
-    runs: tuple[Run, ...]
+    cells: tuple[Cell, ...]
     preset: str
     steps: int
     flags: tuple[str, ...]
@@ -75,7 +53,7 @@ class Grid:
 class Failure:
     """A run that ended without its result."""
 
-    run: Run
+    cell: Cell
     status: int
     message: str
 
@@ -110,7 +88,7 @@ class Options:
         if self.variant is not None and Path(self.variant).name != self.variant:
             raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
         for env in self.envs:
-            make_env(env).close()  # raises InputError for an id that is unknown or cannot be made here
+            inspect(env)  # raises InputError for an id that is unknown or of no use here
 
 
 def make_grid(options: Options) -> Grid:
@@ -118,8 +96,8 @@ def make_grid(options: Options) -> Grid:
     folder = options.out / (options.variant or options.preset)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     # Seeds outside: an interrupted grid has every environment before it has any of them often.
-    runs = tuple(Run(env, seed, folder / env_folder(env) / f"seed{seed}") for seed in seeds for env in options.envs)
-    return Grid(runs, options.preset, options.steps, options.flags, folder, options.jobs)
+    cells = tuple(Cell(env, seed, folder / env_folder(env) / f"seed{seed}") for seed in seeds for env in options.envs)
+    return Grid(cells, options.preset, options.steps, options.flags, folder, options.jobs)
 
 
 def claim(grid: Grid) -> None:
@@ -132,7 +110,7 @@ def claim(grid: Grid) -> None:
     setting = {"preset": grid.preset, "steps": grid.steps, "flags": list(grid.flags)}
     if record.exists() and (before := read_json(record)) != setting:
         raise InputError(f"{grid.folder} holds runs made with {before}, not {setting}: name another --variant or --out")
-    for cell in grid.runs:
+    for cell in grid.cells:
         if not (cell.directory / "config.json").exists():
             continue
         config = read_json(cell.directory / "config.json")
@@ -143,7 +121,7 @@ def claim(grid: Grid) -> None:
     write(record, json.dumps(setting, indent=1) + "\n")
 
 
-def start(cell: Run, grid: Grid, trainer: Sequence[str]) -> subprocess.Popen[bytes]:
+def start(cell: Cell, grid: Grid, trainer: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start one run, or continue it where it was interrupted."""
     if (cell.directory / "config.json").exists():
         command = [*trainer, "--resume", str(cell.directory)]
@@ -180,88 +158,18 @@ def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
             continue
 
 
-def last_line(path: Path) -> str:
-    """The last complete, non-empty line of a text file that may still be growing, or an empty string."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            tail = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    lines = [line.strip() for line in tail.split("\n")[:-1] if line.strip()]
-    return lines[-1] if lines else ""
-
-
-def last_metrics(cell: Run) -> dict[str, Any]:
-    """The newest line of a run's metrics.jsonl, or an empty dictionary while there is none to read."""
-    try:
-        entry: dict[str, Any] = json.loads(last_line(cell.directory / "metrics.jsonl"))
-    except json.JSONDecodeError:
-        return {}
-    return entry
-
-
-def status_text(entry: dict[str, Any]) -> str:
-    """Speed and mean return of the last 100 episodes, for the progress display."""
-    if not entry:
-        return "starting"
-    value = entry["return100"]
-    speed = entry["steps"] / max(entry["seconds"], 1e-9)
-    return f"{speed:,.0f} steps/s, return {'-' if value is None else format(value, ',.1f')}"
-
-
-class Display:
-    """One line per running run on a terminal, and one printed line per run that ended anywhere."""
-
-    def __init__(self, console: Console, grid: Grid) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self.tasks: dict[Run, TaskID] = {}
-        self.total, self.steps, self.ended = len(grid.runs), grid.steps, 0
-
-    def running(self, cell: Run) -> None:
-        """Show where a run stands."""
-        if cell not in self.tasks:
-            name = f"{cell.env} seed {cell.seed}"
-            self.tasks[cell] = self.progress.add_task(name, total=self.steps, status="starting")
-        entry = last_metrics(cell)
-        self.progress.update(self.tasks[cell], completed=entry.get("steps", 0), status=status_text(entry))
-
-    def end(self, cell: Run, message: str) -> None:
-        """Say how a run ended."""
-        self.ended += 1
-        if cell in self.tasks:
-            self.progress.remove_task(self.tasks.pop(cell))
-        line = f"[{self.ended}/{self.total}] {cell.env} seed {cell.seed}: {message}"
-        self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def describe(cell: Run) -> str:
-    """One line about a finished run."""
-    result = read_json(cell.directory / "result.json")
-    if result["max100"] is None:
-        return f"no episode ended, {result['seconds']:,.0f} s"
-    return f"max100 {result['max100']:,.1f}, final100 {result['final100']:,.1f}, {result['seconds']:,.0f} s"
-
-
 def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> list[Failure]:
     """Run what is not finished, `grid.jobs` runs at a time, and return the runs that failed.
 
     On an exception, KeyboardInterrupt included, the running processes are stopped before it leaves.
     """
-    display, failures = Display(console, grid), []
-    waiting, running = deque[Run](), dict[Run, subprocess.Popen[bytes]]()
+    display, failures = GridDisplay(console, len(grid.cells), grid.steps), []
+    waiting, running = deque[Cell](), dict[Cell, subprocess.Popen[bytes]]()
     try:
         with display.progress:
-            for cell in grid.runs:
+            for cell in grid.cells:
                 if cell.finished:
-                    display.end(cell, f"already finished, {describe(cell)}")
+                    display.end(cell, f"already finished, {cell.describe()}")
                 else:
                     waiting.append(cell)
             while waiting or running:
@@ -275,7 +183,7 @@ def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> 
                         continue
                     del running[cell]
                     if process.returncode == 0 and cell.finished:
-                        display.end(cell, describe(cell))
+                        display.end(cell, cell.describe())
                     else:
                         message = last_line(cell.log) or "no message"
                         failures.append(Failure(cell, process.returncode, message))
@@ -285,7 +193,7 @@ def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> 
     return failures
 
 
-def main(options: Options, trainer: Sequence[str] = TRAINER) -> int:
+def work(options: Options, trainer: Sequence[str] = TRAINER) -> int:
     """Run the grid; returns 0, 3 if a run failed, 130 if interrupted."""
     grid = make_grid(options)
     claim(grid)
@@ -294,14 +202,19 @@ def main(options: Options, trainer: Sequence[str] = TRAINER) -> int:
         failures = run_grid(grid, Console(), trainer)
     except KeyboardInterrupt:
         print("interrupted: the same command continues where it stopped", file=sys.stderr)
-        return INTERRUPTED
+        return cli.INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
     for failure in failures:
-        name, log = f"{failure.run.env} seed {failure.run.seed}", failure.run.log
+        name, log = failure.cell.name, failure.cell.log
         print(f"failed: {name}, exit status {failure.status}: {failure.message} (see {log})", file=sys.stderr)
-    return FAULT if failures else 0
+    return cli.FAULT if failures else cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "deep.grid", work, argv)
 
 
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "deep.grid")))
+    sys.exit(main())

@@ -14,7 +14,6 @@ two policies near each other.
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from deep.model.kernels import conv2d_backward, relu_backward
 from deep.model.mlp import Layers, orthogonal
 
 CHUNK = 256
@@ -194,8 +194,7 @@ class ConvLinearisation:
         """u times the slope of layer i's ReLU, for u in the shape of that layer's output."""
         output = self.inputs[i + 1]
         output = output if output.shape == u.shape else image(output, u.shape)
-        gated: Tensor = torch.ops.aten.threshold_backward(u, output, 0)
-        return gated
+        return relu_backward(u, output)
 
     def vjp(self, u: Tensor) -> Tensor:
         """J' u for an output cotangent u of shape (n, outputs); shape (size,)."""
@@ -208,26 +207,28 @@ class ConvLinearisation:
         """Write J' u into a vector of shape (size,) given by its views `net.layers(vector)`."""
         torch.mm(self.features.t(), u, out=views[-1][0])
         torch.sum(u, 0, out=views[-1][1])
-        u = (u @ self.head.t()).to(self.dtype)
+        back: Tensor | None = (u @ self.head.t()).to(self.dtype)
         for i in reversed(range(len(self.weights))):
+            assert back is not None  # only the first layer has no cotangent to hand on
             if i == self.split - 1:
-                u = image(u, (len(u), *self.net._planes()[-1]))
-            u = self._backward(i, views[i], self._gate(i, u))
+                back = image(back, (len(back), *self.net._planes()[-1]))
+            back = self._backward(i, views[i], self._gate(i, back))
 
-    def _backward(self, i: int, view: tuple[Tensor, Tensor], u: Tensor) -> Tensor:
-        """Write layer i's part of J' u for the cotangent u of its output before the ReLU; returns its input's."""
+    def _backward(self, i: int, view: tuple[Tensor, Tensor], u: Tensor) -> Tensor | None:
+        """Write layer i's part of J' u, u the cotangent of its output before the ReLU.
+
+        Returns:
+            The cotangent of the layer's input; None if the input is an image.
+        """
         a, w = self.inputs[i], self.weights[i][0]
         if i >= self.split:
             view[0].copy_(a.t() @ u)
             view[1].copy_(u.sum(0))
             return torch.mm(u, w.t())
-        stride, wanted = [self.net.convolutions[i][2]] * 2, [i > 0, True, True]
-        back: Sequence[Tensor] = torch.ops.aten.convolution_backward(
-            u, a, w, [len(w)], stride, [0, 0], [1, 1], False, [0, 0], 1, wanted
-        )
-        view[0].copy_(back[1])
-        view[1].copy_(back[2])
-        return back[0]
+        by_input, by_weights, by_biases = conv2d_backward(u, a, w, self.net.convolutions[i][2], input_wanted=i > 0)
+        view[0].copy_(by_weights)
+        view[1].copy_(by_biases)
+        return by_input
 
 
 class Chunks:

@@ -2,6 +2,9 @@
 
 import json
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,10 +12,8 @@ import torch
 from torch import Tensor
 
 from deep.config import CriticSettings
+from deep.model.kernels import adam_
 from deep.model.mlp import Network
-
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-"""Adam's constants, as its authors propose."""
 
 
 class Critic:
@@ -60,27 +61,7 @@ class Critic:
             for x, y in zip(torch.split(shuffled, batch), torch.split(wanted, batch), strict=True):
                 linear = self.net.linearise_layers(layers, x)
                 linear.vjp_into(slopes, (linear.output - y) / len(y))
-                self._adam(gradient, rate)
-
-    def _adam(self, gradient: Tensor, rate: float) -> None:
-        # The kernel under torch.optim.Adam(fused=True), whose bookkeeping costs several times the update of so small a
-        # network. Private: the test against torch.optim.Adam would notice a change.
-        self.updates += 1
-        torch._fused_adam_(
-            [self.phi],
-            [gradient],
-            [self.first_moment],
-            [self.second_moment],
-            [],
-            [self.updates],
-            lr=rate,
-            beta1=BETA1,
-            beta2=BETA2,
-            weight_decay=0.0,
-            eps=EPSILON,
-            amsgrad=False,
-            maximize=False,
-        )
+                adam_(self.phi, gradient, self.first_moment, self.second_moment, self.updates, rate)
 
     def state(self) -> dict[str, Any]:
         """phi, Adam's moments, the batches and the random generator."""
@@ -100,3 +81,21 @@ class Critic:
         self.window.clear()
         self.window.extend((x.to(self.phi.device), y.to(self.phi.device)) for x, y in state["window"])
         self.rng.bit_generator.state = json.loads(state["rng"])
+
+
+class BackgroundFit:
+    """Fits a critic while the caller does something else.
+
+    Args:
+        critic: what is fitted.
+        threaded: whether in a second thread. With pixels every fit, step and sample keeps all cores busy by itself, so
+            that two side by side gain nothing: there the fit is done when it is waited for.
+    """
+
+    def __init__(self, critic: Critic, threaded: bool):
+        self.critic, self.pool = critic, ThreadPoolExecutor(1) if threaded else None
+
+    def start(self, observations: Tensor, targets: Tensor, grown: bool) -> Callable[[], None]:
+        """Start `Critic.fit` with these arguments; returns what waits for its end."""
+        fit = partial(self.critic.fit, observations, targets, grown=grown)
+        return fit if self.pool is None else self.pool.submit(fit).result

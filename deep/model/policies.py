@@ -10,10 +10,9 @@ the Hessian of the divergence in that output (1/sigma^2 for a mean, diag(p) - pp
 """
 
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -196,42 +195,3 @@ class CategoricalPolicy:
     def actor(self, theta: Tensor) -> CategoricalActor:
         """The policy at theta in NumPy."""
         return CategoricalActor(self.net.actor(theta))
-
-
-class Remembering:
-    """A policy that knows its last distributions and its last linearisation: the algorithm asks for them again.
-
-    Nothing changes parameters or observations in place, so the same two tensors have the same distribution.
-    """
-
-    MEMORY = 4
-    """Pairs of parameters and observations in use at a time: old and new policy, old and new batch."""
-
-    def __init__(self, policy: Policy):
-        self.policy = policy
-        self.last: deque[tuple[Tensor, Tensor, Distribution]] = deque(maxlen=self.MEMORY)
-        self.linear: tuple[Tensor, Tensor, Products] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.policy, name)
-
-    def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
-        """pi_theta(.|s) for n normalised observations."""
-        for known, where, pi in self.last:
-            if known is theta and where is observations:
-                return pi
-        return self._remember(theta, observations, self.policy.distribution(theta, observations))
-
-    def linearise(self, theta: Tensor, observations: Tensor) -> Products:
-        """As the policy's. Its activations are kept, so that a batch's are there for its gradient; its output, too."""
-        if self.linear is not None and self.linear[0] is theta and self.linear[1] is observations:
-            return self.linear[2]
-        self.linear = None  # its memory is free for the next
-        linear = self.policy.linearise(theta, observations)
-        self.linear = (theta, observations, linear)
-        self._remember(theta, observations, Distribution(linear.output, theta[self.policy.mean_size :]))
-        return linear
-
-    def _remember(self, theta: Tensor, observations: Tensor, pi: Distribution) -> Distribution:
-        self.last.append((theta, observations, pi))
-        return pi

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from exact.common.errors import InputError
+from exact.common.errors import FaultError, InputError
+from exact.common.files import atomic_write
 
 MAGIC = b"STRO checkpoint\n"
 VERSION = 1
@@ -24,17 +25,6 @@ LATEST, PREVIOUS = "latest.pt", "previous.pt"
 
 class DamagedError(Exception):
     """A file that is not a whole checkpoint of this version; the message says why."""
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old contents or the new, never a mixture."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -47,14 +37,22 @@ def sync_folder(folder: Path) -> None:
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:
-    """Make `state` (tensors, numbers, strings, lists, dictionaries) the newest checkpoint of a folder."""
+    """Make `state` (tensors, numbers, strings, lists, dictionaries) the newest checkpoint of a folder.
+
+    Raises:
+        FaultError: the file cannot be written; the checkpoint before is kept.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getvalue()
     header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
     if (folder / LATEST).exists():
         os.replace(folder / LATEST, folder / PREVIOUS)
-    write_file(folder / LATEST, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+    try:
+        atomic_write(folder / LATEST, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+    except InputError as error:  # the folder was good when the run began: a full disk, say
+        raise FaultError(str(error)) from error
+    sync_folder(folder)
 
 
 def read(path: Path) -> dict[str, Any]:

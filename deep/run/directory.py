@@ -1,7 +1,6 @@
 """A run directory: config.json, metrics.jsonl, checkpoints/, result.json, and a lock against a second trainer."""
 
 import dataclasses
-import fcntl
 import json
 import os
 import platform
@@ -11,9 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from deep.config import Config, CriticSettings, InnerSettings, PolicySettings, RadiusSettings, SamplingSettings
-from deep.run.checkpoint import write_file
-from exact.common.errors import InputError
+from exact.common.errors import FaultError, InputError
+from exact.common.files import atomic_write
 from exact.controller import ControllerSettings
 
 SECTIONS = {
@@ -44,6 +45,7 @@ def to_json(config: Config) -> str:
 
 
 def _tuples(value: Any) -> Any:
+    """A value from JSON with tuples for its lists."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
@@ -95,17 +97,18 @@ class RunDirectory:
 
     def __init__(self, folder: Path):
         self.folder, self.checkpoints = folder, folder / "checkpoints"
+        # The system releases the lock when the process ends, however it ends. A lock made of the file's mere existence,
+        # filelock's substitute where the file system knows no locks, would survive a kill: none is taken then.
+        self.lock = FileLock(folder / "lock", blocking=False, fallback_to_soft=False)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            self.lock = (folder / "lock").open("w")
-        except OSError as error:
-            raise InputError(f"cannot write run directory {folder}: {error.strerror}") from error
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.lock.close()
+            self.lock.acquire()
+            self.metrics = (folder / "metrics.jsonl").open("ab")
+        except Timeout:
             raise InputError(f"run directory {folder} is in use by another trainer") from None
-        self.metrics = (folder / "metrics.jsonl").open("ab")
+        except OSError as error:
+            self.lock.release()
+            raise InputError(f"cannot write run directory {folder}: {error.strerror}") from error
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -114,7 +117,7 @@ class RunDirectory:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.metrics.close()
-        self.lock.close()
+        self.lock.release()
 
     @classmethod
     def create(
@@ -128,7 +131,7 @@ class RunDirectory:
         check_new(folder)
         run = cls(folder)
         record = settings | {"versions": versions(packages), "command": command}
-        write_file(folder / "config.json", (json.dumps(record, indent=1) + "\n").encode())
+        atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
         return run
 
     def append(self, line: dict[str, Any]) -> None:
@@ -157,8 +160,11 @@ class RunDirectory:
         return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write result.json."""
-        write_file(self.folder / "result.json", (json.dumps(result, indent=1) + "\n").encode())
+        """Write result.json. Raises FaultError if it cannot be written."""
+        try:
+            atomic_write(self.folder / "result.json", json.dumps(result, indent=1) + "\n")
+        except InputError as error:  # the folder was good when the run began: a full disk, say
+            raise FaultError(str(error)) from error
 
 
 def env_folder(env: str) -> str:

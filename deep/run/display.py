@@ -1,4 +1,4 @@
-"""What a training run shows: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
+"""What runs show: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
 
 import math
 from collections.abc import Callable
@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from deep.config import Config
+from deep.run.cell import Cell
 from exact.common.errors import InputError
 
 LINES = 20
@@ -68,6 +69,52 @@ class Display:
             f"accepted {self.accepted:.0%}, delta {line['delta']:.4f}, kl {line['kl']:.4f}",
             f"entropy {line['entropy']:.2f}, expl. var. {line['explained_variance']:.2f}",
         )
+
+
+class GridDisplay:
+    """One bar per running run on a terminal, and anywhere one printed line per run that ended.
+
+    Args:
+        console: where to.
+        runs: runs in all.
+        steps: of each.
+    """
+
+    def __init__(self, console: Console, runs: int, steps: int) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self.tasks: dict[Cell, TaskID] = {}
+        self.runs, self.steps, self.ended = runs, steps, 0
+
+    def running(self, cell: Cell) -> None:
+        """Show where a run stands."""
+        if cell not in self.tasks:
+            self.tasks[cell] = self.progress.add_task(cell.name, total=self.steps, status="starting")
+        entry = cell.last_metrics()
+        self.progress.update(self.tasks[cell], completed=entry.get("steps", 0), status=status_text(entry))
+
+    def end(self, cell: Cell, message: str) -> None:
+        """Say how a run ended."""
+        self.ended += 1
+        if cell in self.tasks:
+            self.progress.remove_task(self.tasks.pop(cell))
+        line = f"[{self.ended}/{self.runs}] {cell.name}: {message}"
+        self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def status_text(entry: dict[str, Any]) -> str:
+    """Speed and mean return of the last 100 episodes, for the progress display."""
+    if not entry:
+        return "starting"
+    value = entry["return100"]
+    speed = entry["steps"] / max(entry["seconds"], 1e-9)
+    return f"{speed:,.0f} steps/s, return {'-' if value is None else format(value, ',.1f')}"
 
 
 def tensorboard_writer(folder: Path) -> Callable[[dict[str, Any]], None]:

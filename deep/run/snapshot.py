@@ -2,13 +2,13 @@
 
 import json
 from collections import deque
-from dataclasses import fields
 from typing import Any
 
 import torch
 
-from deep.algorithm import RECENT_EPISODES, Learner, State
-from deep.batch import Batch, Trial
+from deep.algorithm import Learner, State, Trial
+from deep.batch import Batch
+from deep.metrics import RECENT_EPISODES
 from deep.sampling.normalise import RunningMoments
 from exact.controller import ControllerState
 
@@ -23,16 +23,21 @@ def unpack_moments(packed: dict[str, Any]) -> RunningMoments:
     return RunningMoments(packed["count"], packed["mean"].numpy(), packed["m2"].numpy())
 
 
+BATCH_FIELDS = ("observations", "actions", "advantages", "targets", "log_prob", "moments", "eta", "sigma")
+"""What a checkpoint holds of a batch. Its parameters stand beside it, and the rest follows from these."""
+
+
 def _pack_batch(batch: Batch) -> dict[str, Any]:
-    packed = {f.name: getattr(batch, f.name) for f in fields(Batch)}
+    packed = {name: getattr(batch, name) for name in BATCH_FIELDS}
     return packed | {"moments": pack_moments(batch.moments)}
 
 
-def _unpack_batch(packed: dict[str, Any], device: torch.device) -> Batch:
+def _unpack_batch(theta: torch.Tensor, packed: dict[str, Any], learner: Learner) -> Batch:
     values: dict[str, Any] = packed | {"moments": unpack_moments(packed["moments"])}
+    theta = theta.to(learner.device)
     for name, value in values.items():
-        values[name] = value.to(device) if torch.is_tensor(value) else value
-    return Batch(**values)
+        values[name] = value.to(learner.device) if torch.is_tensor(value) else value
+    return Batch(theta=theta, pi=learner.policy.distribution(theta, values["observations"]), **values)
 
 
 def pack(learner: Learner) -> dict[str, Any]:
@@ -42,12 +47,12 @@ def pack(learner: Learner) -> dict[str, Any]:
         "theta": s.theta,
         "B": _pack_batch(s.B),
         "controller": {"radius": s.controller.radius, "rejections": s.controller.rejections},
-        "rejected": [{"theta": t.theta, "batch": _pack_batch(t.batch), "gain": t.gain} for t in s.rejected],
+        "rejected": [{"theta": t.batch.theta, "batch": _pack_batch(t.batch), "gain": t.gain} for t in s.rejected],
         "observations": pack_moments(s.observations),
         "rewards": pack_moments(s.rewards),
         "recent": list(s.recent),
         "counters": {name: getattr(s, name) for name in ("steps", "iteration", "mean_spread")},
-        "episodes": [list(episode) for episode in learner.episodes],
+        "episodes": [list(episode) for episode in s.episodes],
         "rng": json.dumps(learner.rng.bit_generator.state),
         "critic": learner.critic.state(),
         "workers": [[text, torch.from_numpy(actions)] for text, actions in learner.sampler.states()],
@@ -56,20 +61,16 @@ def pack(learner: Learner) -> dict[str, Any]:
 
 def unpack(learner: Learner, packed: dict[str, Any]) -> None:
     """Put a learner into a packed state; the workers replay their running episodes."""
-    device = learner.device
     learner.state = State(
-        theta=packed["theta"].to(device),
-        B=_unpack_batch(packed["B"], device),
+        B=_unpack_batch(packed["theta"], packed["B"], learner),
         controller=ControllerState(**packed["controller"]),
-        rejected=[
-            Trial(t["theta"].to(device), _unpack_batch(t["batch"], device), t["gain"]) for t in packed["rejected"]
-        ],
+        rejected=[Trial(_unpack_batch(t["theta"], t["batch"], learner), t["gain"]) for t in packed["rejected"]],
         observations=unpack_moments(packed["observations"]),
         rewards=unpack_moments(packed["rewards"]),
         recent=deque(packed["recent"], maxlen=RECENT_EPISODES),
+        episodes=[tuple(episode) for episode in packed["episodes"]],
         **packed["counters"],
     )
-    learner.episodes = [tuple(episode) for episode in packed["episodes"]]
     learner.rng.bit_generator.state = json.loads(packed["rng"])
     learner.critic.restore(packed["critic"])
     learner.sampler.restore([(text, actions.numpy()) for text, actions in packed["workers"]])

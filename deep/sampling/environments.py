@@ -16,8 +16,13 @@ from exact.common.errors import InputError
 
 @dataclass(frozen=True)
 class EnvSpec:
-    """Spaces of an environment: flat Box observations or images, a Box or a Discrete action space."""
+    """An environment and its spaces: flat Box observations or images, a Box or a Discrete action space.
 
+    It is made once (`inspect`) and handed to everything that makes or uses such an environment.
+    """
+
+    env_id: str
+    """Gymnasium id."""
     observation_shape: tuple[int, ...]
     """(inputs,), or three numbers for images."""
     discrete: bool
@@ -109,10 +114,23 @@ def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
         )
     if isinstance(action, spaces.Discrete):
         empty = np.zeros(0, np.float32)
-        return EnvSpec(shape, True, int(action.n), empty, empty, int(action.start))
+        return EnvSpec(env_id, shape, True, int(action.n), empty, empty, int(action.start))
     if pixels:
         raise InputError(f"environment {env_id!r}: action space {action} is not supported with images; use Discrete")
     if isinstance(action, spaces.Box) and len(action.shape) == 1 and action.shape[0] > 0:
         low, high = (np.asarray(b, np.float32) for b in (action.low, action.high))
-        return EnvSpec(shape, False, action.shape[0], low, high)
+        return EnvSpec(env_id, shape, False, action.shape[0], low, high)
     raise InputError(f"environment {env_id!r}: action space {action} is not supported; expected a flat Box or Discrete")
+
+
+def inspect(env_id: str) -> EnvSpec:
+    """The spaces of an environment, which is made and closed again for it.
+
+    Raises:
+        InputError: it cannot be made here, or is not supported.
+    """
+    env = make_env(env_id)
+    try:
+        return spec_of(env, env_id)
+    finally:
+        env.close()

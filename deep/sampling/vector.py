@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from deep.model.actors import Actor
 from deep.sampling.atari import AtariGames, game_of
-from deep.sampling.environments import make_env, spec_of
+from deep.sampling.environments import EnvSpec, make_env
 from deep.sampling.normalise import Preprocess
-from deep.sampling.processes import Rollout, episode_seed
+from deep.sampling.rollout import Rollout, episode_seed
 from exact.common.errors import FaultError, InputError
 
 
@@ -37,15 +37,14 @@ def threads() -> int:
     return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
-def make_vector(env_id: str, number: int, sticky: float) -> AtariGames | SyncVectorEnv:
-    """`number` environments side by side. Raises InputError if they cannot be made."""
-    if (game := game_of(env_id)) is not None:
+def make_vector(spec: EnvSpec, number: int, sticky: float) -> AtariGames | SyncVectorEnv:
+    """`number` environments side by side; `sticky` is for Atari, the probability of a sticky action."""
+    if (game := game_of(spec.env_id)) is not None:
         return AtariGames(game, number, sticky, min(threads(), number))
-    make_env(env_id).close()  # raises InputError
-    return SyncVectorEnv([lambda: make_env(env_id)] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
+    return SyncVectorEnv([lambda: make_env(spec.env_id)] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
 
 
-class Outcome(NamedTuple):
+class Transition(NamedTuple):
     """One step of every environment, each of shape (E, ...)."""
 
     observations: NDArray[Any]
@@ -61,20 +60,17 @@ class VectorRunner:
     """E environments and their running episodes.
 
     Args:
-        env_id: gymnasium id.
+        spec: the environment.
         seeds: one integer per environment.
         sticky: Atari only, probability of a sticky action.
 
     Raises:
-        InputError: the environment cannot be made, or has no images.
+        InputError: the environment cannot be made.
     """
 
-    def __init__(self, env_id: str, seeds: Sequence[int], sticky: float = 0.0):
-        self.env_id, self.size = env_id, len(seeds)
-        self.envs = make_vector(env_id, self.size, sticky)
-        one = make_env(env_id)
-        self.spec = spec_of(one, env_id)
-        one.close()
+    def __init__(self, spec: EnvSpec, seeds: Sequence[int], sticky: float = 0.0):
+        self.spec, self.size = spec, len(seeds)
+        self.envs = make_vector(spec, self.size, sticky)
         noise, games = zip(*(np.random.SeedSequence(seed).spawn(2) for seed in seeds), strict=True)
         self.rngs = [np.random.default_rng(sequence) for sequence in noise]
         self.seeds: list[np.random.SeedSequence] = list(games)
@@ -97,7 +93,7 @@ class VectorRunner:
         for e in np.flatnonzero(mask):
             self.taken[e] = []
 
-    def step(self, actions: NDArray[np.int64]) -> Outcome:
+    def step(self, actions: NDArray[np.int64]) -> Transition:
         """One step of every environment.
 
         Raises:
@@ -106,11 +102,11 @@ class VectorRunner:
         self.observations, rewards, terminated, truncated, info = self.envs.step(actions + self.spec.start)
         self.steps += 1
         if not np.isfinite(rewards).all():
-            raise FaultError(f"environment {self.env_id!r}: the reward is {rewards.min()} at step {self.steps}")
+            raise FaultError(f"environment {self.spec.env_id!r}: the reward is {rewards.min()} at step {self.steps}")
         self.totals += rewards
         for taken, action in zip(self.taken, actions.tolist(), strict=True):
             taken.append(action)
-        return Outcome(self.observations, rewards, terminated | info.get("life_lost", False), terminated | truncated)
+        return Transition(self.observations, rewards, terminated | info.get("life_lost", False), terminated | truncated)
 
     def states(self) -> list[tuple[str, NDArray[Any]]]:
         """For each environment (JSON of its random generator and counters, actions of the running episode)."""
@@ -160,15 +156,15 @@ def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int,
     for t in range(n):
         observations[:, t] = runner.observations
         actions[:, t] = actor.act(preprocess(runner.observations), noise[t])
-        outcome = runner.step(actions[:, t])
-        rewards[:, t], terminated[:, t] = outcome.rewards, outcome.terminated
-        for e in np.flatnonzero(outcome.terminated | outcome.over | (t == n - 1)):
+        transition = runner.step(actions[:, t])
+        rewards[:, t], terminated[:, t] = transition.rewards, transition.terminated
+        for e in np.flatnonzero(transition.terminated | transition.over | (t == n - 1)):
             ends[e].append(t)
-            successors[e].append(outcome.observations[e].copy())
-        for e in np.flatnonzero(outcome.over):
+            successors[e].append(transition.observations[e].copy())
+        for e in np.flatnonzero(transition.over):
             episodes[e].append((t, float(runner.totals[e]), len(runner.taken[e])))
-        if outcome.over.any():
-            runner.start_episodes(outcome.over)
+        if transition.over.any():
+            runner.start_episodes(transition.over)
     learned, none = np.sign(rewards) if reward_sign else rewards, np.zeros(0)
     return [
         Rollout(
@@ -189,7 +185,7 @@ class VectorSampler:
     """E environments that draw rollouts; the interface of deep.sampling.processes.Sampler.
 
     Args:
-        env_id: gymnasium id.
+        spec: the environment.
         seeds: one integer per environment.
         sticky: Atari only, probability of a sticky action.
         reward_sign: whether the learner gets the signs of the rewards.
@@ -199,8 +195,8 @@ class VectorSampler:
         FaultError: (all methods) an environment failed.
     """
 
-    def __init__(self, env_id: str, seeds: Sequence[int], sticky: float, reward_sign: bool):
-        self.runner, self.reward_sign = VectorRunner(env_id, seeds, sticky), reward_sign
+    def __init__(self, spec: EnvSpec, seeds: Sequence[int], sticky: float, reward_sign: bool):
+        self.runner, self.reward_sign = VectorRunner(spec, seeds, sticky), reward_sign
 
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
         """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.
@@ -217,7 +213,9 @@ class VectorSampler:
         except (InputError, FaultError):
             raise
         except Exception as error:  # a user's environment may raise anything
-            raise FaultError(f"environment {self.runner.env_id!r} raised {type(error).__name__}: {error}") from error
+            raise FaultError(
+                f"environment {self.runner.spec.env_id!r} raised {type(error).__name__}: {error}"
+            ) from error
 
     def states(self) -> list[tuple[str, NDArray[Any]]]:
         """What `restore` needs, one entry per environment."""

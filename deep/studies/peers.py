@@ -12,20 +12,20 @@ import shlex
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deep.algorithm import RECENT_EPISODES
-from deep.build import inspect
+from deep.metrics import RECENT_EPISODES, summary
 from deep.run.directory import PACKAGES, RunDirectory, check_new, env_folder
-from deep.sampling.environments import make_env
-from deep.train import summary
-from exact.common.cli import parse, run
+from deep.sampling.environments import inspect, make_env
+from exact.common import cli
 from exact.common.errors import InputError
 
+MODULE = "deep.studies.peers"
 NAME = "sb3-trpo"
 """What stands for a preset in config.json, and the folder of its runs."""
 ENVS = 2
@@ -114,12 +114,19 @@ def train(options: Options, command: str) -> dict[str, Any]:
     return result
 
 
-def main(options: Options) -> int:
-    """Train and say what came out."""
-    result = train(options, shlex.join(["python", "-m", "deep.studies.peers", *sys.argv[1:]]))
+def work(options: Options, command: str) -> int:
+    """Train and say what came out; `command` is recorded in config.json."""
+    result = train(options, command)
     print(f"{options.env} seed {options.seed}: max100 {result['max100']}, {result['seconds']:.0f} s, {options.folder}")
-    return 0
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    command = shlex.join(["python", "-m", MODULE, *words])
+    return cli.main(Options, MODULE, lambda options: work(options, command), words)
 
 
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "deep.studies.peers")))
+    sys.exit(main())

@@ -16,7 +16,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from deep.build import inspect
+from deep.sampling.environments import EnvSpec
 from deep.sampling.vector import make_vector
 from exact.common.tables import Table
 
@@ -38,11 +38,11 @@ SHARE_TARGET = 0.10
 """At most this part of an iteration outside sampling and network arithmetic."""
 
 
-def step_vector(env_id: str, steps: int, seed: int) -> float:
+def step_vector(spec: EnvSpec, steps: int, seed: int) -> float:
     """Steps per second of a vector of environments that is only stepped."""
-    envs = make_vector(env_id, GAMES, 0.0)
+    envs = make_vector(spec, GAMES, 0.0)
     envs.reset(seed=list(range(seed, seed + GAMES)), options={"reset_mask": np.ones(GAMES, np.bool_)})
-    actions = np.random.default_rng(seed).integers(inspect(env_id).actions, size=(steps // GAMES, GAMES))
+    actions = np.random.default_rng(seed).integers(spec.actions, size=(steps // GAMES, GAMES))
     start = time.monotonic()
     for row in actions:
         envs.step(row)
@@ -92,23 +92,24 @@ class Stopwatch:
         return timed
 
 
-def shares(env_id: str, seed: int, flags: Sequence[str]) -> dict[str, float]:
+def shares(spec: EnvSpec, seed: int, flags: Sequence[str]) -> dict[str, float]:
     """Where the wall-clock of an iteration goes: parts that sum to 1. The process is not fit for anything else after.
 
     On a CUDA device the arithmetic runs beside Python, and its time counts where it is waited for.
     """
     from deep.build import make_learner
-    from deep.command import parse
+    from deep.model import critic
     from deep.model.convnet import ConvLinearisation
-    from deep.model.critic import Critic
+    from deep.training import parse
 
-    learner = make_learner(parse(["--env", env_id, "--seed", str(seed), *flags]).config)
+    options, _ = parse(["--env", spec.env_id, "--seed", str(seed), *flags])
+    learner = make_learner(options.config, spec)
     watch = Stopwatch()
     watch.watch(type(learner.sampler), "collect", "sampling")
     watch.watch(ConvLinearisation, "__init__", "networks")
     watch.watch(ConvLinearisation, "jvp", "networks")
     watch.watch(ConvLinearisation, "vjp_into", "networks")
-    watch.watch(Critic, "_adam", "networks")
+    watch.watch(critic, "adam_", "networks")
     learner.start()
     learner.iterate()  # the first one is slower
     watch.seconds.clear()

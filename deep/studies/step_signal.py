@@ -32,15 +32,16 @@ from tyro.conf import Positional
 
 from deep.algorithm import Learner
 from deep.build import make_learner
-from deep.command import Command
 from deep.config import Config
 from deep.innersolu import search_direction
 from deep.model.critic import Critic
 from deep.run.checkpoint import read_newest
 from deep.run.directory import read_config
-from deep.sampling.processes import Rollout
-from deep.train import restore
-from exact.common.cli import parse, run
+from deep.sampling.environments import inspect
+from deep.sampling.rollout import Rollout
+from deep.training import MODULE, restore
+from deep.training import Options as TrainOptions
+from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
 
@@ -103,7 +104,7 @@ def variant_of(config: Config, changes: str) -> Config:
     """A run's settings with some changed. Raises InputError for unknown ones, and where other batches are needed."""
     pairs = [change.partition("=") for change in changes.split(",")]
     words = [word for name, _, value in pairs for word in (f"--{name}", value)]
-    changed = parse(Command, "deep.train", default=Command(config), arguments=words).config
+    changed = cli.parse(TrainOptions, MODULE, words, default=TrainOptions(config)).config
     for names, one, other in zip(SAMPLE_FIELDS, (config, config.sampling), (changed, changed.sampling), strict=True):
         for name in names:
             if getattr(one, name) != getattr(other, name):
@@ -120,19 +121,20 @@ def twin_of(learner: Learner, config: Config, saved: dict[str, Any]) -> Learner:
     """A learner in the checkpoint's state with other settings."""
     critic = Critic(learner.critic.net, config.critic, np.random.SeedSequence(0), learner.device)
     critic.restore(saved["critic"])
-    seed, policy = np.random.SeedSequence(config.seed), learner.policy.policy
-    twin = Learner(config, policy, critic, learner.sampler, seed, learner.device, learner.observation_shape)
+    seed = np.random.SeedSequence(config.seed)
+    twin = Learner(config, learner.policy, critic, learner.sampler, seed, learner.device, learner.observation_shape)
     twin.state = replace(learner.state)
     return twin
 
 
 def directions(learner: Learner, recorded: Sequence[list[Rollout]]) -> Iterator[tuple[Tensor, Tensor, float]]:
     """(g_i, d_i, explained variance) of each batch, the critic fitted in between."""
-    theta = learner.state.theta
+    s, theta = learner.state, learner.state.theta
     for rollouts in recorded:
-        B = learner.batch(theta, rollouts)
-        part = learner.surrogate(theta, B)
-        found = search_direction(part, theta, theta, learner.config.inner, learner.rng)
+        s.rewards = learner.batches.scale_moments(s.rewards, rollouts)
+        B = learner.batches.make(theta, rollouts, s.observations, s.rewards, learner.discount, s.B)
+        s.count(rollouts)
+        found = search_direction(learner.surrogate(B), theta, learner.config.inner, learner.rng)
         yield found.g, found.d, B.explained_variance
         learner.critic.fit(B.observations, B.targets)
 
@@ -161,14 +163,14 @@ def row(name: str, gains: Gains) -> tuple[str, ...]:
     return name, *cells, f"{gains.explained_variance:.2f}"
 
 
-def main(options: Options) -> int:
+def work(options: Options) -> int:
     """Draw the batches once, then measure the run's own settings and every variant on them."""
     config = read_config(options.directory)
     variants = {"as it was run": config} | {changes: variant_of(config, changes) for changes in options.vary}
     saved = read_newest(options.directory / "checkpoints", lambda line: print(line, file=sys.stderr))
     if saved is None:
         raise InputError(f"{options.directory} has no checkpoint yet")
-    learner = make_learner(config)
+    learner = make_learner(config, inspect(config.env))
     try:
         restore(learner, saved, options.directory)
         recorded = record(learner, options.batches)
@@ -178,7 +180,7 @@ def main(options: Options) -> int:
     truth = torch.stack([g for g, _, _ in directions(twin_of(learner, truthful, saved["learner"]), recorded)])
     states = np.concatenate([rollout.observations for batch in recorded for rollout in batch])
     chosen = np.random.default_rng(options.seed).permutation(len(states))[:FISHER_STATES]
-    inputs = torch.from_numpy(learner.normaliser()(states[chosen])).to(learner.device)
+    inputs = torch.from_numpy(learner.batches.preprocess(learner.state.observations)(states[chosen])).to(learner.device)
     theta, policy = learner.state.theta, learner.policy
     fisher = policy.fisher_vector_product(theta, policy.linearise(theta, inputs))
     rows = []
@@ -193,8 +195,13 @@ def main(options: Options) -> int:
     )
     header = ("settings", "promised", "held out", "signal", "expl. var.")
     publish([Table("Gain of a step from one batch", header, tuple(rows), notes)], options.out)
-    return 0
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "deep.studies.step_signal", work, argv)
 
 
 if __name__ == "__main__":
-    run(lambda: main(parse(Options, "deep.studies.step_signal")))
+    sys.exit(main())

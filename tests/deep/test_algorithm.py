@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from deep.algorithm import Learner
-from deep.batch import reverse_gain, standardise
-from deep.config import Config, CriticSettings, InnerSettings, RadiusSettings, SamplingSettings
-from deep.innersolu import Surrogate
 from deep.model.critic import Critic
 from deep.model.mlp import MLP
 from deep.model.policies import GaussianPolicy
-from deep.sampling.processes import Rollout
+from deep.presets import DEFAULT_FLAT
+from deep.sampling.rollout import Rollout
+from deep.surrogate import reverse_gain
+from exact.common.errors import FaultError
 from exact.controller import ControllerSettings
 
 N = 40
@@ -44,13 +44,13 @@ class ScriptedSampler:
 
 
 def make(returns, *, beta0=0.0, max_rejections=2, numerator="returns", radius_bounds=(1e-4, 0.1), **radius):
-    config = Config(
+    config = replace(
+        DEFAULT_FLAT,
         env="scripted",
         workers=1,
-        sampling=SamplingSettings(N=N),
-        critic=CriticSettings(hidden=(8,), epochs=2, batch=16),
-        inner=InnerSettings(log_std_bound=0.01),
-        radius=RadiusSettings(numerator=numerator, **radius),
+        sampling=replace(DEFAULT_FLAT.sampling, N=N),
+        critic=replace(DEFAULT_FLAT.critic, hidden=(8,), epochs=2, batch=16),
+        radius=replace(DEFAULT_FLAT.radius, numerator=numerator, **radius),
         controller=ControllerSettings(
             beta0=beta0,
             beta1=0.5,
@@ -102,6 +102,7 @@ def test_a_rejected_trial_is_remembered_and_the_batch_grows_by_samples_of_the_ol
     assert len(s.rejected) == 1
     assert s.steps == 3 * N
     assert s.controller.radius < radius
+    torch.testing.assert_close(s.B.pi, POLICY.distribution(theta, s.B.observations), rtol=0, atol=0)
     old = learner.sampler.asked[0][0]
     np.testing.assert_array_equal(learner.sampler.asked[2][0].mean.layers[0][0], old.mean.layers[0][0])
 
@@ -114,7 +115,7 @@ def test_a_forced_step_takes_the_best_of_the_rejected_trials():
     line = learner.iterate()
     s = learner.state
     assert line["outcome"] == "force"
-    torch.testing.assert_close(s.theta, best.theta, rtol=0, atol=0)
+    torch.testing.assert_close(s.theta, best.batch.theta, rtol=0, atol=0)
     assert s.B.eta == -1
     assert s.rejected == []
     assert s.controller.rejections == 0
@@ -133,34 +134,35 @@ def test_the_normaliser_never_changes_under_a_policy_in_use():
 def test_the_radius_scales_with_the_gradient_or_falls_over_the_run():
     learner = make([(0, 0)], initial=0.02, scale="gradient")
     s = learner.state
-    L = learner.surrogate(s.theta, s.B)
-    assert learner.radius(L, s.theta, 1.0) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
+    L = learner.surrogate(s.B)
+    assert learner.radius(L, 1.0) == pytest.approx(0.02 * float(L.gradient(s.theta).norm()))
     falling = make([(0, 0)], initial=0.02, scale="constant", final_fraction=0.5)
     falling.state.steps = falling.config.steps // 2
-    assert falling.radius(L, s.theta, 1.0) == pytest.approx(0.02 * 0.75)
+    assert falling.radius(L, 1.0) == pytest.approx(0.02 * 0.75)
 
 
 def test_the_advantages_are_made_with_the_discount_of_the_moment():
-    learner = make([(0, 0)])
-    growing = replace(learner.config.sampling, horizon_growth=100.0, gae_lambda=1.0)
-    learner.config = replace(learner.config, sampling=growing)
-    learner.state.steps = learner.config.steps
-    assert learner.discount == pytest.approx(1 - 1e-4)
-    rollout, normalise = learner.sampler.collect()[0], learner.normaliser()
-    grown = learner._advantages(rollout, normalise)[1]
-    learner.config = replace(learner.config, sampling=replace(growing, discount=1 - 1e-4, horizon_growth=1.0))
-    torch.testing.assert_close(grown, learner._advantages(rollout, normalise)[1])
+    growing, constant = make([(0, 0)]), make([(0, 0)])
+    changes = {"horizon_growth": 100.0}, {"discount": 1 - 1e-4}
+    for learner, change in zip((growing, constant), changes, strict=True):
+        learner.config = replace(learner.config, sampling=replace(learner.config.sampling, **change))
+    before = growing.state.B.advantages
+    growing.state.steps = constant.state.steps = growing.config.steps
+    assert growing.discount == pytest.approx(1 - 1e-4)
+    grown, wanted = (learner.receive(learner.state.theta).advantages for learner in (growing, constant))
+    torch.testing.assert_close(grown, wanted)
+    assert not torch.allclose(grown, before, rtol=0.01)
 
 
 def test_the_step_is_small_where_the_batch_holds_little_to_learn_from():
     learner = make([(0, 0)], initial=0.02, scale="advantage")
     s = learner.state
-    L = learner.surrogate(s.theta, s.B)
+    L = learner.surrogate(s.B)
     assert learner.information() == pytest.approx(1)
     s.B = replace(s.B, advantages=s.B.advantages / 4)
     quarter = learner.information()
     assert 1 / 4 < quarter < 1.05 / 4
-    assert learner.radius(L, s.theta, quarter) == pytest.approx(0.02 * quarter)
+    assert learner.radius(L, quarter) == pytest.approx(0.02 * quarter)
     s.B = replace(s.B, advantages=s.B.advantages * 8)
     assert learner.information() == 1
     constant = make([(0, 0)], scale="constant")
@@ -169,32 +171,43 @@ def test_the_step_is_small_where_the_batch_holds_little_to_learn_from():
     assert constant.information() == 1
 
 
-def test_reverse_gain_is_positive_after_an_ascent_and_negative_the_other_way():
-    learner = make([(0, 0)])
-    s = learner.state
-
-    def samples(theta, seed):
-        rng = np.random.default_rng(seed)
-        x = torch.from_numpy(rng.standard_normal((4000, 2)).astype(np.float32))
-        pi = POLICY.distribution(theta, x)
-        actions = pi.output + pi.log_std.exp() * torch.from_numpy(rng.standard_normal((4000, 1)).astype(np.float32))
-        advantages = standardise(-((actions[:, 0] - x[:, 0]) ** 2))
-        return Surrogate(POLICY, x, actions, advantages, POLICY.log_prob(pi, actions), pi)
-
-    g = samples(s.theta, 0).gradient(s.theta)
-    up = s.theta + 0.1 * g / g.norm()
-    forth, error = reverse_gain(samples(up, 1), s.theta)
-    back, _ = reverse_gain(samples(s.theta, 2), up)
-    assert forth > 2 * error > 0
-    assert back < 0
-    shifted = replace(samples(up, 1), advantages=samples(up, 1).advantages + 5)
-    assert reverse_gain(shifted, s.theta)[0] == pytest.approx(forth, rel=1e-3)
-
-
 def test_the_reversed_ratio_is_made_of_the_gain_that_the_trials_own_samples_ascribe_to_the_step():
     learner = make([(0, 0)] * 2, numerator="reverse", beta0=-1e9)
     before = learner.state.theta.clone()
     line = learner.iterate()
-    gain, error = reverse_gain(learner.surrogate(learner.state.theta, learner.state.B), before)
+    gain, error = reverse_gain(learner.surrogate(learner.state.B), before)
     assert (line["actual_gain"], line["gain_noise"]) == pytest.approx((gain, error))
     assert line["ratio"] == pytest.approx(gain / (error + line["predicted_gain"]))
+
+
+def test_a_batch_in_store_keeps_no_linearisation():
+    learner = make([(0, 0), (-3, -5), (0, 0), (9, 9)])
+    assert learner.state.B.linear is not None
+    learner.iterate()  # rejected
+    assert learner.state.B.linear is None
+    assert learner.state.rejected[0].batch.linear is None
+    learner.iterate()  # accepted: there for the next gradient
+    assert learner.state.B.linear is not None
+
+
+def test_a_remembered_linearisation_changes_nothing():
+    learner = make([(0, 0)])
+    L = learner.surrogate(learner.state.B)
+    assert L.linearise(L.theta) is L.linear
+    assert L.linearise(L.theta.clone()) is not L.linear
+    torch.testing.assert_close(L.released().gradient(L.theta), L.gradient(L.theta), rtol=0, atol=0)
+
+
+def test_metrics_say_what_conjugate_gradients_reported():
+    line = make([(0, 2), (3, 5)]).iterate()
+    assert line["inner_steps"] == 1
+    assert 1 <= line["cg_iterations"] <= DEFAULT_FLAT.inner.cg_iterations
+    assert 0 < line["cg_residual"] < 1
+    assert line["cg_indefinite"] == 0
+
+
+def test_a_step_that_is_not_finite_is_a_fault():
+    learner = make([(0, 0), (0, 0)])
+    learner.state.B = replace(learner.state.B, advantages=torch.full((N,), torch.inf))
+    with pytest.raises(FaultError, match="policy step of iteration 1 is not finite"):
+        learner.iterate()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deep import grid as benchmark
-from exact.common.cli import parse
+from deep import grid
+from exact.common import cli
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
 
@@ -62,16 +62,16 @@ ENVS = ("CartPole-v1", "Acrobot-v1")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """The fake trainer ends at once; do not wait half a second to notice."""
-    monkeypatch.setattr(benchmark, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(grid, "POLL_SECONDS", 0.02)
 
 
-def options(out: Path, **further: object) -> benchmark.Options:
-    return benchmark.Options(**{"envs": ENVS, "seeds": 2, "jobs": 2, "steps": 100, "out": out} | further)
+def options(out: Path, **further: object) -> grid.Options:
+    return grid.Options(**{"envs": ENVS, "seeds": 2, "jobs": 2, "steps": 100, "out": out} | further)
 
 
 def test_runs_every_cell_then_skips_them(tmp_path, trainer, capsys):
-    grid = options(tmp_path / "runs")
-    assert benchmark.main(grid, trainer) == 0
+    chosen = options(tmp_path / "runs")
+    assert grid.work(chosen, trainer) == 0
     made = sorted(path.parent for path in (tmp_path / "runs" / "default").rglob("result.json"))
     assert [path.relative_to(tmp_path / "runs" / "default").as_posix() for path in made] == [
         "Acrobot-v1/seed0",
@@ -81,22 +81,22 @@ def test_runs_every_cell_then_skips_them(tmp_path, trainer, capsys):
     ]
     assert "[4/4]" in capsys.readouterr().out
     before = [path.stat().st_mtime_ns for path in made]
-    assert benchmark.main(grid, trainer) == 0
+    assert grid.work(chosen, trainer) == 0
     assert capsys.readouterr().out.count("already finished") == 4
     assert [path.stat().st_mtime_ns for path in made] == before
 
 
 def test_an_interrupted_run_is_resumed_and_only_that_one(tmp_path, trainer):
-    grid = options(tmp_path / "runs")
-    benchmark.main(grid, trainer)
+    chosen = options(tmp_path / "runs")
+    grid.work(chosen, trainer)
     interrupted = tmp_path / "runs" / "default" / "CartPole-v1" / "seed1"
     (interrupted / "result.json").unlink()
-    assert benchmark.main(grid, trainer) == 0
+    assert grid.work(chosen, trainer) == 0
     assert [path.parent for path in tmp_path.rglob("resumed")] == [interrupted]
 
 
 def test_a_failing_run_is_reported_and_the_others_still_run(tmp_path, trainer, capsys):
-    assert benchmark.main(options(tmp_path / "runs", flags=("--fail", "Acrobot-v1")), trainer) == 3
+    assert grid.work(options(tmp_path / "runs", flags=("--fail", "Acrobot-v1")), trainer) == 3
     captured = capsys.readouterr()
     assert captured.err.count("failed: Acrobot-v1") == 2
     assert "the environment returned NaN" in captured.out
@@ -105,18 +105,18 @@ def test_a_failing_run_is_reported_and_the_others_still_run(tmp_path, trainer, c
 
 def test_a_variant_has_its_own_folder_and_one_setting(tmp_path, trainer):
     out = tmp_path / "runs"
-    assert benchmark.main(options(out, variant="low-gamma", flags=("--gamma", "0.9")), trainer) == 0
+    assert grid.work(options(out, variant="low-gamma", flags=("--gamma", "0.9")), trainer) == 0
     assert json.loads((out / "low-gamma" / "grid.json").read_text())["flags"] == ["--gamma", "0.9"]
     with pytest.raises(InputError, match=r"low-gamma holds runs made with .*0\.9"):
-        benchmark.main(options(out, variant="low-gamma", flags=("--gamma", "0.8")), trainer)
+        grid.work(options(out, variant="low-gamma", flags=("--gamma", "0.8")), trainer)
 
 
 def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path, trainer):
     out = tmp_path / "runs"
-    benchmark.main(options(out), trainer)
+    grid.work(options(out), trainer)
     (out / "default" / "grid.json").unlink()
     with pytest.raises(InputError, match="was run with steps=100, not 200"):
-        benchmark.main(options(out, steps=200), trainer)
+        grid.work(options(out, steps=200), trainer)
 
 
 @pytest.mark.parametrize(
@@ -134,28 +134,26 @@ def test_bad_settings_raise_one_clear_error(setting, message, tmp_path):
         options(tmp_path, **setting)
 
 
-def test_what_follows_two_dashes_is_for_the_trainer(monkeypatch):
-    command = ["benchmark", "--envs", "CartPole-v1", "--jobs", "2", "--", "--no-normalize", "--sampling.N", "512"]
-    monkeypatch.setattr(sys, "argv", command)
-    assert parse(benchmark.Options, "deep.grid").flags == ("--no-normalize", "--sampling.N", "512")
+def test_what_follows_two_dashes_is_for_the_trainer():
+    words = ["--envs", "CartPole-v1", "--jobs", "2", "--", "--no-normalize", "--sampling.N", "512"]
+    assert cli.parse(grid.Options, "deep.grid", words).flags == ("--no-normalize", "--sampling.N", "512")
 
 
-def test_an_unwritable_output_is_refused_in_one_line(tmp_path):
+def test_an_unwritable_output_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    command = [sys.executable, "-m", "deep.grid", "--envs", "CartPole-v1", "--out", str(tmp_path / "file")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: cannot write")
-    assert done.stderr.count("\n") == 1
+    assert grid.main(["--envs", "CartPole-v1", "--out", str(tmp_path / "file")]) == cli.BAD_INPUT
+    err = capsys.readouterr().err
+    assert err.startswith("error: cannot write")
+    assert err.count("\n") == 1
     assert (tmp_path / "file").read_text() == "in the way"
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, sent):
-    grid = options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",))
+    chosen = options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",))
     # A suite started in the background of a shell script inherits an ignored SIGINT, and so would the grid.
     heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    grid_code = f"from deep.grid import *; sys.exit(main({grid!r}, {trainer!r}))".replace("PosixPath", "Path")
+    grid_code = f"from deep.grid import *; sys.exit(work({chosen!r}, {trainer!r}))".replace("PosixPath", "Path")
     process = subprocess.Popen([sys.executable, "-c", f"{heed}; {grid_code}"], stderr=subprocess.PIPE)
     directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
     deadline = time.monotonic() + HANG_SECONDS
@@ -171,5 +169,5 @@ def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, se
     assert not (directory / "result.json").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int((directory / "pid").read_text()), 0)
-    assert benchmark.main(grid, trainer) == 0
+    assert grid.work(chosen, trainer) == 0
     assert (directory / "resumed").exists()

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from deep.config import InnerSettings
 from deep.innersolu import (
-    Surrogate,
+    Step,
     boundary_step,
     conjugate_gradients,
     inner_solu,
@@ -14,41 +13,13 @@ from deep.innersolu import (
     log_std_step,
     search_direction,
 )
-from deep.model.mlp import MLP
-from deep.model.policies import CategoricalPolicy, GaussianPolicy
+from deep.model.policies import Distribution
+from deep.presets import DEFAULT_FLAT
+from tests.deep.samples import CATEGORICAL, GAUSSIAN, make
 
-GAUSSIAN = GaussianPolicy(MLP((3, 6, 2), 0.5), -0.5)
-CATEGORICAL = CategoricalPolicy(MLP((3, 6, 4), 0.5))
-SETTINGS = InnerSettings()
+SETTINGS = DEFAULT_FLAT.inner
 TINY = 1e-12
 """eps of (4.9) at which only the number of iterations stops a Gaussian policy's mean step: its entropy is constant."""
-
-
-def make(policy, n=200, seed=0):
-    """theta_k and a surrogate from samples of pi_k with advantages that favour one kind of action."""
-    rng = np.random.default_rng(seed)
-    theta = policy.initial(rng).double()
-    x = torch.from_numpy(rng.standard_normal((n, 3)))
-    pi = policy.distribution(theta, x)
-    if policy is GAUSSIAN:
-        actions = pi.output + pi.log_std.exp() * torch.from_numpy(rng.standard_normal((n, 2)))
-        advantages = -((actions - x[:, :2]) ** 2).sum(1)
-    else:
-        actions = torch.from_numpy(rng.integers(0, 4, n))
-        advantages = (actions == 1).double()
-    advantages = (advantages - advantages.mean()) / advantages.std()
-    return theta, Surrogate(policy, x, actions, advantages, policy.log_prob(pi, actions), pi)
-
-
-@pytest.mark.parametrize("policy", [GAUSSIAN, CATEGORICAL], ids=["gaussian", "categorical"])
-def test_gradient_is_that_of_automatic_differentiation(policy):
-    theta_k, L = make(policy)
-    L = replace(L, entropy_bonus=0.3)
-    away = theta_k + 0.1 * torch.from_numpy(np.random.default_rng(1).standard_normal(policy.size))
-    for theta in (theta_k, away):
-        leaf = theta.clone().requires_grad_()
-        (wanted,) = torch.autograd.grad(L.objective_and_distance(leaf)[0], leaf)
-        torch.testing.assert_close(L.gradient(theta), wanted)
 
 
 @pytest.mark.parametrize("condition", [1e1, 1e6])
@@ -67,21 +38,24 @@ def test_conjugate_gradients_return_the_residual(iterations):
     H, g = torch.diag(torch.tensor([1.0, 10.0, 100.0, 1000.0])).double(), torch.ones(4).double()
     result = conjugate_gradients(lambda v: H @ v, g, iterations, 1e-10)
     torch.testing.assert_close(result.residual, g - H @ result.solution)
+    assert result.relative_residual == pytest.approx(float(result.residual.norm() / g.norm()), abs=1e-12)
 
 
 @pytest.mark.parametrize("policy", [GAUSSIAN, CATEGORICAL], ids=["gaussian", "categorical"])
 def test_a_search_direction_knows_its_curvature(policy):
     theta, L = make(policy)
-    g, d, hd, slope = search_direction(L, theta, theta, SETTINGS, np.random.default_rng(0))
+    found = search_direction(L, theta, SETTINGS, np.random.default_rng(0))
     product = policy.fisher_vector_product(theta, policy.linearise(theta, L.observations))
-    torch.testing.assert_close(hd, product(d))
-    assert slope == pytest.approx(float(g @ d))
+    torch.testing.assert_close(found.hd, product(found.d))
+    assert found.slope == pytest.approx(float(found.g @ found.d))
+    assert found.objective == pytest.approx(float(L.objective(L.pi)))
 
 
 def test_conjugate_gradients_report_an_indefinite_matrix_and_too_few_iterations():
     g = torch.tensor([1.0, 1.0, 1.0])
     indefinite = conjugate_gradients(lambda v: torch.tensor([1.0, -3.0, 1.0]) * v, g, 10, 1e-8)
     assert not indefinite.converged
+    assert not indefinite.definite
     assert "not positive definite" in indefinite.message
     short = conjugate_gradients(lambda v: torch.tensor([1.0, 10.0, 100.0]) * v, g, 1, 1e-8)
     assert (short.converged, short.iterations) == (False, 1)
@@ -110,8 +84,9 @@ def test_inner_solu_gains_within_the_radius(policy, iterations, subset):
     theta, L = make(policy)
     before = theta.clone()
     settings = replace(SETTINGS, iterations=iterations, subset=subset, eps=TINY)
-    step = inner_solu(L, theta, 0.02, settings, np.random.default_rng(0))
-    gain, distance = L.gain_and_distance(step.theta)
+    step = inner_solu(L, 0.02, settings, np.random.default_rng(0))
+    torch.testing.assert_close(step.pi, L.at(step.theta))
+    gain, distance = L.gain(step.pi), L.distance(step.pi)
     assert step.found
     assert float(gain) > 0.05
     assert 0.005 < float(distance) <= 0.02
@@ -121,48 +96,60 @@ def test_inner_solu_gains_within_the_radius(policy, iterations, subset):
 
 def test_joint_log_std_moves_inside_the_trust_region():
     theta, L = make(GAUSSIAN)
-    step = inner_solu(L, theta, 0.02, replace(SETTINGS, joint_log_std=True), np.random.default_rng(0))
+    step = inner_solu(L, 0.02, replace(SETTINGS, joint_log_std=True), np.random.default_rng(0))
     assert (step.theta[GAUSSIAN.mean_size :] != theta[GAUSSIAN.mean_size :]).all()
     assert step.distance <= 0.02
 
 
 @pytest.mark.parametrize("subset", [1.0, 0.5])
 def test_the_entropy_bonus_alone_raises_the_entropy(subset):
-    theta, L = make(CATEGORICAL)
+    _, L = make(CATEGORICAL)
     nothing_to_gain = replace(L, advantages=torch.zeros_like(L.advantages))
     settings = replace(SETTINGS, subset=subset)
-    without = inner_solu(nothing_to_gain, theta, 0.02, settings, np.random.default_rng(0))
+    without = inner_solu(nothing_to_gain, 0.02, settings, np.random.default_rng(0))
     assert not without.found
-    step = inner_solu(replace(nothing_to_gain, entropy_bonus=0.01), theta, 0.02, settings, np.random.default_rng(0))
+    step = inner_solu(replace(nothing_to_gain, entropy_bonus=0.01), 0.02, settings, np.random.default_rng(0))
     rise = CATEGORICAL.entropy(CATEGORICAL.distribution(step.theta, L.observations)) - CATEGORICAL.entropy(L.pi)
     assert step.found
     assert float(rise) > 0.01
 
 
 def test_more_inner_steps_gain_more_on_the_whole_batch():
-    theta, L = make(GAUSSIAN)
+    _, L = make(GAUSSIAN)
     gains = [
-        inner_solu(L, theta, 0.05, replace(SETTINGS, iterations=n, eps=TINY), np.random.default_rng(0)).objective
+        inner_solu(L, 0.05, replace(SETTINGS, iterations=n, eps=TINY), np.random.default_rng(0)).objective
         for n in (1, 8)
     ]
     assert gains[1] > gains[0]
 
 
 def test_stopping_rule_looks_at_the_entropy():
-    theta, L = make(CATEGORICAL)
+    _, L = make(CATEGORICAL)
     few = replace(SETTINGS, iterations=8, eps=1e-9)  # any change of the entropy stops
     many = replace(SETTINGS, iterations=8, l0=9)  # never asked
-    one = inner_solu(L, theta, 0.5, few, np.random.default_rng(0))
-    all_steps = inner_solu(L, theta, 0.5, many, np.random.default_rng(0))
+    one = inner_solu(L, 0.5, few, np.random.default_rng(0))
+    all_steps = inner_solu(L, 0.5, many, np.random.default_rng(0))
     torch.testing.assert_close(
-        one.theta, inner_solu(L, theta, 0.5, replace(few, iterations=1), np.random.default_rng(0)).theta
+        one.theta, inner_solu(L, 0.5, replace(few, iterations=1), np.random.default_rng(0)).theta
     )
     assert all_steps.objective > one.objective
 
 
-def search(L, theta, direction, first=1.0, delta=0.02, **changes):
-    slope = float(L.gradient(theta) @ direction)
-    return line_search(L, L, theta, direction, slope, first, delta, replace(SETTINGS, **changes))
+def test_inner_solu_says_what_conjugate_gradients_said():
+    _, L = make(GAUSSIAN)
+    settings = replace(SETTINGS, iterations=3, subset=0.5, eps=TINY, cg_iterations=4)
+    search = inner_solu(L, 0.02, settings, np.random.default_rng(0)).search
+    assert search.inner_steps == 3
+    assert search.cg_iterations == 12
+    assert 0 < search.cg_residual < 1
+    assert search.cg_indefinite == 0
+
+
+def search(L, theta, d, first=1.0, delta=0.02, **changes):
+    found = search_direction(L, theta, SETTINGS, np.random.default_rng(0))
+    start = Step(theta, L.pi, float(L.objective(L.pi)), 0.0)
+    direction = found._replace(d=d, slope=float(L.gradient(theta) @ d))
+    return line_search(L, L, start, direction, first, delta, replace(SETTINGS, **changes))
 
 
 def test_line_search_accepts_the_first_length_that_fits():
@@ -176,59 +163,65 @@ def test_line_search_accepts_the_first_length_that_fits():
 
 def test_line_search_shortens_until_the_distance_fits():
     theta, L = make(GAUSSIAN)
-    g = L.gradient(theta)
-    step = search(L, theta, g, first=50.0, delta=1e-3, backtracks=60)
-    assert step.found
+    step = search(L, theta, L.gradient(theta), first=50.0, delta=1e-3, backtracks=60)
     assert 1e-4 < step.distance <= 1e-3
 
 
-@pytest.mark.parametrize("case", ["downhill", "too far"])
-def test_exhausted_line_search_leaves_the_parameters(case):
+@pytest.mark.parametrize(("sign", "first"), [(-1, 1e-2), (1, 1e3)], ids=["downhill", "too far"])
+def test_exhausted_line_search_finds_nothing(sign, first):
     theta, L = make(GAUSSIAN)
-    g = L.gradient(theta)
-    step = search(L, theta, -g if case == "downhill" else g, first=1e-2 if case == "downhill" else 1e3, backtracks=3)
+    assert search(L, theta, sign * L.gradient(theta), first=first, backtracks=3) is None
+
+
+@pytest.mark.parametrize("impossible", ["downhill", "no length fits"])
+def test_an_impossible_inner_step_leaves_the_parameters(impossible):
+    theta, L = make(GAUSSIAN)
+    settings = SETTINGS
+    if impossible == "downhill":
+        L = replace(L, advantages=torch.zeros_like(L.advantages))
+    else:
+        settings = replace(SETTINGS, tau=0.999999, backtracks=1)
+    step = inner_solu(L, 5.0, settings, np.random.default_rng(0))
     assert not step.found
     assert step.theta is theta
+    assert step.pi is L.pi
     assert step.distance == 0
 
 
-def test_downhill_inner_step_is_not_taken():
-    theta, L = make(GAUSSIAN)
-    flat = replace(L, advantages=torch.zeros_like(L.advantages))
-    step = inner_solu(flat, theta, 0.02, SETTINGS, np.random.default_rng(0))
-    assert not step.found
-    assert step.theta is theta
+def moved(L, limits, rate, settings=SETTINGS):
+    """theta after the log-std step from theta_k; its distribution is checked on the way."""
+    theta, pi = log_std_step(L, Step(L.theta, L.pi, 0.0, 0.0), limits, rate, settings)
+    torch.testing.assert_close(pi, Distribution(*L.at(theta)))
+    return theta
 
 
 def test_log_std_step_respects_its_bound_and_the_floor():
     theta, L = make(GAUSSIAN)
     m = GAUSSIAN.mean_size
-    bounded = log_std_step(L, theta, theta, (-2.5, 0.5), 100.0, replace(SETTINGS, log_std_bound=0.01))
+    bounded = moved(L, (-2.5, 0.5), 100.0, replace(SETTINGS, log_std_bound=0.01))
     torch.testing.assert_close((bounded - theta)[m:].abs(), torch.full((2,), 0.01, dtype=theta.dtype))
     by_entropy = replace(SETTINGS, log_std_bound=0.0, log_std_bound_entropy=0.02)
     bound = 0.02 * abs(float(GAUSSIAN.entropy(L.pi)))
     torch.testing.assert_close(
-        (log_std_step(L, theta, theta, (-2.5, 0.5), 100.0, by_entropy) - theta)[m:].abs(),
-        torch.full((2,), bound, dtype=theta.dtype),
+        (moved(L, (-2.5, 0.5), 100.0, by_entropy) - theta)[m:].abs(), torch.full((2,), bound, dtype=theta.dtype)
     )
-    floored = log_std_step(L, theta, theta, (-0.4, 0.5), 0.1, SETTINGS)
+    floored = moved(L, (-0.4, 0.5), 0.1)
     torch.testing.assert_close(floored[m:], torch.full((2,), -0.4, dtype=theta.dtype))
     torch.testing.assert_close(bounded[:m], theta[:m], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_log_std_step_respects_the_ceiling(joint):
-    theta, L = make(GAUSSIAN)
-    lowered = log_std_step(L, theta, theta, (-2.5, -0.9), 0.1, replace(SETTINGS, joint_log_std=joint))
-    torch.testing.assert_close(lowered[GAUSSIAN.mean_size :], torch.full((2,), -0.9, dtype=theta.dtype))
+    _, L = make(GAUSSIAN)
+    lowered = moved(L, (-2.5, -0.9), 0.1, replace(SETTINGS, joint_log_std=joint))
+    torch.testing.assert_close(lowered[GAUSSIAN.mean_size :], torch.full((2,), -0.9, dtype=lowered.dtype))
 
 
 def test_log_std_step_climbs_the_surrogate():
-    theta, L = make(GAUSSIAN)
-    moved = log_std_step(L, theta, theta, (-2.5, 0.5), 0.1, SETTINGS)
-    assert L.gain_and_distance(moved)[0] > L.gain_and_distance(theta)[0]
+    _, L = make(GAUSSIAN)
+    assert L.gain(L.at(moved(L, (-2.5, 0.5), 0.1))) > L.gain(L.pi)
 
 
 def test_categorical_policy_has_no_log_std_to_move():
     theta, L = make(CATEGORICAL)
-    torch.testing.assert_close(log_std_step(L, theta, theta, (-2.5, 0.5), 0.1, SETTINGS), theta, rtol=0, atol=0)
+    assert moved(L, (-2.5, 0.5), 0.1) is theta

@@ -7,12 +7,13 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from deep import evaluate as evaluation
+from deep import load, train
 from deep.build import make_learner, value_type
-from deep.evaluate import Agent, evaluate
-from deep.innersolu import inner_solu
-from deep.pixels import pixel_preset
-from deep.train import train
+from deep.evaluate import record
+from deep.innersolu import TrialPoint, inner_solu
+from deep.presets import DEFAULT_PIXELS, preset
+from deep.run.checkpoint import read_newest
+from deep.sampling.environments import inspect
 
 CATCH = "tests.deep.catch:Catch-v0"
 
@@ -26,7 +27,7 @@ def shrink(config, layers, **changes):
 def catch(**changes):
     """Settings for the 10x10 game, which has but 100 iterations: a larger radius than Atari's, no entropy bonus, and a
     critic that forgets the batches of earlier policies, which were much worse."""
-    config = pixel_preset("default", CATCH)
+    config = replace(DEFAULT_PIXELS, env=CATCH)
     config = shrink(config, {"convolutions": ((16, 4, 2),), "hidden": (64,)}, workers=8, **changes)
     return replace(
         config,
@@ -38,11 +39,15 @@ def catch(**changes):
     )
 
 
+def learner_for(config):
+    return make_learner(config, inspect(config.env))
+
+
 @pytest.fixture(scope="module")
 def pong(tmp_path_factory):
     """Three iterations of Pong with the default preset's network on a small batch."""
     folder = tmp_path_factory.mktemp("pong") / "run"
-    config = pixel_preset("default", "ALE/Pong-v5")
+    config = preset("default", "ALE/Pong-v5")
     sampling, critic = replace(config.sampling, N=64), replace(config.critic, epochs=1)
     train(replace(config, steps=256, workers=4, checkpoint_every=1, sampling=sampling, critic=critic), folder)
     return folder
@@ -56,7 +61,7 @@ def test_a_run_of_pong_has_finite_numbers_and_a_batch_of_bytes(pong):
         assert np.isfinite(numbers).all()
         assert 0 < entry["kl"] <= entry["delta"]
         assert 1.7 < entry["entropy"] <= np.log(6) + 1e-6
-    saved = evaluation.read_newest(pong / "checkpoints", print)["learner"]
+    saved = read_newest(pong / "checkpoints", print)["learner"]
     assert saved["B"]["observations"].shape == (64, 4, 84, 84)
     assert str(saved["B"]["observations"].dtype) == "torch.uint8"
     assert saved["theta"].shape == (1_687_206,)
@@ -65,8 +70,8 @@ def test_a_run_of_pong_has_finite_numbers_and_a_batch_of_bytes(pong):
 
 def test_whole_games_are_evaluated_with_their_own_rewards(pong, monkeypatch):
     monkeypatch.setattr("deep.sampling.atari.MAX_FRAMES", 2400)  # a whole game of Pong takes seconds
-    agent = Agent.load(pong)
-    once, again = (evaluate(agent, 2, 5, stochastic=True) for _ in range(2))
+    agent = load(pong)
+    once, again = (agent.evaluate(2, 5, stochastic=True) for _ in range(2))
     assert once == again
     assert {length for _, length in once} == {600}
     assert all(-21 <= total < -5 for total, _ in once)
@@ -74,7 +79,7 @@ def test_whole_games_are_evaluated_with_their_own_rewards(pong, monkeypatch):
 
 def test_a_game_is_filmed(pong, monkeypatch, tmp_path):
     monkeypatch.setattr("deep.sampling.atari.MAX_FRAMES", 120)
-    evaluation.record(Agent.load(pong), tmp_path / "game.gif", 0, stochastic=False)
+    record(load(pong), tmp_path / "game.gif", 0, stochastic=False)
     film = imageio.imread(tmp_path / "game.gif")
     assert film.shape[1:] == (210, 160, 3)
     assert len(film) > 1
@@ -86,7 +91,7 @@ def test_catch_is_learned_from_pixels(tmp_path):
 
 
 def test_images_may_have_their_channels_last():
-    learner = make_learner(replace(catch(), env="tests.deep.catch:RowsCatch-v0"))
+    learner = learner_for(replace(catch(), env="tests.deep.catch:RowsCatch-v0"))
     learner.start()
     line = learner.iterate()
     assert learner.state.B.observations.shape == (512, 10, 10, 1)
@@ -94,29 +99,21 @@ def test_images_may_have_their_channels_last():
     learner.sampler.close()
 
 
-def test_presets_are_the_papers_atari_settings_and_a_default():
-    paper = pixel_preset("paper", "ALE/Pong-v5")
-    assert (paper.sampling.N, paper.radius.initial) == (2048, 0.01)
-    assert (paper.controller.radius_min, paper.controller.radius_max) == (0.005, 0.5)
-    assert paper.policy.convolutions == ((32, 8, 4), (64, 4, 2), (64, 3, 1))
-    assert pixel_preset("default", "ALE/Pong-v5").sampling.reward_sign
-
-
 @pytest.mark.parametrize("numerator", ["reverse", "returns"])
 def test_the_ratio_tells_good_steps_from_bad_ones_without_whole_games(numerator, tmp_path):
     config = catch()
-    learner = make_learner(replace(config, radius=replace(config.radius, numerator=numerator)))
+    learner = learner_for(replace(config, radius=replace(config.radius, numerator=numerator)))
     learner.start()
     while learner.state.steps < 12_000:
         learner.iterate()
     s, ratios = learner.state, {1: [], -1: []}
     for _ in range(10):
-        L = learner.surrogate(s.theta, s.B)
-        step = inner_solu(L, s.theta, 0.05, learner.config.inner, learner.rng)
+        L = learner.surrogate(s.B)
+        step = inner_solu(L, 0.05, learner.config.inner, learner.rng)
         for sign, seen in ratios.items():  # there, and as far in the opposite direction
             theta = s.theta + sign * (step.theta - s.theta)
-            learner.request(theta)
-            terms = learner.estimate(L, s.theta, theta, learner.receive(theta))
+            point = TrialPoint(theta, L.at(theta), 0.05, step.search)
+            terms = learner.estimate(L, point, learner.sample(theta))
             seen.append(terms.actual / (terms.noise + abs(terms.predicted)))
     learner.sampler.close()
     good, bad = (np.array(seen) for seen in ratios.values())
@@ -125,7 +122,7 @@ def test_the_ratio_tells_good_steps_from_bad_ones_without_whole_games(numerator,
 
 
 def test_the_policy_computes_in_float32_whatever_the_value_network_does():
-    learner = make_learner(catch())
+    learner = learner_for(catch())
     learner.sampler.close()
     assert learner.policy.net.compute is None
     assert learner.critic.net.compute == value_type(learner.config, learner.device)

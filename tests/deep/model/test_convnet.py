@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from deep.model.convnet import CHUNK, ConvNet
 from deep.model.policies import CategoricalPolicy
-from deep.pixels import NATURE_CNN
+from deep.presets import NATURE_CNN
 
 NETS = {
     "hidden layer": ConvNet((2, 9, 8), ((3, 3, 2), (4, 2, 1)), (5,), 3),

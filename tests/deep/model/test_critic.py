@@ -1,16 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from deep.config import CriticSettings
-from deep.model.critic import Critic
+from deep.model.critic import BackgroundFit, Critic
 from deep.model.mlp import MLP
+from deep.presets import DEFAULT_FLAT
 
 CPU = torch.device("cpu")
 
 
 def make(seed=0, **settings):
-    return Critic(MLP((2, 16, 1)), CriticSettings(**settings), np.random.SeedSequence(seed), CPU)
+    return Critic(MLP((2, 16, 1)), replace(DEFAULT_FLAT.critic, **settings), np.random.SeedSequence(seed), CPU)
 
 
 @pytest.fixture
@@ -71,5 +73,13 @@ def test_a_restored_critic_goes_on_bit_for_bit(data):
     critic.fit(*data)
     twin.restore(critic.state())
     critic.fit(*data)
+    twin.fit(*data)
+    assert torch.equal(critic.phi, twin.phi)
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_a_fit_in_the_background_is_the_fit(data, threaded):
+    critic, twin = make(epochs=2), make(epochs=2)
+    BackgroundFit(critic, threaded).start(*data, grown=False)()
     twin.fit(*data)
     assert torch.equal(critic.phi, twin.phi)

@@ -4,7 +4,7 @@ import torch
 from torch import distributions
 
 from deep.model.mlp import MLP
-from deep.model.policies import CategoricalPolicy, GaussianPolicy, Remembering
+from deep.model.policies import CategoricalPolicy, GaussianPolicy
 
 GAUSSIAN = GaussianPolicy(MLP((3, 6, 2)), -0.5)
 CATEGORICAL = CategoricalPolicy(MLP((3, 6, 4)))
@@ -59,21 +59,3 @@ def test_actor_samples_the_policy(policy):
     else:
         np.testing.assert_allclose(np.bincount(actions, minlength=4) / n, pi.probs[0], atol=0.02)
         assert actor.mode(x[0].numpy()) == int(pi.probs[0].argmax())
-
-
-@POLICIES
-def test_a_remembering_policy_computes_the_same_thing_once(policy):
-    theta, x = 0.5 * draw(policy.size, seed=3), draw(9, 3)
-    remembering, calls = Remembering(policy), []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("forward", "linearise"):
-            plain = getattr(MLP, name)
-            patch.setattr(MLP, name, lambda *a, plain=plain, name=name: (calls.append(name), plain(*a))[1])
-        linear = remembering.linearise(theta, x)
-        assert remembering.linearise(theta, x) is linear
-        torch.testing.assert_close(remembering.distribution(theta, x), policy.distribution(theta, x))
-        assert calls == ["linearise", "forward"]  # the latter is the plain policy's
-        torch.testing.assert_close(
-            remembering.distribution(theta.clone(), x.flip(0)).output, linear.output.flip(0)
-        )  # other tensors are other questions
-        assert remembering.linearise(theta.clone(), x) is not linear

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from deep.model.actors import CategoricalActor
+from deep.sampling.environments import inspect
 from deep.sampling.normalise import unchanged
 from deep.sampling.vector import VectorRunner, VectorSampler, rollouts
-from exact.common.errors import FaultError, InputError
+from exact.common.errors import FaultError
 
 CATCH, PONG, BREAKOUT = "tests.deep.catch:Catch-v0", "ALE/Pong-v5", "ALE/Breakout-v5"
 
@@ -26,7 +27,7 @@ def draw(runner, n, reward_sign=False):
 
 
 def test_ends_successors_and_returns_are_those_of_the_episodes():
-    runner = VectorRunner(CATCH, [1, 2])
+    runner = VectorRunner(inspect(CATCH), [1, 2])
     for got in draw(runner, 100):
         assert got.observations.dtype == np.uint8
         np.testing.assert_array_equal(got.ends, [44, 89, 99])
@@ -43,21 +44,21 @@ def test_ends_successors_and_returns_are_those_of_the_episodes():
 
 
 def test_the_next_rollout_starts_where_the_last_one_ended():
-    runner = VectorRunner(CATCH, [1, 2])
+    runner = VectorRunner(inspect(CATCH), [1, 2])
     first, second = draw(runner, 30), draw(runner, 30)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.successors[-1], b.observations[0])
 
 
 def test_rewards_are_clipped_for_learning_and_raw_in_returns():
-    got = draw(VectorRunner("tests.deep.catch:BigCatch-v0", range(4)), 90, reward_sign=True)
+    got = draw(VectorRunner(inspect("tests.deep.catch:BigCatch-v0"), range(4)), 90, reward_sign=True)
     assert {reward for one in got for reward in one.rewards.tolist()} == {-1.0, 0.0, 1.0}
     for one in got:
         assert [total for _, total, _ in one.episodes] == [10 * one.rewards[:45].sum(), 10 * one.rewards[45:].sum()]
 
 
 def test_a_lost_life_ends_a_trajectory_but_no_game():
-    runner = VectorRunner(BREAKOUT, [3, 4])
+    runner = VectorRunner(inspect(BREAKOUT), [3, 4])
     got = draw(runner, 700, reward_sign=True)
     for e, one in enumerate(got):
         cuts, games = np.flatnonzero(one.terminated), [t for t, _, _ in one.episodes]
@@ -71,7 +72,7 @@ def test_a_lost_life_ends_a_trajectory_but_no_game():
 
 
 def test_the_seed_reproduces_the_samples_and_another_changes_them():
-    one, again, other = (draw(VectorRunner(BREAKOUT, seeds), 40) for seeds in ([1, 2], [1, 2], [3, 2]))
+    one, again, other = (draw(VectorRunner(inspect(BREAKOUT), seeds), 40) for seeds in ([1, 2], [1, 2], [3, 2]))
     np.testing.assert_array_equal(one[0].observations, again[0].observations)
     np.testing.assert_array_equal(one[0].actions, again[0].actions)
     assert (one[0].actions != other[0].actions).any()
@@ -80,10 +81,10 @@ def test_the_seed_reproduces_the_samples_and_another_changes_them():
 
 @pytest.mark.parametrize(("env_id", "sticky", "n"), [(CATCH, 0, 70), (BREAKOUT, 0, 250), (BREAKOUT, 0.25, 250)])
 def test_running_games_are_restored_bit_for_bit(env_id, sticky, n):
-    runner = VectorRunner(env_id, [5, 6, 7], sticky)
+    runner = VectorRunner(inspect(env_id), [5, 6, 7], sticky)
     draw(runner, n)
     assert len({len(taken) for taken in runner.taken}) > 1 or env_id == CATCH  # games of several lengths are running
-    twin = VectorRunner(env_id, [5, 6, 7], sticky)
+    twin = VectorRunner(inspect(env_id), [5, 6, 7], sticky)
     draw(twin, 11)
     twin.restore(runner.states())
     for a, b in zip(draw(runner, 60), draw(twin, 60), strict=True):
@@ -98,13 +99,8 @@ def test_running_games_are_restored_bit_for_bit(env_id, sticky, n):
     [("Nan", "NanCatch-v0': the reward is nan at step 20"), ("Raising", "raised RuntimeError: the paddle broke")],
 )
 def test_faults_say_what_and_where(name, message):
-    sampler = VectorSampler(f"tests.deep.catch:{name}Catch-v0", [1, 2], 0.0, False)
+    sampler = VectorSampler(inspect(f"tests.deep.catch:{name}Catch-v0"), [1, 2], 0.0, False)
     sampler.request(CategoricalActor(Uniform(3)), unchanged, 64)
     with pytest.raises(FaultError, match=message):
         sampler.collect()
     sampler.close()
-
-
-def test_an_environment_without_images_is_refused():
-    with pytest.raises(InputError, match="expected"):
-        VectorRunner("FrozenLake-v1", [1])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from deep.config import preset
-from deep.studies.step_signal import Options, main, measure, variant_of
-from deep.train import train
+from deep import train
+from deep.presets import preset
+from deep.studies.step_signal import main, measure, variant_of
 from exact.common.errors import InputError
 
 G = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 1.0], [1.0, 3.0], [2.0, 0.0]])
@@ -37,19 +37,19 @@ def test_pure_noise_promises_a_gain_and_has_none_in_other_batches():
 def test_variants_share_the_batches(tmp_path, capsys):
     train(CONFIG, tmp_path / "run")
     same = "inner.cg-iterations=10"  # what the run has
-    assert main(Options(tmp_path / "run", batches=10, vary=(same, "inner.cg-iterations=1"))) == 0
+    assert main([str(tmp_path / "run"), "--batches", "10", "--vary", same, "inner.cg-iterations=1"]) == 0
     lines = [line.split("|")[2:] for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     as_run, repeated, gradient = lines[2:]
     assert as_run == repeated
     assert as_run != gradient
 
 
-def test_a_foreign_checkpoint_is_refused(tmp_path):
+def test_a_foreign_checkpoint_is_refused(tmp_path, capsys):
     train(CONFIG, tmp_path / "run")
     config = tmp_path / "run" / "config.json"
     config.write_text(config.read_text().replace('"damping": 0.1', '"damping": 0.2'))
-    with pytest.raises(InputError, match="other settings"):
-        main(Options(tmp_path / "run", batches=10))
+    assert main([str(tmp_path / "run"), "--batches", "10"]) == 2
+    assert "other settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

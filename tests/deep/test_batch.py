@@ -1,7 +1,9 @@
+"""Advantages (4.4) and the returns of pieces; tests/deep/test_algorithm.py has batches from rollouts."""
+
 import numpy as np
 import pytest
 
-from deep.advantage import gae
+from deep.batch import gae, segment_returns
 
 REWARDS, VALUES = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 1.0, 1.5, 2.0])
 
@@ -29,3 +31,7 @@ def test_lambda_one_is_the_discounted_return_minus_the_value(end_value):
 def test_lambda_zero_is_the_one_step_error():
     got = gae(REWARDS, VALUES, np.array([3]), np.array([5.0]), 0.9, 0.0)
     np.testing.assert_allclose(got, REWARDS + 0.9 * np.array([1.0, 1.5, 2.0, 5.0]) - VALUES)
+
+
+def test_a_constant_reward_has_the_discounted_sum_for_its_return():
+    assert segment_returns([np.full(7, 2.0), np.zeros(3)], 0.9) == pytest.approx([20.0, 0.0])

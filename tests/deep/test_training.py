@@ -9,10 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from deep.config import preset
-from deep.evaluate import Agent, evaluate
+import deep
+from deep import resume, train
+from deep.presets import preset
 from deep.run.checkpoint import read_newest
-from deep.train import resume, summary, train
+from deep.sampling import environments
+from deep.training import FirstOptions, main, parse
 from exact.common import cli
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
@@ -124,15 +126,6 @@ def _theta(folder):
     return read_newest(folder / "checkpoints", print)["learner"]["theta"]
 
 
-def test_evaluation_is_reproducible_and_uses_the_run(finished):
-    agent = Agent.load(finished[0])
-    once, again = (evaluate(agent, 3, 5, stochastic=True) for _ in range(2))
-    assert once == again != evaluate(agent, 3, 6, stochastic=True)
-    status, out, _ = run(finished[0], "--episodes", "2", module="deep.evaluate")
-    assert status == 0
-    assert "Hopper-v4, deterministic policy, 2 episodes: return" in out
-
-
 def test_inverted_pendulum_is_learned(tmp_path):
     config = replace(preset("default", "InvertedPendulum-v4"), steps=150_000)
     assert train(config, tmp_path / "run")["max100"] >= 900
@@ -146,14 +139,6 @@ def test_cart_pole_is_learned(tmp_path):
 def test_acrobot_is_learned(tmp_path):
     config = replace(preset("default", "Acrobot-v1"), steps=60_000)
     assert train(config, tmp_path / "run")["max100"] >= -100
-
-
-def test_summary_is_the_papers_measure():
-    entries = [{"steps": 9, "seconds": 1.0, "episodes": [[1, float(r), 1] for r in range(150)]}]
-    entries += [{"steps": 10, "seconds": 2.0, "episodes": [[1, 0.0, 1]] * 100}]
-    got = summary(entries)
-    assert (got["max100"], got["final100"], got["steps"], got["status"]) == (99.5, 0.0, 10, "finished")
-    assert summary(entries[:1] and [entries[0] | {"episodes": []}])["max100"] is None
 
 
 PONG = ["--env", "ALE/Pong-v5"]
@@ -174,7 +159,7 @@ PONG = ["--env", "ALE/Pong-v5"]
         (["--env", "Hopper-v4", "--radius.initial", "nan"], "radius.initial must be a finite number, got nan"),
         (["--env", "Hopper-v4", "--sampling.discount", "1.5"], "sampling.discount must be in [0, 1), got 1.5"),
         (["--env", "Hopper-v4", "--controller.beta0", "3"], "need beta0 < beta1"),
-        (["--env", "Hopper-v4", "--preset", "best"], "invalid choice: 'best'"),
+        (["--env", "Hopper-v4", "--preset", "best"], "--preset: expected one of default, paper, got 'best'"),
         (["--env", "Hopper-v4", "--no-such-option", "1"], "--no-such-option"),
         (["--env", "Hopper-v4", "--workers", "3"], "multiple of workers"),
         (["--env", "Hopper-v4", "--out", "/dev/null"], "is a file"),
@@ -183,13 +168,8 @@ PONG = ["--env", "ALE/Pong-v5"]
         (["--resume", "/no/such/run", "--steps", "5"], "its own configuration"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(arguments, message, capfd, monkeypatch):
-    from deep import train as module
-
-    monkeypatch.setattr(sys, "argv", ["deep.train", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.run(module._main)
-    assert stop.value.code == 2
+def test_bad_input_is_one_line_and_status_2(arguments, message, capfd):
+    assert main(arguments) == cli.BAD_INPUT
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1
@@ -205,9 +185,7 @@ def test_a_fault_while_running_is_one_line_and_status_3_and_keeps_the_checkpoint
     assert (out / "checkpoints" / "latest.pt").exists()
 
 
-def test_a_locked_directory_and_a_mismatching_checkpoint_are_refused(finished, tmp_path):
-    from deep.run.directory import RunDirectory
-
+def test_a_mismatching_checkpoint_is_refused(finished, tmp_path):
     source = finished[0]
     out = tmp_path / "run"
     (out / "checkpoints").mkdir(parents=True)
@@ -218,32 +196,64 @@ def test_a_locked_directory_and_a_mismatching_checkpoint_are_refused(finished, t
     (out / "checkpoints" / "latest.pt").write_bytes((source / "checkpoints" / "latest.pt").read_bytes())
     with pytest.raises(InputError, match=r"other settings \(policy\)"):
         resume(out)
-    with RunDirectory(out), pytest.raises(InputError, match="in use by another trainer"):
-        resume(out)
     config["critic"]["epochs"] = "many"
     (out / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"config\.json"):
         resume(out)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["/no/such/run"], "expected a run directory"),
-        (["DIR", "--episodes", "0"], "--episodes >= 1"),
-        (["DIR", "--video", "film.avi"], ".mp4 or .gif"),
-        (["DIR", "--video", "/no/such/folder/film.gif"], "no folder"),
-        (["DIR", "--stochastic", "--deterministic"], "not allowed with"),
-    ],
-)
-def test_bad_input_to_evaluate_is_one_line_and_status_2(finished, arguments, message, capfd, monkeypatch):
-    from deep import evaluate as module
+def test_settings_are_the_presets_where_the_words_are_silent():
+    options, spec = parse(["--env", "Walker2d-v4", "--preset", "paper", "--inner.damping", "0.2", "--no-normalize"])
+    wanted = preset("paper", spec)
+    assert options.config == replace(wanted, inner=replace(wanted.inner, damping=0.2), normalize=False)
+    assert options.folder.name == "Walker2d-v4-paper-seed0"
+    assert parse(["--env", "ALE/Pong-v5", "--seed", "3"])[0].folder.name == "ALE-Pong-v5-default-seed3"
 
-    arguments = [str(finished[0]) if part == "DIR" else part for part in arguments]
-    monkeypatch.setattr(sys, "argv", ["deep.evaluate", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.run(module._main)
-    assert stop.value.code == 2
-    err = capfd.readouterr().err
-    assert message in err
-    assert err.count("\n") == 1
+
+def test_resuming_takes_the_runs_own_settings(finished):
+    options, spec = parse(["--tensorboard", "--resume", str(finished[0])])
+    assert (options.config, options.folder, options.tensorboard) == (small(), finished[0], True)
+    assert spec.env_id == "Hopper-v4"
+
+
+@pytest.mark.parametrize(("env_id", "made"), [("Hopper-v4", 0), ("tests.deep.catch:Catch-v0", 8)])
+def test_an_environment_is_looked_at_once_and_then_made_where_it_is_used(env_id, made, monkeypatch):
+    """The vector of pixel environments is in this process; those of flat observations are made by the workers."""
+    calls = []
+    make = environments.make_env
+    for module in ("environments", "vector", "rollout"):
+        monkeypatch.setattr(f"deep.sampling.{module}.make_env", lambda *a: (calls.append(a), make(*a))[1])
+    layers = [f"--{net}.{word}" for net in ("policy", "critic") for word in ("convolutions 4 4 2", "hidden 8")]
+    flags = [] if env_id == "Hopper-v4" else [*" ".join(layers).split(), "--workers", "8"]
+    options, spec = parse(["--env", env_id, *flags])
+    assert len(calls) == 1
+    from deep.build import make_learner
+
+    make_learner(options.config, spec).sampler.close()
+    assert len(calls) == 1 + made
+
+
+def test_help_shows_the_presets_values_and_needs_no_torch():
+    code = (
+        "import sys; from deep.training import main\n"
+        "try: main(['--preset', 'paper', '--help'])\n"
+        "finally: print('torch' in sys.modules, 'HERE')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_SECONDS)
+    assert done.returncode == 0
+    assert "False HERE" in done.stdout
+    assert "--sampling.N" in done.stdout
+    assert "2048" in done.stdout
+
+
+def test_the_first_options_are_options_of_the_whole():
+    text = parse(["--env", "CartPole-v1", "--preset", "default"])[0]
+    assert set(FirstOptions.__dataclass_fields__) - {"resume", "tensorboard"} <= set(text.config.__dataclass_fields__)
+
+
+def test_the_face_has_what_it_names():
+    assert set(deep.__all__) <= set(dir(deep))
+    for name in deep.__all__:
+        assert getattr(deep, name).__module__.split(".")[0] in ("deep", "exact")
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = deep.trian

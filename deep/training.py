@@ -1,0 +1,238 @@
+"""Train a STRO agent.
+
+    python -m deep.train --env Walker2d-v4 [--steps 1000000 --seed 0 --preset default|paper --out DIR ...]
+    python -m deep.train --resume DIR
+
+`--help` explains every setting. A run can be killed at any moment: --resume continues it, and its parameters and
+metrics (but for the clock) are the uninterrupted run's bit for bit.
+
+torch is imported when the training begins, not before: it takes longer than everything that can go wrong first.
+"""
+
+import contextlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from deep.config import Config, PresetName
+from deep.metrics import summary
+from deep.presets import FLAT, preset
+from deep.run.directory import RunDirectory, check_new, env_folder, read_config, to_json
+from deep.run.display import Display, tensorboard_writer
+from deep.sampling.environments import EnvSpec, inspect
+from exact.common import cli
+from exact.common.errors import InputError
+
+if TYPE_CHECKING:
+    from deep.algorithm import Learner
+
+MODULE = "deep.train"
+Observer = Callable[[dict[str, Any]], None]
+"""Told of every iteration's metrics."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train a STRO agent (stochastic trust-region policy optimisation, arXiv 1911.11640)."""
+
+    config: Annotated[Config, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """Run directory to create. Default: runs/ENV-PRESET-seedN."""
+    tensorboard: bool = False
+    """Write TensorBoard event files beside metrics.jsonl."""
+    resume: Path | None = None
+    """Continue the run in this directory with its own configuration; no setting can be changed."""
+
+    @property
+    def folder(self) -> Path:
+        """The run directory."""
+        config = self.config
+        name = f"{env_folder(config.env)}-{config.preset}-seed{config.seed}"
+        return self.resume or self.out or Path("runs") / name
+
+
+@dataclass(frozen=True)
+class FirstOptions:
+    """The options that decide what the defaults of all others are."""
+
+    env: str | None = None
+    preset: PresetName = "default"
+    resume: Path | None = None
+    tensorboard: bool = False
+
+
+def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
+    """The options, with the preset's values for the settings that are not given, and the environment.
+
+    Raises:
+        InputError: an unknown option, an unreadable or out-of-range value, or options that exclude each other.
+        SystemExit: the words ask for --help, which has been printed.
+    """
+    first, others = cli.parse_known(FirstOptions, MODULE, words)
+    helping = bool({"-h", "--help"} & set(others))
+    if first.resume is not None and not helping:
+        if first.env is not None or first.preset != "default" or others:
+            raise InputError("--resume continues a run with its own configuration; give no setting beside it")
+        config = read_config(first.resume)
+        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
+    if first.env is None:
+        if helping:
+            cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
+        raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
+    spec = inspect(first.env)
+    return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
+
+
+def _ignore(_: dict[str, Any]) -> None:
+    """The observer that does nothing."""
+
+
+def train(
+    config: Config,
+    out: Path,
+    command: str = "deep.train",
+    observe: Observer = _ignore,
+    spec: EnvSpec | None = None,
+) -> dict[str, Any]:
+    """Train in a new run directory.
+
+    Args:
+        config: all settings, see `deep.preset`.
+        out: the run directory, which must be new or empty.
+        command: what config.json says the run was made by.
+        observe: called with the metrics of every iteration.
+        spec: what `inspect(config.env)` says, if that is known.
+
+    Returns:
+        What result.json holds, see `deep.metrics.summary`.
+
+    Raises:
+        InputError: the directory or the environment cannot be used.
+        FaultError: the environment or a worker failed; the last checkpoint stays.
+    """
+    check_new(out)  # before the workers start: an environment may print while it is made
+    with _learner(config, spec) as learner, RunDirectory.create(out, asdict(config), command) as run:
+        learner.start()
+        return _loop(learner, run, 0.0, observe)
+
+
+def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
+    """Continue an interrupted run.
+
+    Args:
+        out: its run directory.
+        observe: as for `train`.
+        spec: as for `train`.
+
+    Returns:
+        As `train`.
+
+    Raises:
+        InputError: there is nothing to continue, or no usable checkpoint.
+        FaultError: as `train`.
+    """
+    from deep.run.checkpoint import read_newest
+
+    config = read_config(out)
+    if (out / "result.json").exists():
+        raise InputError(f"{out} holds a finished run; there is nothing to resume")
+    with RunDirectory(out) as run, _learner(config, spec) as learner:
+        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
+        if saved is None:  # stopped before its first checkpoint
+            run.rewind(0)
+            learner.start()
+            return _loop(learner, run, 0.0, observe)
+        restore(learner, saved, out)
+        run.rewind(saved["metrics_bytes"])
+        return _loop(learner, run, saved["seconds"], observe)
+
+
+@contextlib.contextmanager
+def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
+    """A learner without a state; its workers end with the context."""
+    from deep.build import make_learner
+
+    learner = make_learner(config, spec or inspect(config.env))
+    try:
+        yield learner
+    finally:
+        learner.sampler.close()
+
+
+def _save(learner: "Learner", run: RunDirectory, seconds: float) -> None:
+    """Write a checkpoint that `resume` continues from."""
+    from deep.run.checkpoint import write
+    from deep.run.snapshot import pack
+
+    config, metrics_bytes = to_json(learner.config), run.sync()
+    write(
+        run.checkpoints,
+        {"learner": pack(learner), "config": config, "metrics_bytes": metrics_bytes, "seconds": seconds},
+    )
+
+
+def restore(learner: "Learner", saved: dict[str, Any], folder: Path) -> None:
+    """Put a learner into the state of a run directory's checkpoint. Raises InputError if they do not fit."""
+    from deep.run.snapshot import unpack
+
+    made, given = json.loads(saved["config"]), json.loads(to_json(learner.config))
+    if made != given:
+        names = ", ".join(name for name in given if made.get(name) != given[name])
+        raise InputError(f"the checkpoint in {folder} was made with other settings ({names}) than config.json has")
+    try:
+        unpack(learner, saved["learner"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"the checkpoint in {folder} does not match {folder / 'config.json'}: {error}") from error
+
+
+def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observer) -> dict[str, Any]:
+    """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
+    config, began = learner.config, time.perf_counter()
+    while learner.state.steps < config.steps:
+        line = learner.iterate()
+        line["seconds"] = seconds + time.perf_counter() - began
+        run.append(line)
+        if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
+            _save(learner, run, line["seconds"])
+        observe(line)
+    result = summary(run.entries())
+    run.finish(result)
+    return result
+
+
+def work(options: Options, spec: EnvSpec, command: str) -> int:
+    """Train or resume, show the progress and say what came out; `command` is recorded in config.json."""
+    config, folder, display = options.config, options.folder, Display(options.config)
+    observers: list[Observer] = [display.update]
+    if options.tensorboard:
+        observers.append(tensorboard_writer(folder))
+
+    def observe(line: dict[str, Any]) -> None:
+        for observer in observers:
+            observer(line)
+
+    with display:
+        if options.resume is None:
+            result = train(config, folder, command, observe, spec)
+        else:
+            result = resume(folder, observe, spec)
+    best = (
+        "no episode ended"
+        if result["max100"] is None
+        else f"max100 {result['max100']:.1f}, final100 {result['final100']:.1f}"
+    )
+    print(f"{config.env} seed {config.seed}: {best}, {result['seconds']:.0f} s, {folder}")
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    return cli.guard(lambda: work(*parse(words), shlex.join(["python", "-m", MODULE, *words])))

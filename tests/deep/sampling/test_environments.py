@@ -1,0 +1,42 @@
+"""What is known of an environment, and which ones are refused."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from deep.sampling.environments import ActionMap, inspect, make_env, spec_of
+from exact.common.errors import InputError
+from tests.deep.sampling.actors import TERMINATING
+
+
+@pytest.mark.parametrize(
+    ("env_id", "wanted"), [(TERMINATING, [-2, -2, 1, 2.5, 4, 4]), ("HalfCheetah-v4", [-1, -1, 0, 0.5, 1, 1])]
+)
+def test_actions_are_scaled_to_the_bounds_and_clipped(env_id, wanted):
+    spec = inspect(env_id)
+    given = np.array([-5, -1, 0, 0.5, 1, 5], np.float32)
+    assert [float(ActionMap(spec)(np.full(spec.actions, a))[0]) for a in given] == wanted
+
+
+def test_discrete_actions_start_where_the_space_does():
+    space = gym.spaces.Discrete(3, start=-1)
+    env = make_env("CartPole-v1")
+    env.unwrapped.action_space = space
+    assert [ActionMap(spec_of(env, "x"))(a) for a in range(3)] == [-1, 0, 1]
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("Hoper-v4", "did you mean Hopper"),
+        ("NoSuchThing", "expected a registered id"),
+        ("no_such_module:X-v0", "cannot make environment"),
+        ("FrozenLake-v1", "observation space .* expected a flat Box"),
+        ("CarRacing-v3", "cannot make|expected a flat Box"),
+    ],
+)
+def test_unusable_environments_are_refused_in_one_line(env_id, message):
+    with pytest.raises(InputError, match=message) as error:
+        inspect(env_id)
+    assert "\n" not in str(error.value)
