@@ -128,10 +128,10 @@ def _errors(options: type[Any], module: str) -> Iterator[None]:
         yield
         return
 
-    def refuse(event: Any) -> NoReturn | None:
+    def refuse(event: Any) -> None:
         message = _message(event, options)
         if message is None:
-            return None
+            return
         raise InputError(f"{message} (see python -m {module} --help)") from None
 
     with on_parse_error(refuse):
