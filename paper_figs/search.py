@@ -3,7 +3,7 @@
     python -m paper_figs.search --out search [--jobs 2 --budget-minutes 60 ...]
 
 Random search with successive halving. A *point* is a setting of everything in SPACE on top of `--preset paper-first`,
-whose printed constants stay; a point is trained on every task, one setting for all. Rung 0 tries every point for some steps;
+whose printed constants stay; a point is trained on every task, one setting for all. Rung 0 tries every point briefly;
 one point in `keep` goes on to each further rung, where its runs continue. A *score* is the mean over the tasks of the
 return of the last 100 episodes, with a random policy at 0 and the paper's STRO at 1. Rungs are asynchronous: a point is
 promoted when it is among the best so far, so no job waits for the slowest, and the promotions depend on which runs end
