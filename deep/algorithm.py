@@ -60,6 +60,8 @@ class State:
     """Moments of the running discounted return, whose standard deviation normalises the rewards."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_EPISODES))
     """Returns of the last episodes."""
+    window: deque[float] = field(default_factory=lambda: deque(maxlen=0))
+    """Returns that eta-hat is over, see RadiusSettings.window; as many as it says."""
     episodes: list[tuple[int, float, int]] = field(default_factory=list)
     """(step at the end, return, length) of every episode that ended since the last line of metrics."""
     steps: int = 0
@@ -123,7 +125,8 @@ class Learner:
         theta = self.policy.initial(np.random.default_rng(self.initial_seed)).to(self.device)
         nothing, none = Batch.empty(theta, self.observation_shape), RunningMoments.empty(self.observation_shape)
         controller = ControllerState(self.config.radius.initial)
-        self.state = State(nothing, controller, [], none, RunningMoments.empty())
+        window: deque[float] = deque(maxlen=self.config.radius.window)
+        self.state = State(nothing, controller, [], none, RunningMoments.empty(), window=window)
         self.adopt(self.sample(theta))
 
     def iterate(self) -> dict[str, Any]:
@@ -147,7 +150,7 @@ class Learner:
             self.adopt(trial_batch)
         elif outcome is Outcome.REJECT:
             s.rejected.append(Trial(trial_batch.released(), estimate.actual))
-            s.B = s.B.merge(self.sample(theta_k), self.policy)
+            s.B = s.B.merge(self.sample(theta_k), self.policy, running=bool(self.config.radius.window))
         else:
             trials = [*s.rejected, Trial(trial_batch, estimate.actual)]
             self.adopt(max(trials, key=lambda trial: trial.gain).batch)  # (4.13)
@@ -184,7 +187,7 @@ class Learner:
         """Wait for the samples of pi_theta and make a batch of them."""
         s, rollouts = self.state, self.sampler.collect()
         s.rewards = self.batches.scale_moments(s.rewards, rollouts)
-        batch = self.batches.make(theta, rollouts, s.observations, s.rewards, self.discount, s.B)
+        batch = self.batches.make(theta, rollouts, s.observations, s.rewards, self.discount, s.B, s.window)
         s.count(rollouts)
         return batch
 
@@ -201,15 +204,31 @@ class Learner:
         at_theta_k = L.advantages.mean()  # where every weight of (4.3) is 1
         predicted = float(L.gain(point.pi) - at_theta_k)
         if self.config.radius.numerator == "returns":
+            predicted *= self.gain_unit()
             return GainEstimate(batch.eta - self.state.B.eta, predicted, self.state.B.sigma)
         gain, error = reverse_gain(self.surrogate(batch), L.theta)
         return GainEstimate(gain, max(predicted, 0.0), error)
 
     def radius(self, L: Surrogate, information: float) -> float:
         """delta_k from mu_k, as RadiusSettings.scale and .final_fraction have it."""
-        settings = self.config.radius
-        scale = float(L.gradient(L.theta).norm()) if settings.scale == "gradient" else information
+        settings, scale = self.config.radius, information
+        if settings.scale in ("gradient", "unscaled-gradient"):
+            scale = float(L.gradient(L.theta).norm())
+        if settings.scale == "unscaled-gradient":
+            scale *= self.advantage_unit()
         return self.state.controller.radius * scale * (1 - (1 - settings.final_fraction) * self.progress)
+
+    def advantage_unit(self) -> float:
+        """One unit of the advantages that the step is made from, in normalised reward."""
+        return float(self.state.B.advantages.std()) if self.config.sampling.standardise_advantages else 1.0
+
+    def gain_unit(self) -> float:
+        """One unit of the predicted gain in (4.14), as RadiusSettings.gain_units has it."""
+        units = self.config.radius.gain_units
+        if units == "step":
+            return 1.0
+        reward = self.advantage_unit() * (float(self.state.rewards.std) if self.config.normalize else 1.0)
+        return reward if units == "reward" else reward / (1 - self.discount)
 
     def information(self) -> float:
         """min(1, s_k / average of s) of RadiusSettings.scale, or 1 if it is not asked for; updates the average."""

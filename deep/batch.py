@@ -1,6 +1,7 @@
 """From rollouts to a batch: normalised observations, scaled rewards, advantages (4.4), eta-hat and sigma-hat."""
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from deep.model.critic import Critic
 from deep.model.mlp import Products
 from deep.model.policies import Distribution, Policy
 from deep.sampling.normalise import Preprocess, RunningMoments, preprocess
-from deep.sampling.rollout import Rollout, ended_episodes
+from deep.sampling.rollout import Rollout, ended_returns
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Batch:
     """Of the observations as the environment gave them."""
     eta: float
     """eta-hat (4.1), the mean undiscounted return of the complete trajectories. A batch without one has the last
-    batch's. For pixels it is the mean of `segment_returns` over the environments: a batch may hold no whole game."""
+    batch's. For pixels it is the mean of `segment_returns` over the environments: a batch may hold no whole game.
+    RadiusSettings.window and .discounted change what it is the mean of."""
     sigma: float
     """sigma-hat (4.2), the standard deviation of what eta is the mean of. A batch with fewer than two has the last
     batch's."""
@@ -64,9 +66,12 @@ class Batch:
         """The same without the linearisation, whose activations take most of a batch's memory."""
         return replace(self, linear=None)
 
-    def merge(self, other: "Batch", policy: Policy) -> "Batch":
-        """Both batches together (4.15), samples of the same policy; eta-hat and sigma-hat are averaged."""
-        n, m = len(self.actions), len(other.actions)
+    def merge(self, other: "Batch", policy: Policy, running: bool) -> "Batch":
+        """Both batches together (4.15), samples of the same policy.
+
+        eta-hat and sigma-hat are averaged, unless `running` says that the other's are over the returns of both.
+        """
+        n, m = 0 if running else len(self.actions), len(other.actions)
         observations = torch.cat([self.observations, other.observations])
         return Batch(
             theta=self.theta,
@@ -117,6 +122,7 @@ class BatchMaker:
         rewards: RunningMoments,
         discount: float,
         last: Batch,
+        window: deque[float],
     ) -> Batch:
         """The batch of the samples in `rollouts`.
 
@@ -127,6 +133,7 @@ class BatchMaker:
             rewards: moments of the discounted returns, see `scale_moments`; their standard deviation scales rewards.
             discount: gamma.
             last: the batch whose eta-hat and sigma-hat stand in where these rollouts say nothing.
+            window: the last returns of the run, see RadiusSettings.window. Those of these rollouts are added.
         """
         inputs = self.preprocess(observations)
         parts = [self.advantages(rollout, inputs, rewards, discount) for rollout in rollouts]
@@ -134,9 +141,7 @@ class BatchMaker:
         actions = torch.from_numpy(np.concatenate([r.actions for r in rollouts])).to(self.device)
         linear = self.policy.linearise(theta, seen)
         pi = Distribution(linear.output, theta[self.policy.mean_size :])
-        returns = [total for _, total, _ in ended_episodes(rollouts)]
-        if self.pixels:
-            returns = segment_returns([r.rewards for r in rollouts], discount)
+        returns = self._returns(rollouts, discount, window)
         return Batch(
             theta=theta,
             observations=seen,
@@ -150,6 +155,14 @@ class BatchMaker:
             sigma=float(np.std(returns, ddof=1)) if len(returns) > 1 else last.sigma,
             linear=linear,
         )
+
+    def _returns(self, rollouts: Sequence[Rollout], discount: float, window: deque[float]) -> list[float]:
+        """What eta-hat and sigma-hat are over."""
+        if self.pixels:
+            return segment_returns([r.rewards for r in rollouts], discount)
+        returns = ended_returns(rollouts, self.config.radius.discounted)
+        window.extend(returns)
+        return list(window) if window.maxlen else returns
 
     def advantages(
         self, rollout: Rollout, inputs: Preprocess, rewards: RunningMoments, discount: float

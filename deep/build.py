@@ -76,7 +76,7 @@ def make_sampler(config: Config, spec: EnvSpec, seeds: list[int]) -> Sampler | V
     """Processes for flat observations, one vector of environments for pixels."""
     if spec.pixels:
         return VectorSampler(spec, seeds, config.sticky_actions, config.sampling.reward_sign)
-    return Sampler(spec, seeds, config.sampling.discount)
+    return Sampler(spec, seeds, config.sampling.discount, config.sampling.fresh_episodes)
 
 
 def keep_freed_memory() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings
 
-PresetName = Literal["default", "paper"]
+PresetName = Literal["default", "paper", "paper-first"]
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
@@ -124,6 +124,10 @@ class SamplingSettings:
     """Bound of normalised observations."""
     reward_clip: float
     """Bound of normalised rewards."""
+    fresh_episodes: bool = False
+    """Begin every batch with a new episode. Then eta-hat is over whole episodes of the batch's own policy, as Algorithm
+    4.1 reads. Else the running episode goes on, as in Baselines, and its return is two policies'. Flat observations
+    only."""
     reward_sign: bool = False
     """Learn from the sign of the rewards, as Baselines does on Atari; returns are reported unclipped. Pixels only."""
 
@@ -209,11 +213,12 @@ class RadiusSettings:
 
     initial: float
     """mu_0, the first radius coefficient."""
-    scale: Literal["gradient", "advantage", "constant"]
-    """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), s_k the
-    standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
-    from, but it does not depend on the network's parameterisation; inner.log_std_rate is scaled alike. constant:
-    delta_k = mu_k."""
+    scale: Literal["gradient", "unscaled-gradient", "advantage", "constant"]
+    """gradient: delta_k = mu_k ||g_k||, as in the paper, g_k the gradient that the step follows. unscaled-gradient: g_k
+    is of the advantages before sampling.standardise_advantages. The paper does not say which. advantage: delta_k = mu_k
+    min(1, s_k / average of s), s_k the standard deviation of B's advantages. Like the gradient's norm it is small where
+    the batch holds little to learn from, but it does not depend on the network's parameterisation;
+    inner.log_std_rate is scaled alike. constant: delta_k = mu_k."""
     final_fraction: float = 1.0
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"]
@@ -221,11 +226,25 @@ class RadiusSettings:
     no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
     trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
     predicted gain."""
+    window: int = 0
+    """Episodes that eta-hat and sigma-hat of (4.14) are over: the last so many, of whichever policies. The actual gain
+    is then the change of a running mean, as Baselines logs it over 40 episodes. 0: the whole episodes of the batch.
+    Open in the paper."""
+    discounted: bool = False
+    """eta-hat and sigma-hat of (4.14) are over discounted returns, as Algorithm 4.1 prints it. The paper's tables have
+    undiscounted ones."""
+    gain_units: Literal["step", "reward", "return"] = "step"
+    """Units of the predicted gain in (4.14). step: of the advantages that the step is made from. reward: of the
+    environment's reward. return: reward / (1 - discount), those of the actual gain. Open in the paper."""
 
     def __post_init__(self) -> None:
         _check_finite("radius", self)
         _check("radius", self.initial > 0, "initial", self.initial, "> 0")
         _check("radius", 0 < self.final_fraction <= 1, "final_fraction", self.final_fraction, "in (0, 1]")
+        _check("radius", self.window >= 0, "window", self.window, ">= 0")
+        plain = self.window == 0 and not self.discounted and self.gain_units == "step"
+        if self.numerator == "reverse" and not plain:
+            raise InputError("radius.window, discounted and gain_units belong to --radius.numerator returns")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,6 +299,8 @@ class Config:
             raise InputError("normalize: pixels and their rewards are not normalised, expected --no-normalize")
         if self.sampling.reward_sign and not pixels:
             raise InputError("sampling.reward_sign is for pixels; rewards of flat observations are normalised")
+        if pixels and (self.sampling.fresh_episodes or self.radius.window or self.radius.discounted):
+            raise InputError("sampling.fresh_episodes, radius.window, radius.discounted: pixels have no whole games")
         if self.sampling.N % self.workers:
             raise InputError(
                 f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"

@@ -10,12 +10,11 @@ torch is imported when the training begins, not before: it takes longer than eve
 """
 
 import contextlib
-import json
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,7 @@ import tyro
 from deep.config import Config, PresetName
 from deep.metrics import summary
 from deep.presets import FLAT, preset
-from deep.run.directory import RunDirectory, check_new, env_folder, read_config, to_json
+from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
 from deep.sampling.environments import EnvSpec, inspect
 from exact.common import cli
@@ -154,6 +153,43 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
         return _loop(learner, run, saved["seconds"], observe)
 
 
+def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
+    """Begin or continue a run and leave it with a checkpoint after `until` steps. The run is not finished by it.
+
+    Args:
+        config: the settings, the same in every call.
+        out: the run directory.
+        until: environment steps, at most config.steps.
+        command: what config.json says the run was made by.
+        stop: asked before every iteration whether to leave now.
+
+    Returns:
+        All lines of metrics of the run.
+
+    Raises:
+        InputError: the directory holds a run with other settings, or cannot be used.
+        FaultError: as `train`.
+    """
+    from deep.run.checkpoint import read_newest
+
+    begun = (out / "config.json").exists()
+    directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
+    with directory as run, _learner(config, None) as learner:
+        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
+        if saved is None:
+            run.rewind(0)
+            learner.start()
+        else:
+            restore(learner, saved, out)
+            run.rewind(saved["metrics_bytes"])
+        began, before = time.perf_counter(), saved["seconds"] if saved else 0.0
+        while learner.state.steps < until and not stop():
+            line = learner.iterate()
+            run.append(line | {"seconds": before + time.perf_counter() - began})
+        _save(learner, run, before + time.perf_counter() - began)
+        return run.entries()
+
+
 @contextlib.contextmanager
 def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
@@ -182,9 +218,9 @@ def restore(learner: "Learner", saved: dict[str, Any], folder: Path) -> None:
     """Put a learner into the state of a run directory's checkpoint. Raises InputError if they do not fit."""
     from deep.run.snapshot import unpack
 
-    made, given = json.loads(saved["config"]), json.loads(to_json(learner.config))
+    made, given = config_from_json(saved["config"], folder / "checkpoints"), learner.config
     if made != given:
-        names = ", ".join(name for name in given if made.get(name) != given[name])
+        names = ", ".join(f.name for f in fields(Config) if getattr(made, f.name) != getattr(given, f.name))
         raise InputError(f"the checkpoint in {folder} was made with other settings ({names}) than config.json has")
     try:
         unpack(learner, saved["learner"])

@@ -51,6 +51,7 @@ def pack(learner: Learner) -> dict[str, Any]:
         "observations": pack_moments(s.observations),
         "rewards": pack_moments(s.rewards),
         "recent": list(s.recent),
+        "window": list(s.window),
         "counters": {name: getattr(s, name) for name in ("steps", "iteration", "mean_spread")},
         "episodes": [list(episode) for episode in s.episodes],
         "rng": json.dumps(learner.rng.bit_generator.state),
@@ -68,6 +69,7 @@ def unpack(learner: Learner, packed: dict[str, Any]) -> None:
         observations=unpack_moments(packed["observations"]),
         rewards=unpack_moments(packed["rewards"]),
         recent=deque(packed["recent"], maxlen=RECENT_EPISODES),
+        window=deque(packed.get("window", ()), maxlen=learner.config.radius.window),  # absent before there was one
         episodes=[tuple(episode) for episode in packed["episodes"]],
         **packed["counters"],
     )

@@ -22,10 +22,10 @@ from exact.common.errors import FaultError, InputError
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def _serve(connection: Connection, spec: EnvSpec, seed: int, discount: float) -> None:
+def _serve(connection: Connection, spec: EnvSpec, seed: int, discount: float, fresh: bool) -> None:
     """A worker's life: answer requests until the learner goes away."""
     try:
-        runner = EpisodeRunner(spec, seed, discount)
+        runner = EpisodeRunner(spec, seed, discount, fresh)
         connection.send(None)
         while True:
             command, *arguments = connection.recv()
@@ -51,13 +51,14 @@ class Sampler:
         spec: the environment.
         seeds: one integer per worker.
         discount: gamma, for `Rollout.discounted`.
+        fresh: whether every rollout begins with a new episode.
 
     Raises:
         InputError: the environment cannot be made.
         FaultError: (all methods) a worker failed or died.
     """
 
-    def __init__(self, spec: EnvSpec, seeds: Sequence[int], discount: float):
+    def __init__(self, spec: EnvSpec, seeds: Sequence[int], discount: float, fresh: bool = False):
         context = mp.get_context("spawn")
         previous = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read when a worker loads its libraries
@@ -65,7 +66,7 @@ class Sampler:
         try:
             for seed in seeds:
                 ours, theirs = context.Pipe()
-                worker = context.Process(target=_serve, args=(theirs, spec, seed, discount), daemon=True)
+                worker = context.Process(target=_serve, args=(theirs, spec, seed, discount, fresh), daemon=True)
                 worker.start()
                 theirs.close()  # so that a worker's death is the end of our side's stream
                 self.workers.append(worker)

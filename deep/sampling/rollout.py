@@ -38,12 +38,26 @@ class Rollout:
     """Discounted sum of the rewards of the running episode up to t, recursively gamma * previous + r_t."""
     episodes: list[tuple[int, float, int]]
     """(t, undiscounted return, length) of each episode that ended in this rollout."""
+    discounted_returns: Sequence[float] = ()
+    """sum_t gamma^t r_t of each of them. Empty where the sampler does not count them."""
 
 
 def ended_episodes(rollouts: Sequence[Rollout]) -> list[tuple[int, float, int]]:
     """`Rollout.episodes` of all environments, in the order of their ends."""
     ended = sorted((t, e, total, length) for e, r in enumerate(rollouts) for t, total, length in r.episodes)
     return [(t, total, length) for t, _, total, length in ended]
+
+
+def ended_returns(rollouts: Sequence[Rollout], discounted: bool) -> list[float]:
+    """The returns R_i of (4.1), discounted or not, of the episodes that ended, in the order of their ends."""
+    if not discounted:
+        return [total for _, total, _ in ended_episodes(rollouts)]
+    ended = sorted(
+        (t, e, value)
+        for e, r in enumerate(rollouts)
+        for (t, _, _), value in zip(r.episodes, r.discounted_returns, strict=True)
+    )
+    return [value for *_, value in ended]
 
 
 def episode_seed(seeds: np.random.SeedSequence, episode: int) -> int:
@@ -60,6 +74,8 @@ class EpisodeRunner:
     seed: int
     discount: float
     """gamma, for `Rollout.discounted`."""
+    fresh: bool = False
+    """Whether every rollout begins with a new episode."""
     rng: np.random.Generator = field(init=False)
     episode: int = -1
     steps: int = 0
@@ -82,6 +98,7 @@ class EpisodeRunner:
     def _reset(self) -> None:
         self.observation, _ = self.env.reset(seed=episode_seed(self.seeds, self.episode))
         self.taken, self.total, self.discounted = [], 0.0, 0.0
+        self.weight, self.value = 1.0, 0.0  # gamma^t, and the discounted return so far
 
     def step(self, action: NDArray[Any]) -> tuple[float, bool, bool]:
         """One environment step; returns reward, terminated, truncated.
@@ -99,6 +116,8 @@ class EpisodeRunner:
             raise FaultError(f"environment {self.spec.env_id!r}: the {what} at step {self.steps} of the worker")
         self.total += reward
         self.discounted = self.discount * self.discounted + reward
+        self.value += self.weight * reward
+        self.weight *= self.discount
         return reward, bool(terminated), bool(truncated)
 
     def state(self) -> tuple[str, NDArray[Any]]:
@@ -120,7 +139,7 @@ class EpisodeRunner:
 
 
 def rollout(runner: EpisodeRunner, actor: Actor, normalise: Preprocess, n: int) -> Rollout:
-    """n steps with a fixed policy; the running episode is carried over from the last call and to the next.
+    """n steps with a fixed policy. The running episode is carried over from the last call, unless `runner.fresh`.
 
     Raises:
         FaultError: the environment returned a reward or an observation that is not finite.
@@ -130,7 +149,9 @@ def rollout(runner: EpisodeRunner, actor: Actor, normalise: Preprocess, n: int) 
     observations, successors = np.empty((n, *spec.observation_shape), kept), []
     actions = np.empty(n, np.int64) if spec.discrete else np.empty((n, spec.actions), np.float32)
     rewards, discounted, terminations = np.empty(n), np.empty(n), np.zeros(n, np.bool_)
-    ends, episodes = [], []
+    ends, episodes, values = [], [], []
+    if runner.fresh and runner.taken:
+        runner.start_episode()
     noise = actor.draw_noise(runner.rng, n)
     for t in range(n):
         observations[t] = runner.observation
@@ -144,7 +165,7 @@ def rollout(runner: EpisodeRunner, actor: Actor, normalise: Preprocess, n: int) 
             successors.append(np.asarray(runner.observation, kept))
         if over:
             episodes.append((t, runner.total, len(runner.taken)))
+            values.append(runner.value)
             runner.start_episode()
-    return Rollout(
-        observations, actions, rewards, terminations, np.asarray(ends), np.asarray(successors), discounted, episodes
-    )
+    cuts, reached = np.asarray(ends), np.asarray(successors)
+    return Rollout(observations, actions, rewards, terminations, cuts, reached, discounted, episodes, values)

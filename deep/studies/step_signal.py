@@ -132,7 +132,7 @@ def directions(learner: Learner, recorded: Sequence[list[Rollout]]) -> Iterator[
     s, theta = learner.state, learner.state.theta
     for rollouts in recorded:
         s.rewards = learner.batches.scale_moments(s.rewards, rollouts)
-        B = learner.batches.make(theta, rollouts, s.observations, s.rewards, learner.discount, s.B)
+        B = learner.batches.make(theta, rollouts, s.observations, s.rewards, learner.discount, s.B, s.window)
         s.count(rollouts)
         found = search_direction(learner.surrogate(B), theta, learner.config.inner, learner.rng)
         yield found.g, found.d, B.explained_variance

@@ -211,3 +211,31 @@ def test_a_step_that_is_not_finite_is_a_fault():
     learner.state.B = replace(learner.state.B, advantages=torch.full((N,), torch.inf))
     with pytest.raises(FaultError, match="policy step of iteration 1 is not finite"):
         learner.iterate()
+
+
+def test_over_a_window_the_actual_gain_is_the_change_of_a_running_mean():
+    learner = make([(0, 2), (3, 5), (-30, -30), (1, 1)], window=3, beta0=-0.5)
+    line = learner.iterate()
+    assert learner.state.B.eta == np.mean([2, 3, 5])
+    assert learner.state.B.sigma == pytest.approx(np.std([2, 3, 5], ddof=1))
+    assert line["actual_gain"] == pytest.approx(np.mean([2, 3, 5]) - np.mean([0, 2]))
+    line = learner.iterate()
+    assert line["outcome"] == "reject"
+    assert line["actual_gain"] == pytest.approx(np.mean([5, -30, -30]) - np.mean([2, 3, 5]))
+    assert learner.state.B.eta == pytest.approx(np.mean([-30, 1, 1]))
+
+
+def test_the_predicted_gain_is_in_the_units_asked_for():
+    step, reward, full = (make([(0, 2), (3, 5)], gain_units=units) for units in ("step", "reward", "return"))
+    spread = float(reward.state.B.advantages.std())
+    gains = [learner.iterate()["predicted_gain"] for learner in (step, reward, full)]
+    unit = spread * float(reward.state.rewards.std)
+    assert gains == pytest.approx([gains[0], gains[0] * unit, gains[0] * unit / (1 - 0.99)])
+
+
+def test_the_radius_can_scale_with_the_gradient_of_the_unscaled_advantages():
+    learner = make([(0, 0)], initial=0.02, scale="unscaled-gradient")
+    B = learner.state.B
+    L = replace(learner.surrogate(B), advantages=B.advantages - B.advantages.mean())
+    wanted = 0.02 * float(L.gradient(L.theta).norm())
+    assert learner.radius(learner.surrogate(B), 1.0) == pytest.approx(wanted, rel=1e-4)

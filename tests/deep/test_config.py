@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from deep.config import Config, PolicySettings, SamplingSettings
+from deep.config import Config, PolicySettings, RadiusSettings, SamplingSettings
 from deep.presets import DEFAULT_FLAT, PAPER_FLAT
 from exact.common.errors import InputError
 
@@ -43,3 +43,10 @@ def test_a_run_that_would_end_with_its_first_batch_is_refused():
 def test_a_default_is_no_preset(settings):
     with pytest.raises(TypeError, match="required keyword-only arguments"):
         settings()
+
+
+@pytest.mark.parametrize("field", [{"window": 40}, {"discounted": True}, {"gain_units": "return"}])
+def test_what_eta_hat_is_over_belongs_to_the_ratio_of_returns(field):
+    assert RadiusSettings(initial=0.1, scale="gradient", numerator="returns", **field)
+    with pytest.raises(InputError, match="numerator returns"):
+        RadiusSettings(initial=0.1, scale="gradient", numerator="reverse", **field)

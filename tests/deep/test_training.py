@@ -159,7 +159,10 @@ PONG = ["--env", "ALE/Pong-v5"]
         (["--env", "Hopper-v4", "--radius.initial", "nan"], "radius.initial must be a finite number, got nan"),
         (["--env", "Hopper-v4", "--sampling.discount", "1.5"], "sampling.discount must be in [0, 1), got 1.5"),
         (["--env", "Hopper-v4", "--controller.beta0", "3"], "need beta0 < beta1"),
-        (["--env", "Hopper-v4", "--preset", "best"], "--preset: expected one of default, paper, got 'best'"),
+        (
+            ["--env", "Hopper-v4", "--preset", "best"],
+            "--preset: expected one of default, paper, paper-first",
+        ),
         (["--env", "Hopper-v4", "--no-such-option", "1"], "--no-such-option"),
         (["--env", "Hopper-v4", "--workers", "3"], "multiple of workers"),
         (["--env", "Hopper-v4", "--out", "/dev/null"], "is a file"),

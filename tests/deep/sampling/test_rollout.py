@@ -6,7 +6,7 @@ import pytest
 from deep.model.actors import CategoricalActor
 from deep.sampling.environments import inspect
 from deep.sampling.normalise import Normaliser, RunningMoments
-from deep.sampling.rollout import EpisodeRunner, ended_episodes, rollout
+from deep.sampling.rollout import EpisodeRunner, ended_episodes, ended_returns, rollout
 from paper_figs.paper import read_table
 from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, TRUNCATING, linear
 
@@ -78,3 +78,28 @@ def test_episodes_of_all_environments_are_in_the_order_of_their_ends():
     ended = ended_episodes([rollout(runner, ACTOR, PLAIN, 10) for runner in runners])
     assert [t for t, _, _ in ended] == [2, 4, 7, 9]
     assert {(total, length) for _, total, length in ended} == {(15.0, 5)}
+
+
+def test_a_fresh_runner_begins_every_rollout_with_a_new_episode():
+    spec = inspect(TERMINATING)
+    carried, fresh = EpisodeRunner(spec, 0, 0.5), EpisodeRunner(spec, 0, 0.5, fresh=True)
+    first, same = rollout(carried, ACTOR, PLAIN, 7), rollout(fresh, ACTOR, PLAIN, 7)
+    np.testing.assert_array_equal(first.observations, same.observations)
+    episode = fresh.episode
+    later, fresh_later = rollout(carried, ACTOR, PLAIN, 7), rollout(fresh, ACTOR, PLAIN, 7)
+    assert len(first.ends) > len(first.episodes)
+    assert later.episodes[0][0] != later.episodes[0][2] - 1
+    assert fresh_later.episodes[0][0] == fresh_later.episodes[0][2] - 1
+    assert fresh.episode == episode + 1 + len(fresh_later.episodes)
+
+
+def test_discounted_returns_count_the_first_reward_fully():
+    got = rollout(EpisodeRunner(inspect(TERMINATING), 0, 0.5), ACTOR, PLAIN, 12)
+    start, wanted = 0, []
+    for t, total, length in got.episodes:
+        rewards = got.rewards[start : t + 1]
+        assert (len(rewards), rewards.sum()) == (length, pytest.approx(total))
+        wanted.append((0.5 ** np.arange(length) * rewards).sum())
+        start = t + 1
+    assert ended_returns([got], discounted=True) == pytest.approx(wanted)
+    assert ended_returns([got], discounted=False) == [total for _, total, _ in got.episodes]
