@@ -1,14 +1,16 @@
-"""Check every statement: `python -m verify` runs all statement files and writes one summary page.
+"""All statement files at once: `python -m verify` checks every statement and writes one summary page.
 
     python -m verify [--out DIR] [--instances N --seed K --certify --jobs J]
 
-DIR gets summary.md (the table and the figures), summary.json (one object per statement) and a figure per file.
+DIR gets summary.md (the tables and the figures), summary.json (one object for every statement) and one figure for every
+statement file.
 """
 
 import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,15 +18,13 @@ from typing import Any
 
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
-from exact.common.tables import markdown_row
-from verify import ladder as bounds
-from verify import lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
+from exact.common.files import atomic_write, reason
+from verify import ladder, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
 from verify.core.command import CommonOptions, SearchOptions, Study, carry_out
-from verify.core.report import HEADINGS, Row, as_json, cells
+from verify.core.report import Row, as_json, summary_table
 
 STUDIES: tuple[Study[Any], ...] = tuple(
-    module.STUDY for module in (lemma32, lemma34, theorem35, lemma36, lemma37, theorem38, bounds, trapezoid)
+    module.STUDY for module in (lemma32, lemma34, theorem35, lemma36, lemma37, theorem38, ladder, trapezoid)
 )
 
 
@@ -36,55 +36,71 @@ class AllOptions(SearchOptions):
     """
 
     out: Path = Path("figures/verify")
-    """Folder for summary.md, summary.json and the figures; made if it is missing."""
+    """Folder for summary.md, summary.json and the figures. It is made if it is missing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.json is not None or self.figure is not None:
+            raise InputError("--json and --figure belong to the single statement files; here --out names the folder")
 
 
-def main() -> int:
-    """The command line."""
-    options = cli.parse(AllOptions, "verify")
-    if options.json is not None or options.figure is not None:
-        raise InputError("--json and --figure belong to the single statement files; here --out names the folder")
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {options.out}: {error.strerror}") from None
-    if not os.access(options.out, os.W_OK):
-        raise InputError(f"cannot write into {options.out}")
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. The page begins with the words that were given."""
+    words = sys.argv[1:] if argv is None else argv
+    return cli.main(AllOptions, "verify", lambda options: summarise(options, words), argv)
+
+
+def summarise(options: AllOptions, words: Sequence[str]) -> int:
+    """Check everything and write the page; returns the exit status.
+
+    Raises:
+        InputError: the folder cannot be made or written, or an MDP of the options cannot be loaded.
+    """
+    make_folder(options.out)
     everything: list[Row] = []
-    page = [header(options)]
+    page = [header(words, options.seed)]
     for study in STUDIES:
         figure = f"{study.command.removeprefix('verify.')}.png"
-        rows = carry_out(study, restrict(study.options, replace(options, figure=options.out / figure)))
+        rows = carry_out(study, restrict(study.options, options, options.out / figure))
         everything += rows
         page.append(section(study, rows, figure))
     atomic_write(options.out / "summary.json", as_json(everything))
     atomic_write(options.out / "summary.md", "\n".join(page))
     print(f"summary: {options.out / 'summary.md'}, {options.out / 'summary.json'}")
-    return 0 if all(row.as_expected for row in everything) else 1
+    return cli.DONE if all(row.as_expected for row in everything) else cli.NEGATIVE
 
 
-def restrict(kind: type[CommonOptions], options: CommonOptions) -> CommonOptions:
-    """The options of one statement file among those of all."""
-    return kind(**{f.name: getattr(options, f.name) for f in fields(kind)})
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into; InputError if that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {reason(error)}") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write into {folder}")
 
 
-def header(options: CommonOptions) -> str:
-    """Title, command and versions."""
-    command = shlex.join(["python", "-m", "verify", *sys.argv[1:]])
+def restrict(kind: type[CommonOptions], options: AllOptions, figure: Path) -> CommonOptions:
+    """The options of one statement file among those of all, with a file for its figure."""
+    given = {field.name: getattr(options, field.name) for field in fields(kind)}
+    return kind(**(given | {"figure": figure}))
+
+
+def header(words: Sequence[str], seed: int) -> str:
+    """Title of the page, the command with the words that were given, and the versions."""
+    command = shlex.join(["python", "-m", "verify", *words])
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "cvxpy", "python-flint"))
     return (
         f"# The theory of STRO, checked\n\n`{command}` with Python {platform.python_version()}, {packages}; "
-        f"seeds from {options.seed}.\nTightness is claimed/actual: 1 is tight, negative is vacuous.\n"
+        f"seeds from {seed}.\nTightness is claimed/actual: 1 is tight, negative is vacuous.\n"
     )
 
 
 def section(study: Study[Any], rows: list[Row], figure: str) -> str:
-    """One statement file: its table and figure in Markdown."""
-    lines = [f"## {study.title}", "", f"`python -m {study.command}`", ""]
-    lines += [markdown_row((*HEADINGS, "inequality")), markdown_row(("---",) * (len(HEADINGS) + 1))]
-    lines += [markdown_row((*cells(row), f"`{row.formula}`")) for row in rows]
-    return "\n".join([*lines, "", f"![{study.title}]({figure})", ""])
+    """One statement file in Markdown: the table with the inequalities, the command and the figure."""
+    table = replace(summary_table(study.title, rows, formulas=True), notes=(f"`python -m {study.command}`",))
+    return f"{table.markdown()}\n![{study.title}]({figure})\n"
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    sys.exit(main())

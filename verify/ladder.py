@@ -17,25 +17,29 @@ between min f / (1-gamma) and max f / (1-gamma), its span is at most span(f) / (
 A check compares X (actual) with the error L_k(pi') - eta(pi') (claimed), so the tightness is error / X.
 """
 
-from collections.abc import Iterator
-
-from matplotlib.figure import Figure
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from exact.bounds import surrogate_error_ladder
 from exact.mdp import MDP
-from verify.core.command import Options, Study, main
-from verify.core.drawing import tightness_panel
+from verify.core.command import Options, Study, run
+from verify.core.drawing import new_figure, tightness_panel
 from verify.core.statement import Check, Claim, Statement
 from verify.tabular.runs import Claims, check_runs
 from verify.tabular.trial import TrialPoint
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 LADDER = {
     "TRPO": Statement("TRPO Theorem 1", "printed", "4 A_bar gamma alpha^2/(1-gamma)^2 >= L' - eta'"),
-    "Pirotta": Statement("Pirotta et al. 2013", "sharper", "gamma alpha span(f)/(1-gamma)^2 >= L' - eta'"),
-    "CPO": Statement("CPO, Achiam et al. 2017", "sharper", "2 gamma max|f| D/(1-gamma) >= L' - eta'"),
-    "span": Statement("span form", "sharper", "gamma D span(f)/(1-gamma) >= L' - eta'"),
-    "a posteriori": Statement("a posteriori", "sharper", "gamma D span(V' - V) >= L' - eta'"),
+    "Pirotta": Statement("Pirotta et al. 2013", "printed", "gamma alpha span(f)/(1-gamma)^2 >= L' - eta'"),
+    "CPO": Statement("CPO, Achiam et al. 2017", "printed", "2 gamma max|f| D/(1-gamma) >= L' - eta'"),
+    "span": Statement("span form", "new", "gamma D span(f)/(1-gamma) >= L' - eta'"),
+    "a posteriori": Statement("a posteriori", "new", "gamma D span(V' - V) >= L' - eta'"),
 }
+STATEMENTS = tuple(LADDER.values())
 
 
 def claims(t: TrialPoint) -> Iterator[Claim]:
@@ -56,21 +60,20 @@ def check(options: Options) -> list[Check]:
     return check_runs(prepare, options, "trust-region steps")
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """How tight every rung is."""
-    figure = Figure(figsize=(6.5, 3), layout="constrained")
+    figure = new_figure(6.5, 3)
     tightness_panel(figure.subplots(), checks)
     return figure
 
 
-STUDY = Study(
-    "Lower bounds on eta(pi'): eta(pi') >= L_k(pi') - X",
-    "verify.ladder",
-    tuple(LADDER.values()),
-    Options,
-    check,
-    draw,
-)
+STUDY = Study("Lower bounds on eta(pi'): eta(pi') >= L_k(pi') - X", "verify.ladder", STATEMENTS, Options, check, draw)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
 
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

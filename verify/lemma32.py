@@ -13,27 +13,32 @@ rho* <= 1/(1-gamma), rho_pi >= p0.  For the other side take the greedy policy g:
 rho0 > 0 is necessary: in the MDP "unvisited" the policy that never sees state 1 has A* = 0 and eta = 0, but eta* = 9.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from exact.common.parallel import parallel_map
 from exact.mdp import MDP
 from exact.mdps.library import load, unvisited
-from verify.core.command import Options, Study, main
-from verify.core.drawing import tightness_panel
+from verify.core.checking import check_all
+from verify.core.command import Options, Study, run
+from verify.core.drawing import new_figure, tightness_panel
 from verify.core.rational import dyadics, evaluate_exactly
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Claims, Run, check_runs, plan, rational_mdp
 from verify.tabular.trial import TrialPoint, grid_policy
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 SUFFICIENT = Statement("Lemma 3.2, A* = 0 implies optimal", "printed", "eta(pi) >= eta* where A* = 0")
 NECESSARY = Statement("Lemma 3.2, optimal implies A* = 0", "printed", "0 >= A* where eta(pi) = eta*")
-UPPER = Statement("regret at most", "sharper", "A*/((1-gamma) p0) >= eta* - eta(pi)")
-LOWER = Statement("regret at least", "sharper", "eta* - eta(pi) >= (1-gamma) p0 A*")
+UPPER = Statement("regret at most", "new", "A*/((1-gamma) p0) >= eta* - eta(pi)")
+LOWER = Statement("regret at least", "new", "eta* - eta(pi) >= (1-gamma) p0 A*")
 UNVISITED = Statement("Lemma 3.2 without rho0 > 0", "printed", "eta(pi) >= eta* where A* = 0", expected="fails")
+STATEMENTS = (SUFFICIENT, NECESSARY, UNVISITED, UPPER, LOWER)
 
 
 def prepare(mdp: MDP) -> Claims:
@@ -52,10 +57,8 @@ def claims(t: TrialPoint, best: Optimum) -> Iterator[Claim]:
 
 def check(options: Options) -> list[Check]:
     """The lemma at random optimal policies of every MDP, its sharper form at every policy of every run."""
-    at_optima = parallel_map(_check_optimal, plan(options), options.jobs, "optimal policies")
-    return (
-        [c for found in at_optima for c in found] + check_runs(prepare, options, "policies of the runs") + [_needs_p0()]
-    )
+    at_optima = check_all(_check_optimal, plan(options), options.jobs, "optimal policies")
+    return at_optima + check_runs(prepare, options, "policies of the runs") + [_needs_p0()]
 
 
 def _check_optimal(run: Run) -> list[Check]:
@@ -81,21 +84,20 @@ def _needs_p0() -> Check:
     return judge(UNVISITED, stay.eta, optimum(mdp, rational).eta, "--mdp unvisited, action 0 in both states")
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """How tight the two sides are."""
-    figure = Figure(figsize=(6.5, 3), layout="constrained")
-    tightness_panel(figure.subplots(), [c for c in checks if c.statement.form == "sharper"])
+    figure = new_figure(6.5, 3)
+    tightness_panel(figure.subplots(), [c for c in checks if c.statement.form in ("sharper", "new")])
     return figure
 
 
-STUDY = Study(
-    "Lemma 3.2: optimal if and only if A* = 0",
-    "verify.lemma32",
-    (SUFFICIENT, NECESSARY, UNVISITED, UPPER, LOWER),
-    Options,
-    check,
-    draw,
-)
+STUDY = Study("Lemma 3.2: optimal if and only if A* = 0", "verify.lemma32", STATEMENTS, Options, check, draw)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
 
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

@@ -25,38 +25,55 @@ Sharper, with proofs:
         B <= 1/(1-gamma) gives Lemma 3.3.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from exact import bounds
 from exact.algorithm import Iteration, iterate, record
-from exact.common.parallel import parallel_map
 from exact.mdp import MDP
 from exact.mdps.library import cash_in, load
-from verify.core.command import SearchOptions, Study, main
-from verify.core.drawing import tightness_panel
+from verify.core.checking import check_all
+from verify.core.command import SearchOptions, Study, run
+from verify.core.drawing import new_figure, tightness_panel
 from verify.core.statement import Check, Claim, Statement
-from verify.tabular.falsify import climb, place_of
+from verify.tabular.falsify import worst_step
 from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, solver, steps
 from verify.tabular.trial import TrialPoint, float_trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LEMMA_33 = Statement("Lemma 3.3", "printed", "gain >= min(1, (1-gamma) delta) A*")
 LEMMA_34 = Statement(
     "Lemma 3.4", "printed", "r >= 1 - max(delta, 1/(1-gamma)) 4 A_bar gamma delta/(p0^2 (1-gamma)^2 A*)"
 )
-OPTIMAL = Statement("closed form of (3.6)", "sharper", "gain >= lambda delta + sum rho pi_k (G - lambda)_+")
-STATEWISE = Statement("no state is made worse", "sharper", "min_s f(s) >= 0")
-MONOTONE = Statement("monotone improvement", "sharper", "min_s V'(s) - V(s) >= 0")
-VISITATION = Statement("ratio by visitation", "sharper", "r >= min_s rho'(s)/rho(s)")
-NO_REJECTION = Statement("least ratio", "sharper", "min_s rho'(s)/rho(s) >= (1-gamma) p0")
-PRIOR = Statement("prior ratio", "sharper", "r >= 1 - gamma D/((1-gamma) min rho)")
-PRIOR_RADIUS = Statement("prior ratio by the radius", "sharper", "r >= 1 - gamma delta/((1-gamma) p0)")
-POSTERIOR = Statement("posterior ratio", "sharper", "r >= 1/(1 + gamma D'/((1-gamma) min rho'))")
-SHARP_33 = Statement("Lemma 3.3 sharpened", "sharper", "gain >= min(1, delta/B) A*")
+OPTIMAL = Statement("closed form of (3.6)", "new", "gain >= lambda delta + sum rho pi_k (G - lambda)_+")
+STATEWISE = Statement("no state is made worse", "new", "min_s f(s) >= 0")
+MONOTONE = Statement("monotone improvement", "new", "min_s V'(s) - V(s) >= 0")
+VISITATION = Statement("ratio by visitation", "new", "r >= min_s rho'(s)/rho(s)")
+NO_REJECTION = Statement("least ratio", "new", "min_s rho'(s)/rho(s) >= (1-gamma) p0")
+PRIOR = Statement("prior ratio", "new", "r >= 1 - gamma D/((1-gamma) min rho)")
+PRIOR_RADIUS = Statement("prior ratio by the radius", "new", "r >= 1 - gamma delta/((1-gamma) p0)")
+POSTERIOR = Statement("posterior ratio", "new", "r >= 1/(1 + gamma D'/((1-gamma) min rho'))")
+SHARP_33 = Statement("Lemma 3.3", "sharper", "gain >= min(1, delta/B) A*")
+STATEMENTS = (
+    LEMMA_33,
+    LEMMA_34,
+    OPTIMAL,
+    STATEWISE,
+    MONOTONE,
+    VISITATION,
+    NO_REJECTION,
+    PRIOR,
+    PRIOR_RADIUS,
+    POSTERIOR,
+    SHARP_33,
+)
 
 
 def claims(t: TrialPoint) -> Iterator[Claim]:
@@ -91,7 +108,7 @@ def check(options: SearchOptions) -> list[Check]:
     checks = check_runs(prepare, options, "trust-region steps")
     small = [run for run in plan(options) if load(run.mdp).n_states <= SEARCHED_STATES]
     jobs = [(statement, run, options) for statement in SEARCHED for run in small[:SEARCHED_RUNS]]
-    return checks + [c for found in parallel_map(_search, jobs, options.jobs, "falsifier") for c in found]
+    return checks + check_all(_search, jobs, options.jobs, "falsifier")
 
 
 SEARCHED = (LEMMA_33, LEMMA_34, PRIOR, POSTERIOR)
@@ -107,10 +124,9 @@ def _search(job: tuple[Statement, Run, SearchOptions]) -> list[Check]:
     if first is None:
         return []
     rng = np.random.default_rng([run.seed, 2])
-    place = place_of(mdp, first.policy, first.delta)
-    worst = climb(place, partial(_closeness, statement), solver(options), options.search, rng)
+    worst = worst_step(mdp, first, partial(_closeness, statement), solver(options), options.search, rng)
     it = worst.step(solver(options))
-    where = f"falsifier of {statement.name} near {run} --search {options.search}"
+    where = f"falsifier of {statement.label} near {run} --search {options.search}"
     return [] if it is None else check_step(claims, worst.mdp(), it, options, where)
 
 
@@ -128,16 +144,16 @@ def _closeness(statement: Statement, mdp: MDP, it: Iteration) -> float:
     return float((1 - actual) / (1 - claimed)) if claimed < 1 else -np.inf
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Left: the cash-in MDP's ratio with its bounds over the radius. Right: how tight every statement is."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     ratio_panel(left)
     tightness_panel(right, checks)
     return figure
 
 
-def ratio_panel(ax: Axes) -> Axes:
+def ratio_panel(ax: "Axes") -> "Axes":
     """r(delta) of the cash-in MDP from pi_k = action 0, exact, with Lemma 3.4 and the sharper bounds below it."""
     mdp = cash_in()
     start = np.array([[1.0, 0.0], [1.0, 0.0]])
@@ -152,26 +168,13 @@ def ratio_panel(ax: Axes) -> Axes:
     return ax
 
 
-STUDY = Study(
-    "Lemmas 3.3 and 3.4, and what is stronger",
-    "verify.lemma34",
-    (
-        LEMMA_33,
-        LEMMA_34,
-        OPTIMAL,
-        STATEWISE,
-        MONOTONE,
-        VISITATION,
-        NO_REJECTION,
-        PRIOR,
-        PRIOR_RADIUS,
-        POSTERIOR,
-        SHARP_33,
-    ),
-    SearchOptions,
-    check,
-    draw,
-)
+STUDY = Study("Lemmas 3.3 and 3.4, and what is stronger", "verify.lemma34", STATEMENTS, SearchOptions, check, draw)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
 
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

@@ -29,30 +29,30 @@ Cauchy-Schwarz. So the gain is sqrt(2 delta) ||g||_* up to delta h_*: the sharpe
 whereas the repaired one loses a factor of 2 at least.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
-
+from exact.gaussian import bounds
 from exact.gaussian.instances import Instance
+from exact.gaussian.measures import Measures
 from exact.gaussian.model import evaluate
 from exact.gaussian.steps import mean_step
-from verify.core.command import FalsifierOptions, Study, main
+from verify.core.command import FalsifierOptions, Study, run
+from verify.core.drawing import against_panel, new_figure
 from verify.core.statement import Check, Claim, Statement
 from verify.gaussian.balls import Effort, measure_balls
-from verify.gaussian.drawing import against_panel
-from verify.gaussian.measures import Measures, larger
 from verify.gaussian.runs import Lemma, check_lemma
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PRINTED = Statement(
     "Lemma 3.6", "printed", "gain >= ||g||^2 min(1/(2h), sigma sqrt(delta) / (2||g||))", expected="fails"
 )
 REPAIRED = Statement("Lemma 3.6", "repaired", "gain >= ||g||^2 min(1/(2h), sigma sqrt(2 delta / max rho) / (2||g||))")
-NATURAL = Statement(
-    "Lemma 3.6 in the metric of KL",
-    "sharper",
-    "gain >= t ||g||_*^2 (1 - t h_*/2), t = min(1/h_*, sqrt(2 delta)/||g||_*)",
-)
-CONVERSE = Statement("Lemma 3.6, converse", "sharper", "sqrt(2 delta) ||g||_* + delta h_* >= gain of the step")
+NATURAL = Statement("Lemma 3.6", "sharper", "gain >= t ||g||_*^2 (1 - t h_*/2), t = min(1/h_*, sqrt(2 delta)/||g||_*)")
+CONVERSE = Statement("Lemma 3.6, converse", "new", "sqrt(2 delta) ||g||_* + delta h_* >= gain of the step")
 STATEMENTS = (PRINTED, REPAIRED, NATURAL, CONVERSE)
 
 GRID_ERROR = 1e-3
@@ -63,17 +63,12 @@ ROUNDING = 1e-9
 
 def claims(m: Measures) -> Iterator[Claim]:
     """Both sides of the four statements."""
-    half = m.g**2 / 2
-    printed = half / larger(m.h, m.g / (m.sigma * m.delta**0.5))
-    repaired = half / larger(m.h, m.g / (m.sigma * (2 * m.delta / m.rho_max) ** 0.5))
-    radius = (2 * m.delta) ** 0.5
-    t = 1 / larger(m.h_natural, m.g_natural / radius)
-    natural = t * m.g_natural**2 * (1 - t * m.h_natural / 2)
-    first_order, second_order = radius * m.g_natural, m.delta * m.h_natural
+    printed, repaired, natural = bounds.gain_lemma36(m), bounds.gain_repaired(m), bounds.gain_natural(m)
+    second_order, first_order = m.delta * m.h_natural, (2 * m.delta) ** 0.5 * m.g_natural
     yield Claim(PRINTED, m.gain, printed, GRID_ERROR * printed)
     yield Claim(REPAIRED, m.gain, repaired, GRID_ERROR * repaired)
     yield Claim(NATURAL, m.gain, natural, GRID_ERROR * second_order + ROUNDING * natural)
-    yield Claim(CONVERSE, first_order + second_order, m.attained, GRID_ERROR * second_order + ROUNDING * first_order)
+    yield Claim(CONVERSE, bounds.gain_limit(m), m.attained, GRID_ERROR * second_order + ROUNDING * first_order)
 
 
 def encloser(instance: Instance, delta: float, effort: Effort) -> Measures:
@@ -95,9 +90,9 @@ def check(options: FalsifierOptions) -> list[Check]:
     return check_lemma(LEMMA, options)
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Actual against claimed gain; above the line the claim is violated."""
-    figure = Figure(figsize=(5.5, 4.5), layout="constrained")
+    figure = new_figure(5.5, 4.5)
     ax = figure.add_subplot()
     against_panel(ax, checks, (PRINTED, REPAIRED, NATURAL), lambda c: (c.actual, c.claimed))
     ax.set(xlabel="gain of the mean step", ylabel="claimed lower bound", title="Lemma 3.6: violated above the line")
@@ -108,5 +103,11 @@ STUDY = Study(
     "Lemma 3.6: the gain of the Gaussian mean step", "verify.lemma36", STATEMENTS, FalsifierOptions, check, draw
 )
 
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
+
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

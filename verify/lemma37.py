@@ -33,22 +33,27 @@ and three consequences:
 """
 
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.optimize import brentq
 
+from exact.gaussian import bounds
 from exact.gaussian.instances import Instance, two_state
+from exact.gaussian.measures import Measures, Number, measure_step
 from exact.gaussian.model import evaluate
 from exact.gaussian.steps import mean_step
-from verify.core.command import FalsifierOptions, Study, main
+from verify.core.command import FalsifierOptions, Study, run
+from verify.core.drawing import against_panel, new_figure
 from verify.core.statement import Check, Claim, Statement
 from verify.gaussian.balls import Effort, NotCertifiedError, maximiser_balls, measure_balls
-from verify.gaussian.drawing import against_panel
-from verify.gaussian.measures import Measures, Number, larger
-from verify.gaussian.runs import Lemma, check_lemma, measure_step
+from verify.gaussian.runs import Lemma, check_lemma
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PRINTED = Statement(
     "Lemma 3.7",
@@ -61,9 +66,9 @@ REPAIRED = Statement(
     "repaired",
     "r >= 1 - 4 Abar gamma delta max(h, ||g||/(sigma sqrt(2(1-gamma) delta))) / (p0 (1-gamma)^2 ||g||^2)",
 )
-NO_REJECTION = Statement("Lemma 3.7 (a), no rejection", "sharper", "r >= (1-gamma) p0")
-POSTERIOR = Statement("Lemma 3.7 (b), posterior", "sharper", "r >= 1 - gamma D / ((1-gamma) min rho)")
-PRIOR = Statement("Lemma 3.7 (c), prior", "sharper", "r >= 1 - gamma sqrt(delta / (2 (1-gamma)^3)) / min rho")
+NO_REJECTION = Statement("Lemma 3.7 (a), no rejection", "new", "r >= (1-gamma) p0")
+POSTERIOR = Statement("Lemma 3.7 (b), posterior", "new", "r >= 1 - gamma D / ((1-gamma) min rho)")
+PRIOR = Statement("Lemma 3.7 (c), prior", "new", "r >= 1 - gamma sqrt(delta / (2 (1-gamma)^3)) / min rho")
 STATEMENTS = (PRINTED, REPAIRED, NO_REJECTION, POSTERIOR, PRIOR)
 
 GRID_ERROR = 1e-3
@@ -73,21 +78,15 @@ ROUNDING = 1e-13
 
 
 def claims(m: Measures) -> Iterator[Claim]:
-    """Both sides of the five statements, each r >= 1 - loss."""
-    r, keep = m.r, 1 - m.gamma
-    noise = ROUNDING * m.A_max / keep**2 / m.attained
-    steepness = larger(m.h, m.g / (m.sigma * m.delta**0.5))
-    printed = 8 * m.A_max * m.gamma * m.delta**2 * steepness / (m.p0 * keep * m.g) ** 2
-    steepness = larger(m.h, m.g / (m.sigma * (2 * keep * m.delta) ** 0.5))
-    repaired = 4 * m.A_max * m.gamma * m.delta * steepness / (m.p0 * (keep * m.g) ** 2)
-    posterior = m.gamma * m.D / (keep * m.rho_min)
-    prior = m.gamma * (m.delta / (2 * keep**3)) ** 0.5 / m.rho_min
+    """Both sides of the five statements, all but one of the form r >= 1 - loss."""
+    printed, repaired = bounds.loss_lemma37(m), bounds.loss_repaired(m)
+    noise = ROUNDING * m.A_max / (1 - m.gamma) ** 2 / m.attained
     if m.at_maximiser:
-        yield Claim(PRINTED, r, 1 - printed, GRID_ERROR * printed + noise)
-    yield Claim(REPAIRED, r, 1 - repaired, GRID_ERROR * repaired + noise)
-    yield Claim(NO_REJECTION, r, keep * m.p0, noise)
-    yield Claim(POSTERIOR, r, 1 - posterior, noise)
-    yield Claim(PRIOR, r, 1 - prior, noise)
+        yield Claim(PRINTED, m.r, 1 - printed, GRID_ERROR * printed + noise)
+    yield Claim(REPAIRED, m.r, 1 - repaired, GRID_ERROR * repaired + noise)
+    yield Claim(NO_REJECTION, m.r, (1 - m.gamma) * m.p0, noise)
+    yield Claim(POSTERIOR, m.r, 1 - bounds.loss_posterior(m), noise)
+    yield Claim(PRIOR, m.r, 1 - bounds.loss_prior(m), noise)
 
 
 def encloser(instance: Instance, delta: float, effort: Effort) -> Measures:
@@ -127,9 +126,9 @@ def crossing() -> float:
     return math.exp(brentq(slack, math.log(1e-5), math.log(0.1), xtol=1e-9))
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Left: the two-state counterexample over the radius. Right: actual against allowed losses of all checks."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     loss_panel(left)
     against_panel(right, checks, STATEMENTS, lambda c: (1 - c.claimed, 1 - c.actual))
@@ -137,14 +136,13 @@ def draw(checks: list[Check]) -> Figure:
     return figure
 
 
-def loss_panel(ax: Axes) -> Axes:
+def loss_panel(ax: "Axes") -> "Axes":
     """1 - r of the two-state counterexample and what the statements allow it to be."""
     deltas = np.geomspace(1e-6, 0.1, 31)
     found = [{c.statement: c for c in claims(measure_step(two_state(), delta))} for delta in deltas]
     ax.loglog(deltas, [1 - c[PRINTED].actual for c in found], "k", lw=2, label="$1 - r$, exact")
     for statement in (PRINTED, REPAIRED, POSTERIOR, PRIOR):
-        label = f"{statement.name} ({statement.form})"
-        ax.loglog(deltas, [1 - c[statement].claimed for c in found], "--", label=label)
+        ax.loglog(deltas, [1 - c[statement].claimed for c in found], "--", label=statement.label)
     ax.axvline(crossing(), color="grey", lw=0.8)
     ax.set(xlabel=r"radius $\delta$", ylabel="loss $1 - r$", title="two-state counterexample")
     ax.legend(fontsize="small")
@@ -155,5 +153,11 @@ STUDY = Study(
     "Lemma 3.7: the ratio of the Gaussian mean step", "verify.lemma37", STATEMENTS, FalsifierOptions, check, draw
 )
 
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
+
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

@@ -21,33 +21,37 @@ and a policy without suboptimal actions is optimal.  Both conditions hold from s
 at most (eta* - eta_k) / min |A*| -> 0 while delta_k has a floor, and A_k -> A*.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import fmpq
-from matplotlib.figure import Figure
 
 from exact.algorithm import DETERMINISTIC, iterate, solve
 from exact.bounds import radius_floor
-from exact.common.parallel import parallel_map
 from exact.controller import ControllerSettings
 from exact.mdp import MDP
 from exact.mdps.library import cash_in, load
-from verify.core.command import Options, Study, main
-from verify.core.drawing import tightness_panel
+from verify.core.checking import check_all
+from verify.core.command import Options, Study, run
+from verify.core.drawing import new_figure, tightness_panel
 from verify.core.rational import dyadic, dyadics, evaluate_exactly, rational
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import TOLERANCE, Claims, Run, beginning, check_runs, plan, rational_mdp, solver
 from verify.tabular.trial import TrialPoint
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 INCREASE = Statement("Theorem 3.5, eta increases", "printed", "eta(pi') >= eta(pi_k)")
 LIMIT = Statement("Theorem 3.5, eta reaches the optimum", "printed", "eta(last) >= eta* - tolerance/((1-gamma) p0)")
 FLOOR_PRINTED = Statement("(3.10)", "printed", "delta_k >= min(delta_K, gamma2 delta_bar)", expected="fails")
 FLOOR_REPAIRED = Statement("(3.10)", "repaired", "delta_k >= min(delta_K, gamma2 delta_bar, gamma3 delta_hat)")
-FLOOR = Statement("radius floor", "sharper", "delta_k >= min(delta_0, gamma2 (1-beta1) c, gamma3 (1-beta0) c)")
-RATE = Statement("linear rate", "sharper", "eta' - eta >= beta0 (1-gamma) p0 min(1, (1-gamma) delta) (eta* - eta)")
-TERMINATION = Statement("finite termination", "sharper", "eta(pi') >= eta* once suboptimal mass <= delta")
+FLOOR = Statement("radius floor", "new", "delta_k >= min(delta_0, gamma2 (1-beta1) c, gamma3 (1-beta0) c)")
+RATE = Statement("linear rate", "new", "eta' - eta >= beta0 (1-gamma) p0 min(1, (1-gamma) delta) (eta* - eta)")
+TERMINATION = Statement("finite termination", "new", "eta(pi') >= eta* once suboptimal mass <= delta")
+STATEMENTS = (INCREASE, LIMIT, FLOOR_PRINTED, FLOOR_REPAIRED, FLOOR, RATE, TERMINATION)
 
 
 def prepare(mdp: MDP) -> Claims:
@@ -78,8 +82,8 @@ def _separated(t: TrialPoint, best: Optimum) -> bool:
 def check(options: Options) -> list[Check]:
     """The theorem on every run, its rates at every step, and the counterexample to (3.10)."""
     checks = check_runs(prepare, options, "trust-region steps")
-    whole = parallel_map(_check_run, plan(options), options.jobs, "runs to the optimum")
-    return checks + [c for found in whole for c in found] + _check_floor()
+    whole = check_all(_check_run, plan(options), options.jobs, "runs to the optimum")
+    return checks + whole + _check_floor()
 
 
 def _check_run(run: Run) -> list[Check]:
@@ -106,7 +110,7 @@ def _check_floor() -> list[Check]:
     it = next(iterate(cash_in(), start=start, delta0=0.58, settings=settings))
     beta0, beta1, gamma2, gamma3 = (rational(getattr(settings, x)) for x in ("beta0", "beta1", "gamma2", "gamma3"))
     delta_K, delta_next = rational(it.delta), rational(it.next_delta)
-    delta_bar, delta_hat = ((1 / beta - 1) * fmpq(5, 9) for beta in (beta1, beta0))
+    delta_bar, delta_hat = ((1 / beta - 1) * rational(5 / 9) for beta in (beta1, beta0))
     printed = min(delta_K, gamma2 * delta_bar)
     where = (
         f"--mdp cash-in, action 0, delta_0 = 0.58, beta0 = 0.49, beta1 = 0.5: ratio {it.ratio:.6f}, {it.outcome.value}"
@@ -117,9 +121,9 @@ def _check_floor() -> list[Check]:
     ]
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Convergence of the runs in four named MDPs, and the counterexample to (3.10)."""
-    figure = Figure(figsize=(11, 4), layout="constrained")
+    figure = new_figure(11, 4)
     left, right = figure.subplots(1, 2)
     for name in ("chain", "gridworld-5x5", "frozenlake-4x4", "queue"):
         mdp = load(name)
@@ -128,18 +132,19 @@ def draw(checks: list[Check]) -> Figure:
         left.semilogy(regret, "o-", ms=3, label=name)
     left.set(xlabel="trial $k$", ylabel=r"$\eta^* - \eta_k$", title="Algorithm 3.1, uniform start")
     left.legend()
-    tightness_panel(right, [c for c in checks if c.statement.form == "sharper"])
+    tightness_panel(right, [c for c in checks if c.statement.form in ("sharper", "new")])
     return figure
 
 
 STUDY = Study(
-    "Theorem 3.5: Algorithm 3.1 converges to the optimum",
-    "verify.theorem35",
-    (INCREASE, LIMIT, FLOOR_PRINTED, FLOOR_REPAIRED, FLOOR, RATE, TERMINATION),
-    Options,
-    check,
-    draw,
+    "Theorem 3.5: Algorithm 3.1 converges to the optimum", "verify.theorem35", STATEMENTS, Options, check, draw
 )
 
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
+
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

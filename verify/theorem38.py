@@ -25,22 +25,28 @@ accepted mean step gains what (2) says. All three are decided in ball arithmetic
 """
 
 import math
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import arb, ctx
-from matplotlib.figure import Figure
+from flint import arb
 
-from exact.common.parallel import parallel_map
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
+from exact.gaussian.bounds import gain_repaired
 from exact.gaussian.instances import Instance, two_state
-from verify.core.command import CommonOptions, Study, main
-from verify.core.statement import Check, Statement, Verdict, judge
-from verify.gaussian.balls import NotCertifiedError, gradient_norm, measure_balls
-from verify.gaussian.drawing import against_panel
-from verify.gaussian.measures import Measures, Number, larger, measure
-from verify.gaussian.runs import EFFORTS, judge_balls, random_case
+from exact.gaussian.measures import Measures, Number, measure
+from verify.core.checking import check_all
+from verify.core.command import CommonOptions, Study, run
+from verify.core.drawing import against_panel, new_figure
+from verify.core.statement import Check, Claim, Statement, Verdict, judge
+from verify.gaussian.balls import gradient_norm, measure_balls
+from verify.gaussian.runs import EFFORTS, decide_in_balls, judge_balls, random_case
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOLERANCE = 1e-5
 """Runs stop once ||grad_mu eta|| is below it. A gradient g promises a gain of about g^2 / (2 curvature), which has to
@@ -58,14 +64,14 @@ INCREASE = Statement(
 )
 FLOOR = Statement(
     "Theorem 3.8, radius floor",
-    "sharper",
+    "new",
     "delta_k >= min(delta_0, gamma2 c(beta1), gamma3 c(beta0)), c(beta) = 2 (1-gamma)^3 ((1-beta) p0 / gamma)^2",
 )
 STATEMENTS = (STATIONARY, INCREASE, FLOOR)
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class GaussianTrajectory:
     """One run of Algorithm 3.1, in one process."""
 
     seed: int | None
@@ -94,7 +100,7 @@ class Trajectory:
 
 def increase(m: Measures, beta0: float) -> Number:
     """What an accepted mean step adds to eta at least, by the repaired Lemma 3.6."""
-    return beta0 * m.g**2 / (2 * larger(m.h, m.g / (m.sigma * (2 * m.delta / m.rho_max) ** 0.5)))
+    return beta0 * gain_repaired(m)
 
 
 def radius_floor(instance: Instance, settings: ControllerSettings, delta0: float) -> arb:
@@ -108,7 +114,7 @@ def radius_floor(instance: Instance, settings: ControllerSettings, delta0: float
     return floors[0].min(floors[1]).min(floors[2])
 
 
-def check_trajectory(trajectory: Trajectory) -> list[Check]:
+def check_trajectory(trajectory: GaussianTrajectory) -> list[Check]:
     """The three statements along one run."""
     instance, settings, delta0, _ = trajectory.case()
     result = trajectory.solve()
@@ -128,15 +134,14 @@ def check_trajectory(trajectory: Trajectory) -> list[Check]:
 
 def check_increase(instance: Instance, it: GaussianIteration, beta0: float, float_only: bool, where: str) -> Check:
     """One accepted step, at growing precision until the verdict is clear; in floats if that is all that is asked."""
-    for effort in () if float_only else EFFORTS:
-        try:
-            measures = measure_balls(instance, it.delta, it.step, effort)
-        except NotCertifiedError:
-            continue
-        with ctx.workprec(effort.bits):
-            check = judge_balls(INCREASE, measures.change, increase(measures, beta0), where)
-        if check.verdict is not Verdict.UNDECIDED:
-            return check
+
+    def claims(m: Measures) -> list[Claim]:
+        return [Claim(INCREASE, m.change, increase(m, beta0), 0.0)]
+
+    if not float_only:
+        checks = decide_in_balls(lambda effort: measure_balls(instance, it.delta, it.step, effort), claims, where)
+        if checks and checks[0].verdict is not Verdict.UNDECIDED:
+            return checks[0]
     floats = measure(instance, it.delta, it.step, it.current)
     margin = GRID_ERROR * increase(floats, beta0) + ROUNDING * floats.A_max / (1 - floats.gamma) ** 2
     return judge(INCREASE, floats.change, increase(floats, beta0), where, margin)
@@ -144,22 +149,20 @@ def check_increase(instance: Instance, it: GaussianIteration, beta0: float, floa
 
 def check(options: CommonOptions) -> list[Check]:
     """All checks the options ask for."""
-    seeds = (None, *range(options.seed, options.seed + options.instances))
-    runs = [Trajectory(seed, options) for seed in seeds]
-    found = parallel_map(check_trajectory, runs, options.jobs, "Theorem 3.8")
-    return [check for checks in found for check in checks]
+    runs = [GaussianTrajectory(seed, options) for seed in (None, *options.seeds)]
+    return check_all(check_trajectory, runs, options.jobs, "Theorem 3.8")
 
 
 DRAWN = (None, *range(8))
 """Seeds of the trajectories in the figure, whatever was checked: a check keeps no sequence."""
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Left: gradient norms and radii along some runs. Right: increase of eta against its guarantee."""
-    figure = Figure(figsize=(14, 4.2), layout="constrained")
+    figure = new_figure(14, 4.2)
     norms, radii, increases = figure.subplots(1, 3)
     for seed in DRAWN:
-        trajectory = Trajectory(seed, CommonOptions())
+        trajectory = GaussianTrajectory(seed, CommonOptions())
         result = trajectory.solve()
         norms.semilogy(
             [it.gradient_norm for it in result.iterations] + [result.gradient_norm], ".-", label=str(trajectory)
@@ -178,5 +181,11 @@ STUDY = Study(
     "Theorem 3.8: Gaussian policies become stationary", "verify.theorem38", STATEMENTS, CommonOptions, check, draw
 )
 
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
+
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

@@ -23,34 +23,35 @@ Every check is decided over the rationals, so steps h d can be as short as the o
 constants that are far from tight: h = 1, 1/16, ..., 16^-8.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq
-from matplotlib.figure import Figure
 
-from exact.common.parallel import parallel_map
 from exact.mdp import MDP
 from exact.mdps.library import load
-from verify.core.command import Options, Study, main
-from verify.core.drawing import tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadics, evaluate_exactly
+from verify.core.checking import check_all
+from verify.core.command import Options, Study, run
+from verify.core.drawing import new_figure, tightness_panel
+from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
 
-FORWARD = Statement(
-    "surrogate gain, second order", "sharper", "2 gamma alpha^2 R/(1-gamma)^3 >= |eta(pi') - eta(pi) - F|"
-)
-TRAPEZOID = Statement("trapezoid, third order", "sharper", "2 gamma^2 alpha^3 R/(1-gamma)^4 >= |e|")
-LEADING = Statement("trapezoid, leading term", "sharper", "8 gamma^3 alpha^4 R/(1-gamma)^5 >= |e + eta[f_3]/2|")
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-STEPS = tuple(fmpq(1, 16**j) for j in range(9))
+FORWARD = Statement("surrogate gain, second order", "new", "2 gamma alpha^2 R/(1-gamma)^3 >= |eta(pi') - eta(pi) - F|")
+TRAPEZOID = Statement("trapezoid, third order", "new", "2 gamma^2 alpha^3 R/(1-gamma)^4 >= |e|")
+LEADING = Statement("trapezoid, leading term", "new", "8 gamma^3 alpha^4 R/(1-gamma)^5 >= |e + eta[f_3]/2|")
+
+STEPS = tuple(16.0**-j for j in range(9))
 """Factors h of every direction. With a wrong constant or sign in e's leading term the last would violate its bound."""
 MAX_STATES = 100
 """MDPs with more states are left out: exact evaluation grows as S^3."""
+STATEMENTS = (FORWARD, TRAPEZOID, LEADING)
 
 
 def errors(mdp: RationalMDP, pi: Rationals, to: Rationals) -> tuple[Any, Any]:
@@ -78,7 +79,7 @@ def steps(run: Run, mdp: MDP) -> Iterator[tuple[Any, Rationals, Rationals]]:
     rng = np.random.default_rng([run.seed, 3])
     pi = dyadics(start_policy(shape, rng))
     d = dyadics(grid_policy(rng.dirichlet(np.ones(shape[1]), shape[0]))) - pi
-    for h in STEPS:
+    for h in map(dyadic, STEPS):
         yield h, pi, h * d
 
 
@@ -108,15 +109,14 @@ def _check_run(run: Run) -> list[Check]:
 
 def check(options: Options) -> list[Check]:
     """All statements along the directions of all runs."""
-    found = parallel_map(_check_run, plan(options), options.jobs, "directions")
-    return [c for checks in found for c in checks]
+    return check_all(_check_run, plan(options), options.jobs, "directions")
 
 
-def draw(checks: list[Check]) -> Figure:
+def draw(checks: list[Check]) -> "Figure":
     """Left: both errors against the step, on one line per direction. Right: how tight the bounds are."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2)
-    h = np.array([float(h) for h in STEPS])
+    h = np.array(STEPS)
     for statement, color in ((FORWARD, "C0"), (TRAPEZOID, "C1")):
         sizes = np.reshape([c.claimed for c in checks if c.statement == statement], (-1, len(STEPS)))
         shown = sizes[sizes[:, -1] > 0]
@@ -130,14 +130,13 @@ def draw(checks: list[Check]) -> Figure:
     return figure
 
 
-STUDY = Study(
-    "The trapezoid of the surrogate and its reverse",
-    "verify.trapezoid",
-    (FORWARD, TRAPEZOID, LEADING),
-    Options,
-    check,
-    draw,
-)
+STUDY = Study("The trapezoid of the surrogate and its reverse", "verify.trapezoid", STATEMENTS, Options, check, draw)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run(STUDY, argv)
+
 
 if __name__ == "__main__":
-    main(STUDY)
+    sys.exit(main())

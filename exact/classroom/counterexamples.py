@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from exact.classroom.scene import digits
+from exact.gaussian import bounds
 from exact.gaussian.instances import one_state, two_state
-from verify import lemma36, lemma37
-from verify.gaussian.runs import measure_step
+from exact.gaussian.measures import measure_step
 
 RADII = np.geomspace(1e-5, 1, 51)
 """KL radii of the panels; 1e-4 and 1e-3 are among them."""
@@ -26,12 +26,10 @@ def counterexamples() -> dict[str, Any]:
     """
     gains, losses = [], []
     for delta in RADII:
-        sides = {c.statement: c for c in lemma36.claims(measure_step(one_state(), float(delta)))}
-        printed, repaired = sides[lemma36.PRINTED], sides[lemma36.REPAIRED]
-        gains.append((printed.actual, printed.claimed, repaired.claimed))
-        sides = {c.statement: c for c in lemma37.claims(measure_step(two_state(), float(delta)))}
-        printed, repaired = sides[lemma37.PRINTED], sides[lemma37.REPAIRED]
-        losses.append((1 - printed.actual, 1 - printed.claimed, 1 - repaired.claimed))
+        m = measure_step(one_state(), float(delta))
+        gains.append((m.gain, bounds.gain_lemma36(m), bounds.gain_repaired(m)))
+        m = measure_step(two_state(), float(delta))
+        losses.append((1 - m.r, bounds.loss_lemma37(m), bounds.loss_repaired(m)))
     return {"delta": digits(RADII), "lemma36": _columns(gains), "lemma37": _columns(losses)}
 
 

@@ -24,22 +24,32 @@ class Table:
     notes: tuple[str, ...] = ()
     styles: tuple[str | None, ...] = ()
     """A rich style for every row, such as "dim" or "red"; none at all for a plain table. Markdown has no styles."""
+    right: frozenset[int] = frozenset()
+    """Columns whose cells stand at the right, such as numbers; counted from 0."""
 
     def markdown(self, aligned: bool = False) -> str:
         """The table as Markdown; `aligned` fills the cells with blanks, so that the columns stand below each other."""
         header, rows, widths = self.header, self.rows, [3] * len(self.header)
         if aligned:
             widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
-            header = tuple(map(str.ljust, header, widths))
-            rows = tuple(tuple(map(str.ljust, row, widths)) for row in rows)
-        lines = map(markdown_row, (header, tuple("-" * width for width in widths), *rows))
+            header = self._filled(header, widths)
+            rows = tuple(self._filled(row, widths) for row in rows)
+        rule = ("-" * (width - 1) + (":" if i in self.right else "-") for i, width in enumerate(widths))
+        lines = map(markdown_row, (header, tuple(rule), *rows))
         return "\n".join((f"## {self.title}", "", *lines, "", *(f"- {note}" for note in self.notes), ""))
+
+    def _filled(self, row: tuple[str, ...], widths: Sequence[int]) -> tuple[str, ...]:
+        """The cells of a row, filled with blanks to the widths of the columns."""
+        cells = enumerate(zip(row, widths, strict=True))
+        return tuple(text.rjust(width) if i in self.right else text.ljust(width) for i, (text, width) in cells)
 
     def drawn(self) -> "DrawnTable":
         """The table as rich draws it, without the notes."""
         from rich.table import Table as DrawnTable
 
-        drawn = DrawnTable(*self.header, title=self.title, title_justify="left")
+        drawn = DrawnTable(title=self.title, title_justify="left")
+        for i, heading in enumerate(self.header):
+            drawn.add_column(heading, justify="right" if i in self.right else "left")
         for row, style in zip(self.rows, self.styles or [None] * len(self.rows), strict=True):
             drawn.add_row(*row, style=style)
         return drawn

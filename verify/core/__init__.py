@@ -1,1 +1,1 @@
-"""Statements, checks, verdicts, reports and exact arithmetic: what every statement file uses."""
+"""What every statement file uses: statements, checks and verdicts, exact arithmetic, reports, figures, the command."""

@@ -1,21 +1,21 @@
-"""The command line that all statement files share: options, parallel checking, report files, exit status."""
+"""The command line of the statement files: their options, and how a study is carried out and reported."""
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
 import tyro
-from matplotlib.figure import Figure
-from rich.console import Console
 
 from exact.common import cli
 from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
-from verify.core.report import Row, as_json, print_table, tally
+from verify.core.report import Row, as_json, summary_table, tally
 from verify.core.statement import Check, Statement
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class CommonOptions:
     """
 
     instances: int = 100
-    """Random instances: Garnet MDPs, or with --mdp runs from random policies and radii on every one of them; for the
-    Gaussian statements random smooth MDPs."""
+    """Number of random instances. They are Garnet MDPs; with --mdp they are runs on every MDP named, from random
+    policies and radii; for the Gaussian statements they are random smooth MDPs."""
     seed: int = 0
-    """Instance i uses the seed SEED + i, so that it can be repeated alone with --instances 1."""
+    """Instance i uses the seed SEED + i. So --seed SEED+i --instances 1 repeats it alone."""
     certify: bool = False
-    """Decide every check in exact arithmetic, not only those that floating point leaves open."""
+    """Decide every check in exact arithmetic, not only those that floats leave open."""
     float_only: bool = False
-    """Leave open what floating point cannot decide (fast)."""
+    """Leave open what floats cannot decide. This is fast."""
     json: Path | None = None
     """Write the report to this file."""
     figure: Path | None = None
     """Write a figure to this file (.png, .pdf or .svg)."""
     jobs: int = 1
-    """Worker processes; the result does not depend on it."""
+    """Number of worker processes. The result does not depend on it."""
 
     def __post_init__(self) -> None:
         for name, least in (("instances", 0), ("seed", 0), ("jobs", 1)):
@@ -52,20 +52,25 @@ class CommonOptions:
         if self.figure is not None:
             check_figure_path(self.figure)
 
+    @property
+    def seeds(self) -> range:
+        """The seeds of the random instances."""
+        return range(self.seed, self.seed + self.instances)
+
 
 @dataclass(frozen=True)
 class Options(CommonOptions):
     """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs.
 
-    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
-    over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    Floating point proposes, exact arithmetic decides: where floats cannot tell the two sides of an inequality apart,
+    it is decided over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
     """
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file; repeatable. Default: the
-    named library and random Garnet MDPs."""
+    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file. Can be given
+    more than once. Default: all MDPs of the library and random Garnet MDPs."""
     solver: Literal["closed-form", "lp"] = "closed-form"
-    """Solver of the subproblem (3.6)."""
+    """How the subproblem (3.6) is solved."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class FalsifierOptions(CommonOptions):
     """
 
     search: int = 100
-    """Perturbations that the falsifier tries around each of the instances it starts from."""
+    """Number of perturbations that the falsifier tries around each instance it starts from."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,8 +93,8 @@ class FalsifierOptions(CommonOptions):
 class SearchOptions(Options, FalsifierOptions):
     """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs, and search for worse instances.
 
-    Floating point proposes, exact arithmetic decides: an inequality whose sides floats cannot tell apart is decided
-    over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    Floating point proposes, exact arithmetic decides: where floats cannot tell the two sides of an inequality apart,
+    it is decided over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
     """
 
 
@@ -98,25 +103,31 @@ AnyOptions = TypeVar("AnyOptions", bound=CommonOptions)
 
 @dataclass(frozen=True)
 class Study(Generic[AnyOptions]):
-    """What a statement file checks, how, and how it is drawn."""
+    """One statement file as the commands see it."""
 
     title: str
+    """Heading of its table."""
     command: str
-    """Module name, as in `python -m verify.lemma34`."""
+    """Name of its module, such as verify.lemma34."""
     statements: tuple[Statement, ...]
+    """What it checks, in the order of the table."""
     options: type[AnyOptions]
-    """Its command line."""
+    """The dataclass of its command line."""
     check: Callable[[AnyOptions], list[Check]]
-    """Make all checks the options ask for."""
-    draw: Callable[[list[Check]], Figure]
-    """Draw the checks."""
+    """Makes all checks that the options ask for."""
+    draw: Callable[[list[Check]], "Figure"]
+    """Draws them."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
-    """Check, print the table, write the report files."""
+    """Check a study, print its table, and write the files that the options name.
+
+    Raises:
+        InputError: a file cannot be written, or an MDP of the options cannot be loaded.
+    """
     checks = study.check(options)
     rows = tally(study.statements, checks)
-    print_table(study.title, rows, terminal())
+    summary_table(study.title, rows).show()
     if options.figure is not None:
         save_figure(study.draw(checks), options.figure)
     if options.json is not None:
@@ -124,16 +135,19 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
     return rows
 
 
-def terminal() -> Console:
-    """Standard output, wide enough for the tables where it is not a terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=120)
+def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
+    """The command line of a statement file.
 
+    Args:
+        study: what it checks.
+        argv: the words after the command, the process's own if None.
 
-def main(study: Study[AnyOptions]) -> None:
-    """Command line of one statement file."""
+    Returns:
+        The exit status: 0 if every statement came out as expected, 1 if one did not, 2 for bad input.
+    """
 
-    def work() -> int:
-        rows = carry_out(study, cli.parse(study.options, study.command))
-        return 0 if all(row.as_expected for row in rows) else 1
+    def work(options: AnyOptions) -> int:
+        rows = carry_out(study, options)
+        return cli.DONE if all(row.as_expected for row in rows) else cli.NEGATIVE
 
-    cli.run(work)
+    return cli.main(study.options, study.command, work, argv)

@@ -1,39 +1,45 @@
 """Finite MDPs and policy evaluation in exact rational arithmetic, by python-flint.
 
-"Floating point proposes, exact arithmetic decides": every MDP of the verifier has rational data and every policy in its
-runs lies on a dyadic grid, so V, rho and eta are rational numbers, and an inequality between them is true or false.
-Arrays are NumPy object arrays of `flint.fmpq`, so the formulas of `exact.bounds` apply to them unchanged.
+Every MDP of the verifier has rational data, and every policy in its runs lies on a dyadic grid.  So V, rho and eta are
+rational numbers, and an inequality between them is true or false.  Arrays are NumPy object arrays of `flint.fmpq`; the
+formulas of `exact.bounds` take them as they are.  flint is loaded with the first exact number.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat
 from scipy import sparse
 
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
 from exact.mdps.small_fractions import DENOMINATOR_LIMIT, ROUNDING
 
+if TYPE_CHECKING:
+    from flint import fmpq, fmpq_mat
+
 Rationals = Any
 """A NumPy object array of fmpq."""
 
 
-def rational(x: float) -> fmpq:
-    """The fraction that the float x means: 0.9 means 9/10 and 0.333... means 1/3; x itself if there is none.
+def rational(x: float) -> "fmpq":
+    """The fraction that the float x means: 0.9 means 9/10, 0.333... means 1/3. If there is none, x itself.
 
-    A fraction is meant if x is its rounded value and its denominator is at most DENOMINATOR_LIMIT = 2^16; two such
-    fractions are at least 2^-32 apart, so the reading is unique.
+    x means a fraction if it is the fraction's rounded value and the denominator is at most DENOMINATOR_LIMIT = 2^16.
+    Two such fractions are at least 2^-32 apart, so there is at most one.
     """
+    from flint import fmpq
+
     near = Fraction(x).limit_denominator(DENOMINATOR_LIMIT)
     return fmpq(near.numerator, near.denominator) if abs(float(near) - x) <= ROUNDING * max(1, abs(x)) else dyadic(x)
 
 
-def dyadic(x: float) -> fmpq:
+def dyadic(x: float) -> "fmpq":
     """The float x itself, as a rational number."""
+    from flint import fmpq
+
     return fmpq(*float(x).as_integer_ratio())
 
 
@@ -49,10 +55,10 @@ def dyadics(x: Array) -> Rationals:
 
 @dataclass(frozen=True, eq=False)
 class RationalMDP:
-    """A finite MDP with rational data; the transition kernel by rows s*A + a."""
+    """A finite MDP with rational data. The transition kernel is sparse; the pair (s, a) has row s*A + a."""
 
     indptr: Any
-    """Row s*A + a owns entries indptr[s*A + a] up to indptr[s*A + a + 1]."""
+    """The entries of row i are those from indptr[i] to indptr[i + 1] - 1. Shape (S*A + 1,)."""
     successors: Any
     """Next state of every entry."""
     probabilities: Rationals
@@ -61,7 +67,8 @@ class RationalMDP:
     """r(s,a), shape (S, A)."""
     initial: Rationals
     """rho0(s), shape (S,); sums to exactly one."""
-    discount: fmpq
+    discount: "fmpq"
+    """gamma."""
 
     @cached_property
     def row_of_entry(self) -> Any:
@@ -70,7 +77,7 @@ class RationalMDP:
 
 
 def from_mdp(mdp: MDP) -> RationalMDP:
-    """Read the data of `mdp` as fractions; a rounding residue of a distribution goes to its largest entry."""
+    """Read the data of `mdp` as fractions. What a distribution misses to one goes to its largest entry."""
     kernel = sparse.csr_array(mdp.kernel)
     probabilities = rationals(kernel.data)
     for start, end in zip(kernel.indptr[:-1], kernel.indptr[1:], strict=True):
@@ -89,7 +96,14 @@ def _normalise(p: Rationals) -> None:
 
 
 def evaluate_exactly(mdp: RationalMDP, policy: Rationals) -> Evaluation:
-    """V, Q, A, rho and eta of `policy` (object array of fmpq, shape (S, A), rows summing to one) as rationals."""
+    """V, Q, A, rho and eta of a policy as rationals.
+
+    Args:
+        mdp: the MDP.
+        policy: pi(a|s), fmpq, shape (S, A); every row sums to exactly one.
+    """
+    from flint import fmpq, fmpq_mat
+
     S, A = policy.shape
     gamma = mdp.discount
     weight = (gamma * policy.ravel())[mdp.row_of_entry] * mdp.probabilities
@@ -108,11 +122,13 @@ def evaluate_exactly(mdp: RationalMDP, policy: Rationals) -> Evaluation:
     return Evaluation(V, Q, Q - V[:, None], rho, (mdp.initial * V).sum())
 
 
-def _column(x: Rationals) -> fmpq_mat:
+def _column(x: Rationals) -> "fmpq_mat":
+    from flint import fmpq_mat
+
     return fmpq_mat(len(x), 1, list(x))
 
 
-def _vector(x: fmpq_mat) -> Rationals:
+def _vector(x: "fmpq_mat") -> Rationals:
     column = np.empty(x.nrows(), dtype=object)
     column[:] = [x[i, 0] for i in range(x.nrows())]
     return column

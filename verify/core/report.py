@@ -1,7 +1,6 @@
-"""Statements, checks, and the table they are reported in.
+"""What was found about every statement: a table to read, and the same as JSON.
 
-A `Statement` is a lower bound, actual >= claimed, in one of three forms: as the paper printed it, repaired, or sharper.
-A `Check` is one instance of it with a verdict. A statement that is expected to fail must be seen to fail.
+A statement that is expected to fail must be seen to fail: it comes out as expected if a check violates it.
 """
 
 import json
@@ -9,34 +8,46 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from verify.core.statement import Check, Statement, Verdict
+from exact.common.tables import Table
+from verify.core.statement import Check, Statement, Verdict, label
 
 
 @dataclass(frozen=True)
 class Row:
-    """All checks of one statement; the fields of the JSON report."""
+    """All checks of one statement. Its fields are those of an object of the JSON report."""
 
     statement: str
+    """Name of the statement."""
     form: str
+    """printed, repaired, sharper or new; see `Statement`."""
     formula: str
+    """The inequality."""
     expected: str
+    """holds or fails."""
     checks: int
+    """Number of checks."""
     violations: int
+    """How many of them violate the statement."""
     undecided: int
-    """Floating point could not tell, and exact arithmetic was not asked."""
+    """How many are open: floats could not tell, and exact arithmetic was not asked for."""
     decided_exactly: int
+    """How many were decided over the rationals or in balls."""
     worst_slack: float | None
+    """Smallest actual - claimed. None without a check, like the next two."""
     median_tightness: float | None
     """Median of claimed / actual: 1 is tight, 0 loose, negative vacuous."""
     worst_instance: str | None
     """How to repeat the check of the smallest slack."""
 
     @property
+    def label(self) -> str:
+        """What tables call the statement."""
+        return label(self.statement, self.form)
+
+    @property
     def as_expected(self) -> bool:
-        """No violation of what holds, at least one of what fails; nothing is expected of an unchecked statement."""
+        """What holds has no violation, what fails has one at least. A statement without a check is as expected."""
         return self.checks == 0 or (self.violations > 0) == (self.expected == "fails")
 
 
@@ -72,6 +83,8 @@ def as_json(rows: list[Row]) -> str:
 
 
 HEADINGS = ("statement", "checks", "violated", "undecided", "worst slack", "median tightness", "verdict")
+NUMBERS = frozenset(range(1, 6))
+"""The columns that hold numbers."""
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -82,7 +95,7 @@ def cells(row: Row) -> tuple[str, ...]:
     elif not row.as_expected:
         outcome += f", expected: {row.expected}"
     return (
-        f"{row.statement}, {row.form}",
+        row.label,
         str(row.checks),
         str(row.violations),
         str(row.undecided),
@@ -92,19 +105,24 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def print_table(title: str, rows: list[Row], console: Console) -> None:
-    """The table, then how to repeat the worst instance of every statement."""
-    table = Table(title=title, title_justify="left")
-    for i, heading in enumerate(HEADINGS):
-        table.add_column(heading, no_wrap=i == 0, justify="right" if 0 < i < len(HEADINGS) - 1 else "left")
-    for row in rows:
-        table.add_row(*cells(row), style=None if row.as_expected else "red")
-    console.print(table)
-    for row in rows:
-        if row.worst_instance is not None:
-            console.print(
-                f"  worst {row.statement}: {row.worst_instance}", style="dim", highlight=False, soft_wrap=True
-            )
+def summary_table(title: str, rows: list[Row], formulas: bool = False) -> Table:
+    """One line for every statement, red where one did not come out as expected.
+
+    The notes say how to repeat the worst instance of every statement.
+
+    Args:
+        title: what the statements are about.
+        rows: what `tally` found.
+        formulas: whether a last column shows the inequalities.
+    """
+    return Table(
+        title,
+        (*HEADINGS, "inequality") if formulas else HEADINGS,
+        tuple((*cells(row), f"`{row.formula}`") if formulas else cells(row) for row in rows),
+        tuple(f"worst {row.label}: {row.worst_instance}" for row in rows if row.worst_instance is not None),
+        tuple(None if row.as_expected else "red" for row in rows),
+        NUMBERS,
+    )
 
 
 def _number(x: float | None) -> str:

@@ -1,26 +1,37 @@
-"""A statement of the theory, one check of it, and the verdict."""
+"""A statement of the theory, a claim about one step, a check of it, and the verdict."""
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim of the form actual >= claimed."""
+    """A lower bound, actual >= claimed."""
 
     name: str
     """As the paper calls it ("Lemma 3.4"), or what it says."""
-    form: Literal["printed", "repaired", "sharper"]
+    form: Literal["printed", "repaired", "sharper", "new"]
+    """printed: as its paper has it. repaired: what is true instead, where the printed one fails. sharper: a stronger
+    form of the same bound. new: not in the paper."""
     formula: str
     """The inequality, in plain text."""
     expected: Literal["holds", "fails"] = "holds"
 
+    @property
+    def label(self) -> str:
+        """What tables and figures call it."""
+        return label(self.name, self.form)
+
+
+def label(name: str, form: str) -> str:
+    """Name and form of a statement in words; "new" goes without saying."""
+    return name if form == "new" else f"{name}, {form}"
+
 
 class Verdict(Enum):
-    """What arithmetic has to say about one inequality."""
+    """What arithmetic says about one inequality."""
 
     HOLDS = "holds"
     VIOLATED = "violated"
@@ -30,26 +41,37 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One instance of a statement. Numbers are for reading, the verdict was reached before they were rounded."""
+    """One instance of a statement. Its numbers are rounded, for the reader; the verdict was reached before that."""
 
     statement: Statement
+    """What is checked."""
     actual: float
+    """The larger side, if the statement holds."""
     claimed: float
+    """The lower bound."""
     slack: float
     """actual - claimed."""
     verdict: Verdict
     exact: bool
     """Whether the verdict was reached in exact or ball arithmetic."""
     instance: str
-    """Options that repeat it, and the iteration."""
+    """The options that repeat it, and the trial or iteration."""
 
 
 def judge(statement: Statement, actual: Any, claimed: Any, instance: str, margin: float | None = None) -> Check:
-    """Compare both sides: in exact arithmetic if margin is None, else in floats that may be off by `margin`."""
+    """Compare the two sides of one inequality.
+
+    Args:
+        statement: what is checked.
+        actual: left side, a rational number, or a float if there is a margin.
+        claimed: right side, likewise.
+        instance: what repeats the check.
+        margin: largest rounding error of actual - claimed in floats. None: the sides are exact.
+    """
     slack = actual - claimed
     if margin is None:
         verdict = Verdict.HOLDS if slack >= 0 else Verdict.VIOLATED
-    elif abs(slack) <= margin or not np.isfinite(slack):
+    elif abs(slack) <= margin or not math.isfinite(slack):
         verdict = Verdict.UNDECIDED
     else:
         verdict = Verdict.HOLDS if slack > 0 else Verdict.VIOLATED
@@ -57,10 +79,13 @@ def judge(statement: Statement, actual: Any, claimed: Any, instance: str, margin
 
 
 class Claim(NamedTuple):
-    """One statement about one step, actual >= claimed; both sides floats or both rationals."""
+    """A statement about one step with both its sides, which are floats, rationals or balls."""
 
     statement: Statement
+    """The inequality."""
     actual: Any
+    """Its left side."""
     claimed: Any
+    """Its right side."""
     margin: float
-    """A bound of the rounding error of actual - claimed in float64."""
+    """Largest rounding error of actual - claimed in float64. Only floats need it."""

@@ -21,8 +21,8 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from exact.gaussian.instances import Instance
+from exact.gaussian.measures import Measures, larger
 from exact.gaussian.steps import MeanStep
-from verify.gaussian.measures import Measures, larger
 
 Balls = Any
 """A NumPy object array of flint.arb."""

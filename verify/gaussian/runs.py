@@ -13,14 +13,13 @@ from functools import partial
 import numpy as np
 from flint import arb, ctx
 
-from exact.common.parallel import parallel_map
 from exact.gaussian.instances import Instance, Trigonometric, one_state, random_instance, two_state
-from exact.gaussian.model import GaussianPolicy, evaluate
-from exact.gaussian.steps import mean_step
+from exact.gaussian.measures import Measures, measure_step
+from exact.gaussian.model import GaussianPolicy
+from verify.core.checking import IMPOSSIBLE, check_all, climb, decide
 from verify.core.command import FalsifierOptions
 from verify.core.statement import Check, Claim, Statement, Verdict, judge
 from verify.gaussian.balls import Effort, NotCertifiedError
-from verify.gaussian.measures import Measures, measure
 
 EFFORTS = (Effort(64, 64), Effort(128, 256), Effort(192, 1024))
 """Tried in turn until no verdict is open."""
@@ -81,17 +80,15 @@ def random_case(seed: int) -> tuple[Instance, np.random.Generator]:
 
 def plan(options: FalsifierOptions) -> list[GaussianRun]:
     """The runs that the options ask for."""
-    seeds = range(options.seed, options.seed + options.instances)
-    return [GaussianRun(seed, options) for seed in (None, *seeds)]
+    return [GaussianRun(seed, options) for seed in (None, *options.seeds)]
 
 
 def check_lemma(lemma: Lemma, options: FalsifierOptions) -> list[Check]:
     """All checks of one lemma, and of the worst cases that the falsifier finds near some of them."""
     runs = plan(options)
-    found = list(parallel_map(partial(_check_run, lemma), runs, options.jobs, lemma.title))
+    checks = check_all(partial(_check_run, lemma), runs, options.jobs, lemma.title)
     jobs = [(statement, run) for statement in lemma.searched for run in runs[:SEARCHED_RUNS] if options.search]
-    found += parallel_map(partial(_search, lemma), jobs, options.jobs, "falsifier")
-    return [check for checks in found for check in checks]
+    return checks + check_all(partial(_search, lemma), jobs, options.jobs, "falsifier")
 
 
 def _check_run(lemma: Lemma, run: GaussianRun) -> list[Check]:
@@ -106,35 +103,41 @@ def _search(lemma: Lemma, job: tuple[Statement, GaussianRun]) -> list[Check]:
     statement, run = job
     instance, delta = next(run.cases())
     rng = np.random.default_rng([run.seed or 0, 1])
-    worst = falsify(instance, delta, partial(_closeness, lemma, statement), run.options.search, rng)
-    where = f"falsifier of {statement.name} ({statement.form}) near {run} --search {run.options.search}"
+    worst = falsify((instance, delta), partial(_closeness, lemma, statement), run.options.search, rng)
+    where = f"falsifier of {statement.label} near {run} --search {run.options.search}"
     return check_step(lemma, *worst, run.options.float_only, f"{where}: delta={worst[1]:.6g}")
-
-
-def measure_step(instance: Instance, delta: float) -> Measures:
-    """Float measures of the mean step at this instance and radius."""
-    current = evaluate(instance.mdp, instance.policy)
-    return measure(instance, delta, mean_step(instance.mdp, current, delta), current)
 
 
 def check_step(lemma: Lemma, instance: Instance, delta: float, float_only: bool, where: str) -> list[Check]:
     """All claims about one mean step."""
-    checks: list[Check] = []
-    for effort in () if float_only else EFFORTS:
+
+    def in_floats() -> list[Check]:
+        measures = measure_step(instance, delta)
+        return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in lemma.claims(measures)]
+
+    if float_only:
+        return in_floats()
+    return decide_in_balls(lambda effort: lemma.encloser(instance, delta, effort), lemma.claims, where) or in_floats()
+
+
+def decide_in_balls(enclose: Callable[[Effort], Measures], claims: Claims, where: str) -> list[Check]:
+    """The claims about one step, at growing precision until no verdict is open; empty if nothing can be enclosed.
+
+    Args:
+        enclose: rigorous measures of the step; may raise NotCertifiedError.
+        claims: the claims about it.
+        where: what repeats the step.
+    """
+
+    def in_balls(effort: Effort) -> list[Check] | None:
         try:
-            measures = lemma.encloser(instance, delta, effort)
+            measures = enclose(effort)
         except NotCertifiedError:
-            continue
+            return None
         with ctx.workprec(effort.bits):
-            checks = [
-                judge_balls(claim.statement, claim.actual, claim.claimed, where) for claim in lemma.claims(measures)
-            ]
-        if all(check.verdict is not Verdict.UNDECIDED for check in checks):
-            return checks
-    if checks:
-        return checks
-    measures = measure_step(instance, delta)
-    return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in lemma.claims(measures)]
+            return [judge_balls(claim.statement, claim.actual, claim.claimed, where) for claim in claims(measures)]
+
+    return decide([partial(in_balls, effort) for effort in EFFORTS])
 
 
 def judge_balls(statement: Statement, actual: arb, claimed: arb, where: str) -> Check:
@@ -146,46 +149,41 @@ def judge_balls(statement: Statement, actual: arb, claimed: arb, where: str) -> 
     return Check(statement, sides[0], sides[1], sides[2], verdict, decided, where)
 
 
-def falsify(
-    instance: Instance,
-    delta: float,
-    objective: Callable[[Instance, float], float],
-    trials: int,
-    rng: np.random.Generator,
-) -> tuple[Instance, float]:
-    """The instance and radius near the given ones that make `objective` large, by random local search.
+Case = tuple[Instance, float]
+"""An instance with a radius."""
 
-    Hill climbing: rewards, discount, mu_k, sigma_k or delta are perturbed, by strides of all scales, and what helps is
-    kept. The first restart begins at the given instance, the others further away.
+
+def falsify(case: Case, score: Callable[[Case], float], trials: int, rng: np.random.Generator) -> Case:
+    """The case near a given one that makes `score` large, by hill climbing with strides of all scales.
+
+    The first climb begins at the given case, the others further away.
     """
-    best, best_value = (instance, delta), objective(instance, delta)
+    best, highest = case, IMPOSSIBLE
     for restart in range(SEARCH_RESTARTS):
-        here = (instance, delta) if restart == 0 else _neighbour(instance, delta, 1.0, rng)
-        value = objective(*here)
-        for _ in range(trials // SEARCH_RESTARTS):
-            candidate = _neighbour(*here, 10.0 ** rng.uniform(-2, 0.5), rng)
-            found = objective(*candidate)
-            if found > value:
-                here, value = candidate, found
-        if value > best_value:
-            best, best_value = here, value
+        start = case if restart == 0 else _neighbour(case, 1.0, rng)
+        found, value = climb(
+            start, score, lambda here: _neighbour(here, 10.0 ** rng.uniform(-2, 0.5), rng), trials // SEARCH_RESTARTS
+        )
+        if value > highest:
+            best, highest = found, value
     return best
 
 
-def _closeness(lemma: Lemma, statement: Statement, instance: Instance, delta: float) -> float:
-    measures = measure_step(instance, delta)
+def _closeness(lemma: Lemma, statement: Statement, case: Case) -> float:
+    measures = measure_step(*case)
     if not measures.attained > 0:
-        return -math.inf
+        return IMPOSSIBLE
     claim = next(claim for claim in lemma.claims(measures) if claim.statement == statement)
     return lemma.closeness(claim.actual, claim.claimed)
 
 
-def _neighbour(instance: Instance, delta: float, stride: float, rng: np.random.Generator) -> tuple[Instance, float]:
-    """A random instance and radius `stride` away: another reward, discount, mu_k, sigma_k or delta.
+def _neighbour(case: Case, stride: float, rng: np.random.Generator) -> Case:
+    """A random case `stride` away: another reward, discount, mu_k, sigma_k or delta.
 
     The unit of stride is 1 for rewards and means, a factor of e for sigma and 1/(1-gamma), and a decade for delta; the
     last three stay within the ranges of the random instances.
     """
+    instance, delta = case
     what, old, policy = rng.integers(5), instance.coefficients, instance.policy
     factor = math.exp(stride * rng.normal())
     if what == 0:

@@ -1,8 +1,7 @@
-"""A falsifier: search for the worst instance of a lower bound near a given step of Algorithm 3.1.
+"""Where the falsifier looks for a worse instance of a lower bound: the neighbours of a step of Algorithm 3.1.
 
-Hill climbing on the tightness of a bound, measured so that above 1 the bound would be violated: single transitions,
-rewards, initial masses, policy masses and the radius are perturbed one at a time and what brings the bound closer to
-failing is kept. All data stay on dyadic grids, so the instance it ends at is decided exactly.
+`verify.core.checking.climb` walks from a step to steps near it: one transition, reward, initial mass or policy mass, or
+the radius, is changed at a time.  All data stay on dyadic grids, so the step it ends at is decided exactly.
 """
 
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import numpy as np
 from exact.algorithm import Iteration, iterate
 from exact.mdp import MDP, Array
 from exact.subproblem.step import Subproblem
+from verify.core.checking import IMPOSSIBLE, climb
 from verify.tabular.trial import GRID, grid_policy
 
 REWARD_GRID = 256
@@ -32,6 +32,20 @@ class Place:
     delta: float
     discount: float
 
+    @classmethod
+    def on_grid(cls, mdp: MDP, policy: Array, delta: float) -> "Place":
+        """The place on the grids next to a given one."""
+        S, A = mdp.rewards.shape
+        dense = mdp.kernel if isinstance(mdp.kernel, np.ndarray) else mdp.kernel.toarray()
+        return cls(
+            grid_policy(dense).reshape(S, A, S),
+            np.rint(mdp.rewards * REWARD_GRID) / REWARD_GRID,
+            grid_policy(mdp.initial[None])[0],
+            grid_policy(policy),
+            delta,
+            mdp.discount,
+        )
+
     def mdp(self) -> MDP:
         """The MDP of this place."""
         return MDP(self.transitions, self.rewards, self.initial, self.discount, "search")
@@ -41,41 +55,33 @@ class Place:
         return next(iterate(self.mdp(), subproblem, start=self.policy, delta0=self.delta), None)
 
 
-def place_of(mdp: MDP, policy: Array, delta: float) -> Place:
-    """A place on the grids at a given one."""
-    S, A = mdp.rewards.shape
-    dense = mdp.kernel if isinstance(mdp.kernel, np.ndarray) else mdp.kernel.toarray()
-    return Place(
-        grid_policy(dense).reshape(S, A, S),
-        np.rint(mdp.rewards * REWARD_GRID) / REWARD_GRID,
-        grid_policy(mdp.initial[None])[0],
-        grid_policy(policy),
-        delta,
-        mdp.discount,
-    )
-
-
 Score = Callable[[MDP, Iteration], float]
-"""How close a step comes to violating the bound."""
+"""How close a step comes to violating the bound: 1 at equality, more where it is violated."""
 
 
-def climb(place: Place, score: Score, subproblem: Subproblem, rounds: int, rng: np.random.Generator) -> Place:
-    """The best place found in `rounds` perturbations; score is to be raised."""
-    best = _score(place, score, subproblem)
-    for _ in range(rounds):
-        trial = _perturb(place, rng)
-        value = _score(trial, score, subproblem)
-        if value > best:
-            place, best = trial, value
-    return place
+def worst_step(
+    mdp: MDP, first: Iteration, score: Score, subproblem: Subproblem, trials: int, rng: np.random.Generator
+) -> Place:
+    """The place near a step at which `score` is highest, found by hill climbing.
+
+    Args:
+        mdp: where the step was taken.
+        first: the step.
+        score: what is to be raised.
+        subproblem: the solver that takes the steps.
+        trials: how many places are tried.
+        rng: source of the perturbations.
+    """
+
+    def value(place: Place) -> float:
+        it = place.step(subproblem)
+        return IMPOSSIBLE if it is None or it.step.gain <= 0 else score(place.mdp(), it)
+
+    start = Place.on_grid(mdp, first.policy, first.delta)
+    return climb(start, value, lambda place: _neighbour(place, rng), trials)[0]
 
 
-def _score(place: Place, score: Score, subproblem: Subproblem) -> float:
-    it = place.step(subproblem)
-    return -np.inf if it is None or it.step.gain <= 0 else score(place.mdp(), it)
-
-
-def _perturb(place: Place, rng: np.random.Generator) -> Place:
+def _neighbour(place: Place, rng: np.random.Generator) -> Place:
     changes: dict[str, Any] = {}
     what = rng.integers(5)
     if what == 0:

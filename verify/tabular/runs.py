@@ -12,16 +12,15 @@ from itertools import islice
 import numpy as np
 
 from exact.algorithm import Iteration, iterate
-from exact.common.parallel import parallel_map
 from exact.mdp import MDP, Array
 from exact.mdps.garnet import garnet
 from exact.mdps.library import NAMED, load
-from exact.subproblem.lp import ConvexSubproblem
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import solve_tv
+from verify.core.checking import check_all, decide
 from verify.core.command import Options
 from verify.core.rational import from_mdp
-from verify.core.statement import Check, Claim, Verdict, judge
+from verify.core.statement import Check, Claim, judge
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial, grid_policy, on_grid
 
 TOLERANCE = 1e-8
@@ -50,13 +49,12 @@ def plan(options: Options) -> list[Run]:
     Raises:
         InputError: an MDP of the options cannot be loaded.
     """
-    seeds = range(options.seed, options.seed + options.instances)
     if options.mdp:
         for name in options.mdp:
             load(name)
-        return [Run(name, seed, options) for name in options.mdp for seed in seeds]
+        return [Run(name, seed, options) for name in options.mdp for seed in options.seeds]
     named = [Run(name, options.seed, options) for name in NAMED]
-    return named + [Run(random_garnet(seed).name, seed, options) for seed in seeds]
+    return named + [Run(random_garnet(seed).name, seed, options) for seed in options.seeds]
 
 
 def random_garnet(seed: int) -> MDP:
@@ -80,7 +78,11 @@ def start_policy(shape: tuple[int, int], rng: np.random.Generator) -> Array:
 
 def solver(options: Options) -> Subproblem:
     """The subproblem solver of the options, with policies kept on the grid."""
-    return on_grid(solve_tv if options.solver == "closed-form" else ConvexSubproblem())
+    if options.solver == "closed-form":
+        return on_grid(solve_tv)
+    from exact.subproblem.lp import ConvexSubproblem  # cvxpy takes a second to load
+
+    return on_grid(ConvexSubproblem())
 
 
 def beginning(run: Run, mdp: MDP) -> tuple[Array, float]:
@@ -100,20 +102,18 @@ Claims = Callable[[TrialPoint], Iterable[Claim]]
 
 
 def check_step(claims: Claims, mdp: MDP, it: Iteration, options: Options, where: str) -> list[Check]:
-    """All claims about one step: decided in floats where they can tell, exactly where they cannot (or always)."""
-    checks = []
-    if not options.certify:
-        checks = [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in claims(float_trial(mdp, it))]
-        undecided = any(check.verdict is Verdict.UNDECIDED for check in checks)
-        if not undecided or options.float_only:
-            return checks
-    point = exact_trial(rational_mdp(mdp), it.policy, it.step.policy, it.delta)
-    decided = [judge(c.statement, c.actual, c.claimed, where) for c in claims(point)]
+    """All claims about one step: in floats where they can tell, over the rationals where they cannot (or always)."""
+
+    def in_floats() -> list[Check]:
+        return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in claims(float_trial(mdp, it))]
+
+    def over_the_rationals() -> list[Check]:
+        point = exact_trial(rational_mdp(mdp), it.policy, it.step.policy, it.delta)
+        return [judge(c.statement, c.actual, c.claimed, where) for c in claims(point)]
+
     if options.certify:
-        return decided
-    by_statement = {check.statement: check for check in decided}
-    settled = (by_statement.get(c.statement) if c.verdict is Verdict.UNDECIDED else c for c in checks)
-    return [c for c in settled if c is not None]  # a claim with a condition may turn out not to apply
+        return decide([over_the_rationals])
+    return decide([in_floats] if options.float_only else [in_floats, over_the_rationals])
 
 
 rational_mdp = lru_cache(maxsize=1)(from_mdp)
@@ -128,8 +128,7 @@ def check_runs(prepare: Callable[[MDP], Claims], options: Options, title: str) -
         options: the command line.
         title: what the progress bar says.
     """
-    work = partial(_check_run, prepare)
-    return [check for checks in parallel_map(work, plan(options), options.jobs, title) for check in checks]
+    return check_all(partial(_check_run, prepare), plan(options), options.jobs, title)
 
 
 def _check_run(prepare: Callable[[MDP], Claims], run: Run) -> list[Check]:

@@ -1,5 +1,6 @@
 """Tables: Markdown for files and pipes, drawn on a terminal."""
 
+import dataclasses
 import io
 
 from rich.console import Console
@@ -28,6 +29,17 @@ def test_a_terminal_gets_a_drawing():
     assert "┏" in shown
     assert "- a note" in shown
     assert "\x1b[31m" in shown  # the second row is red
+
+
+def test_numbers_stand_at_the_right():
+    table = dataclasses.replace(TABLE, right=frozenset({1}))
+    assert table.markdown(aligned=True).splitlines()[2:6] == [
+        "| name |   n |",
+        "| ---- | --: |",
+        "| one  |   1 |",
+        "| a\\|b  |  22 |",
+    ]
+    assert [column.justify for column in table.drawn().columns] == ["left", "right"]
 
 
 def test_publish_writes_what_it_shows(tmp_path, capsys):

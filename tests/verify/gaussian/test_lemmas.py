@@ -12,6 +12,7 @@ from flint import arb, ctx
 from exact.common.drawing import save_figure
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.instances import one_state, random_instance, two_state
+from exact.gaussian.measures import measure
 from exact.gaussian.model import GaussianPolicy, action_value, evaluate
 from exact.gaussian.steps import mean_step
 from verify import lemma36, lemma37, theorem38
@@ -27,7 +28,6 @@ from verify.gaussian.balls import (
     measure_balls,
     peak,
 )
-from verify.gaussian.measures import measure
 from verify.gaussian.runs import GaussianRun, check_step, falsify, judge_balls, measure_step, random_case
 
 EFFORT = Effort(64, 64)

@@ -1,21 +1,19 @@
 """What Lemmas 3.6 and 3.7 of Zhao, Li and Wen (arXiv 1911.11640) speak about, measured at one mean step.
 
-The same record is filled with floats (`measure`) or with rigorous balls (`verify.gaussian.balls`), and the claims of
-the lemmas are written once, for both. Notation of `exact.gaussian.model`: rho and q_s belong to pi_k = N(mu_k,
-sigma^2), the trust region is sum_s rho(s) (mu_s - mu_{k,s})^2 <= 2 sigma^2 delta, and primes are derivatives in the
-mean.
+`measure` fills the record with floats; `verify.gaussian.balls` fills it with rigorous balls.  The bounds of
+`exact.gaussian.bounds` take either.  Notation of `exact.gaussian.model`: rho and q_s belong to pi_k = N(mu_k, sigma^2),
+the trust region is sum_s rho(s) (mu_s - mu_{k,s})^2 <= 2 sigma^2 delta, and primes are derivatives in the mean.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import arb
 from scipy.special import erf
 
 from exact.gaussian.instances import Instance, gaussian_basis
 from exact.gaussian.model import GaussianEvaluation, evaluate, gradient, policy_advantage
-from exact.gaussian.steps import MeanStep, curvature
+from exact.gaussian.steps import MeanStep, curvature, mean_step
 from exact.mdp import Array
 
 Number = Any
@@ -72,7 +70,7 @@ class Measures:
 
 def larger(a: Number, b: Number) -> Number:
     """max(a, b), rigorous for balls."""
-    return a.max(b) if isinstance(a, arb) else max(a, b)
+    return max(a, b) if isinstance(a, float) else a.max(b)
 
 
 def measure(instance: Instance, delta: float, step: MeanStep, current: GaussianEvaluation | None = None) -> Measures:
@@ -108,6 +106,12 @@ def measure(instance: Instance, delta: float, step: MeanStep, current: GaussianE
         A_max=_largest_advantage(instance, current.V),
         D=float(rho @ tv),
     )
+
+
+def measure_step(instance: Instance, delta: float) -> Measures:
+    """`Measures` of the mean step at this instance and radius, in floating point."""
+    current = evaluate(instance.mdp, instance.policy)
+    return measure(instance, delta, mean_step(instance.mdp, current, delta), current)
 
 
 def _largest_advantage(instance: Instance, V: Array) -> float:
