@@ -30,14 +30,14 @@ def test_the_live_app_shows_the_page_of_its_sliders() -> None:
 
 
 def test_the_live_app_is_served_on_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Gone(Exception):
+    class BecameAnotherError(Exception):
         """The process has become another program."""
 
     def execv(program: str, command: list[str]) -> None:
-        raise Gone(command)
+        raise BecameAnotherError(command)
 
     monkeypatch.setattr(os, "execv", execv)
-    with pytest.raises(Gone) as gone:
+    with pytest.raises(BecameAnotherError) as gone:
         main(["--live", "--mdp", "cash-in", "--port", "2719"])
     command = gone.value.args[0]
     assert command[command.index("--host") + 1] == "127.0.0.1"
