@@ -19,7 +19,7 @@ def test_one_state_mean_step_is_the_whole_budget():
     step = mean_step(case.mdp, ev, 1e-3)
     assert ev.rho[0] == pytest.approx(20)
     assert step.policy.mu[0] == pytest.approx(math.sqrt(2 * 1e-3 / 20), rel=1e-10)
-    assert round(step.gain, 5) == 0.12130  # theory.md section 4
+    assert round(step.gain, 5) == 0.12130  # theory.md, "Gaussian policies"
 
 
 def test_two_state_ratio_is_the_closed_form():
@@ -29,7 +29,7 @@ def test_two_state_ratio_is_the_closed_form():
     step = mean_step(case.mdp, ev, 1e-4)
     r = (evaluate(case.mdp, step.policy).eta - ev.eta) / step.gain
     assert r == pytest.approx(1 / (1 + math.exp(-0.5) * math.sin(math.sqrt(2e-4)) / 4), rel=1e-10)
-    assert round(r, 6) == 0.997860  # theory.md section 4
+    assert round(r, 6) == 0.997860  # theory.md, "Gaussian policies"
     np.testing.assert_allclose(step.policy.mu, [math.sqrt(2e-4), 0], rtol=1e-10)
 
 
