@@ -156,8 +156,8 @@ class InnerSettings:
     """H_l is the mean over this fraction of b_l, drawn at random. A step takes a dozen products with H_l, each as long
     as a gradient or longer, and a metric needs fewer samples than a direction."""
     cg_iterations: int
-    """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper. They fit noise as well as signal, so stopping
-    early regularises."""
+    """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper. They fit noise as well as signal, so
+    stopping early regularises."""
     cg_tolerance: float
     """Stop when ||H d - g|| <= cg_tolerance * ||g||."""
     damping: float
