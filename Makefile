@@ -1,4 +1,4 @@
-# make demo: set up, check the theory, train for a minute.   make test: set up, run the tests.
+# make demo: set up, check the theory, write the classroom page, train and film an agent.   make test: set up, run the tests.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -18,11 +18,20 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup  ## the main job: every statement about the exact step checked, then a one-minute training run
+demo: setup  ## the main job: check the theory, write the classroom page, train an agent for a minute and film it
 	mkdir -p $(FIGURES)
 	$(RUN) -m verify.lemma34 --jobs 2 --json $(FIGURES)/lemma34.json --figure $(FIGURES)/lemma34.png
-	$(RUN) -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out runs/demo-$$(date +%Y%m%d-%H%M%S)
-	@echo "figures: $(FIGURES)/lemma34.png (theory); runs/: the training run, try python -m deep.evaluate on it"
+	$(RUN) -m exact.classroom --out $(FIGURES)/classroom.html
+	@rm -f $(FIGURES)/agent.mp4; run=runs/demo-$$(date +%Y%m%d-%H%M%S); set -x; \
+	$(RUN) -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out $$run && \
+	$(RUN) -m deep.evaluate $$run --episodes 10
+	@run=$$(ls -d runs/demo-* | tail -1); film="$(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4"; \
+	$$film >/dev/null 2>&1 || MUJOCO_GL=egl $$film >/dev/null 2>&1 || echo "no film: MuJoCo found no renderer here"
+	@echo; echo "Look at:"
+	@echo "  $(FIGURES)/lemma34.png      the statements about the exact step, and how tight they are"
+	@echo "  $(FIGURES)/classroom.html   why a trust region converges; open it in a browser"
+	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4        the trained agent"
+	@echo "  $$(ls -d runs/demo-* | tail -1)   the training run"
 
 test: setup  ## the test suite
 	$(RUN) -m pytest -n 2

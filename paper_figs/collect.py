@@ -10,8 +10,8 @@ from pathlib import Path
 
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.tables import counted
 from paper_figs.results import MUJOCO, check_comparable, read_run, run_directories, write_result
-from paper_figs.tables import counted
 
 
 @dataclass(frozen=True)

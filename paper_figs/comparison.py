@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from exact.common.errors import InputError
-from exact.common.tables import Table, publish
+from exact.common.tables import Table, counted, publish
 from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.paper import COLUMNS, RANDOM_POLICIES, PaperTable, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import ATARI, MUJOCO, Result, load
-from paper_figs.tables import MISSING, by_env, counted, interval_text, mean_std, number, provenance
+from paper_figs.tables import MISSING, by_env, interval_text, mean_std, number, provenance
 
 HEADER = (
     "task",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from exact.common.tables import counted
 from paper_figs.aggregates import Summary
 from paper_figs.results import Result, present_command
 
@@ -13,11 +14,6 @@ MISSING = "missing"
 def number(value: float) -> str:
     """A return for a cell: a whole number from 100 on, where the spread over the seeds drowns a decimal."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def mean_std(summary: Summary) -> str:

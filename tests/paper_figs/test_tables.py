@@ -3,16 +3,12 @@
 import pytest
 
 from paper_figs.results import read_run
-from paper_figs.tables import counted, number, provenance
+from paper_figs.tables import number, provenance
 
 
 @pytest.mark.parametrize(("value", "cell"), [(99.94, "99.9"), (100.4, "100"), (-0.25, "-0.2"), (-3512.6, "-3513")])
 def test_decimals_are_shown_below_100_only(value, cell):
     assert number(value) == cell
-
-
-def test_one_is_no_plural():
-    assert (counted(1, "run"), counted(2, "run")) == ("1 run", "2 runs")
 
 
 def test_a_recorded_command_has_placeholders_and_its_present_name(make_run):
