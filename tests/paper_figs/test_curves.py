@@ -36,7 +36,7 @@ def test_bad_settings_are_refused(runs, tmp_path, monkeypatch, refused, setting,
 
 @pytest.mark.parametrize("figure", [fig1, fig2])
 def test_a_figure_is_written_with_its_folder(figure, runs, make_run, tmp_path):
-    make_run("Ant-v4", 0, 10.0, variant="paper-no-normalize")
+    make_run("Ant-v4", 0, 10.0, variant="paper-first-no-normalize")
     out = tmp_path / "new" / "figure.svg"
     assert figure.main(["--runs", str(runs), "--out", str(out)]) == 0
     assert out.read_text().startswith("<?xml")
