@@ -184,7 +184,8 @@ def table(records: "Sequence[Record]", mdp: "MDP", options: Options) -> Table:
     """The trials as a table, rejected ones dimmed."""
     rows = tuple(cells(record, options.has_radius) for record in records)
     styles = tuple(None if record.accepted else "dim" for record in records)
-    return Table(f"{options.method} on {mdp.name}", COLUMNS, rows, NOTES, styles)
+    numbers = frozenset(range(len(COLUMNS) - 1))
+    return Table(f"{options.method} on {mdp.name}", COLUMNS, rows, NOTES, styles, numbers)
 
 
 def cells(r: "Record", has_radius: bool) -> tuple[str, ...]:

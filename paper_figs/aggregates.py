@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from exact.common.bootstrap import stratified_interval
+
 TRIMMED = 0.25
 """Share of the runs cut off at each end for the interquartile mean."""
 RESAMPLES = 10_000
-CONFIDENCE = 0.95
+RESAMPLES_AT_A_TIME = 1000
+"""Of the curves of all runs, whose resamples do not fit in memory together."""
 GRID_POINTS = 100
 """Points at which the curves of several runs are compared."""
 
@@ -53,10 +56,7 @@ def interval(
     """
     if any(len(task) < 2 for task in tasks):
         return None
-    ends = stats.bootstrap(
-        tasks, iqm, axis=0, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=rng, batch=1000
-    ).confidence_interval
-    return ends.low, ends.high
+    return stratified_interval(tasks, iqm, rng, resamples=RESAMPLES, batch=RESAMPLES_AT_A_TIME)
 
 
 def summarise(values: Sequence[float], rng: np.random.Generator) -> Summary:

@@ -51,12 +51,8 @@ PRINTED = Statement(
     "Lemma 3.6", "printed", "gain >= ||g||^2 min(1/(2h), sigma sqrt(delta) / (2||g||))", expected="fails"
 )
 REPAIRED = Statement("Lemma 3.6", "repaired", "gain >= ||g||^2 min(1/(2h), sigma sqrt(2 delta / max rho) / (2||g||))")
-NATURAL = Statement(
-    "Lemma 3.6 in the metric of KL",
-    "sharper",
-    "gain >= t ||g||_*^2 (1 - t h_*/2), t = min(1/h_*, sqrt(2 delta)/||g||_*)",
-)
-CONVERSE = Statement("Lemma 3.6, converse", "sharper", "sqrt(2 delta) ||g||_* + delta h_* >= gain of the step")
+NATURAL = Statement("Lemma 3.6", "sharper", "gain >= t ||g||_*^2 (1 - t h_*/2), t = min(1/h_*, sqrt(2 delta)/||g||_*)")
+CONVERSE = Statement("Lemma 3.6, converse", "new", "sqrt(2 delta) ||g||_* + delta h_* >= gain of the step")
 STATEMENTS = (PRINTED, REPAIRED, NATURAL, CONVERSE)
 
 GRID_ERROR = 1e-3

@@ -66,9 +66,9 @@ REPAIRED = Statement(
     "repaired",
     "r >= 1 - 4 Abar gamma delta max(h, ||g||/(sigma sqrt(2(1-gamma) delta))) / (p0 (1-gamma)^2 ||g||^2)",
 )
-NO_REJECTION = Statement("Lemma 3.7 (a), no rejection", "sharper", "r >= (1-gamma) p0")
-POSTERIOR = Statement("Lemma 3.7 (b), posterior", "sharper", "r >= 1 - gamma D / ((1-gamma) min rho)")
-PRIOR = Statement("Lemma 3.7 (c), prior", "sharper", "r >= 1 - gamma sqrt(delta / (2 (1-gamma)^3)) / min rho")
+NO_REJECTION = Statement("Lemma 3.7 (a), no rejection", "new", "r >= (1-gamma) p0")
+POSTERIOR = Statement("Lemma 3.7 (b), posterior", "new", "r >= 1 - gamma D / ((1-gamma) min rho)")
+PRIOR = Statement("Lemma 3.7 (c), prior", "new", "r >= 1 - gamma sqrt(delta / (2 (1-gamma)^3)) / min rho")
 STATEMENTS = (PRINTED, REPAIRED, NO_REJECTION, POSTERIOR, PRIOR)
 
 GRID_ERROR = 1e-3

@@ -64,7 +64,7 @@ INCREASE = Statement(
 )
 FLOOR = Statement(
     "Theorem 3.8, radius floor",
-    "sharper",
+    "new",
     "delta_k >= min(delta_0, gamma2 c(beta1), gamma3 c(beta0)), c(beta) = 2 (1-gamma)^3 ((1-beta) p0 / gamma)^2",
 )
 STATEMENTS = (STATIONARY, INCREASE, FLOOR)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import NoReturn
 
 from exact.classroom.lesson import STORY, TEXTBOOK, page
 from exact.classroom.scene import RunSettings, scene
@@ -67,7 +68,7 @@ def work(options: Options) -> int:
     return cli.DONE
 
 
-def serve(mdps: Sequence[str], port: int) -> None:
+def serve(mdps: Sequence[str], port: int) -> NoReturn:
     """Become the live app on the loopback address. This process turns into the server: who ends it ends the server.
 
     Raises:

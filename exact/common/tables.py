@@ -32,12 +32,14 @@ class Table:
         header, rows, widths = self.header, self.rows, [3] * len(self.header)
         if aligned:
             widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
-            header, rows = self._filled(header, widths), tuple(self._filled(row, widths) for row in rows)
+            header = self._filled(header, widths)
+            rows = tuple(self._filled(row, widths) for row in rows)
         rule = ("-" * (width - 1) + (":" if i in self.right else "-") for i, width in enumerate(widths))
         lines = map(markdown_row, (header, tuple(rule), *rows))
         return "\n".join((f"## {self.title}", "", *lines, "", *(f"- {note}" for note in self.notes), ""))
 
     def _filled(self, row: tuple[str, ...], widths: Sequence[int]) -> tuple[str, ...]:
+        """The cells of a row, filled with blanks to the widths of the columns."""
         cells = enumerate(zip(row, widths, strict=True))
         return tuple(text.rjust(width) if i in self.right else text.ljust(width) for i, (text, width) in cells)
 

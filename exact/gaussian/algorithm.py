@@ -1,15 +1,14 @@
 """Algorithm 3.1 for Gaussian policies on finite states, exactly (Zhao, Li and Wen, arXiv 1911.11640, section 3.2).
 
 Every iteration solves the mean step (3.12) at radius delta_k and submits it to the ratio test (3.2)-(3.4) of
-`exact.controller`. When the mean is accepted the sigma step (3.13) follows.
+`exact.controller`.  If the mean is accepted, the sigma step (3.13) follows.
 
-What the paper leaves open is how far sigma may move and whether the sigma step is tested. Here it has its own radius
-in log sigma and its own ratio test, by the same controller: eta then never decreases, the statements about the mean
-step (Lemmas 3.6 and 3.7) apply to every iteration unchanged, and sigma stays between fixed bounds, which Theorem 3.8
-needs.
+The paper leaves open how far sigma may move, and whether the sigma step is tested.  Here the sigma step has its own
+radius in log sigma and its own ratio test by the same controller.  So eta never decreases, the statements about the
+mean step (Lemmas 3.6 and 3.7) hold in every iteration, and sigma stays between fixed bounds, which Theorem 3.8 needs.
 
-The numerator of the ratio is taken from (2.3), eta(trial) - eta(pi_k) = sum_s rho_trial(s) f(s), with the f(s) of the
-denominator: near convergence the difference of two etas would be rounding error.
+The numerator of the ratio comes from (2.3), eta(trial) - eta(pi_k) = sum_s rho_trial(s) f(s), with the f(s) of the
+denominator.  Near convergence the difference of two etas would be rounding error.
 """
 
 from dataclasses import dataclass, replace
@@ -22,10 +21,10 @@ from exact.gaussian.model import GaussianEvaluation, GaussianMDP, GaussianPolicy
 from exact.gaussian.steps import MeanStep, mean_step, sigma_step
 
 NOISE_FLOOR = 1e-15
-"""A predicted gain below this fraction of max|V| + |eta| is rounding: its ratio would mean nothing."""
+"""A predicted gain below this share of max|V| + |eta| is rounding: its ratio would mean nothing."""
 
 WIDTH_MIN, WIDTH_MAX = 1e-3, 1.0
-"""Bounds of the sigma step's radius, in place of delta's: L varies with log sigma on a scale of 1."""
+"""Bounds of the sigma step's radius, instead of those of delta: L varies with log sigma on a scale of 1."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class SigmaSettings:
     """
 
     width0: float = 0.1
-    """Initial radius in log sigma; afterwards the controller's."""
+    """First radius in log sigma, > 0. The controller changes it."""
     smallest: float = 0.1
-    """Floor of sigma."""
+    """Smallest sigma."""
     largest: float = 3.0
-    """Ceiling of sigma."""
+    """Largest sigma."""
 
     def __post_init__(self) -> None:
         if not 0 < self.width0 < np.inf:
@@ -52,7 +51,7 @@ class SigmaSettings:
 
 @dataclass(frozen=True, eq=False)
 class GaussianIteration:
-    """One pass of Algorithm 3.1, as seen from the policy it started at."""
+    """One iteration of Algorithm 3.1: the policy it starts at, the mean step, the sigma step."""
 
     current: GaussianEvaluation
     """pi_k with its exact values."""
@@ -61,28 +60,31 @@ class GaussianIteration:
     delta: float
     """delta_k, rho-weighted KL."""
     step: MeanStep
-    """The trial point of (3.12)."""
+    """The solution of (3.12)."""
     actual: float
     """eta(trial) - eta(pi_k), by (2.3)."""
     r: float
     """The ratio (3.2) of the mean step."""
     outcome: Outcome
-    """Of the mean step (3.3)."""
+    """Whether the mean step was accepted, (3.3)."""
     sigma_r: float | None
-    """The ratio of the sigma step, None where none was tried or nothing was to be gained."""
+    """The ratio of the sigma step; None if none was tried, or if nothing was to be gained."""
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianResult:
-    """Where Algorithm 3.1 ended and how it came there."""
+    """The result of Algorithm 3.1: where it ended, and every iteration."""
 
     final: GaussianEvaluation
+    """The final policy with its exact values."""
     iterations: tuple[GaussianIteration, ...]
+    """In order."""
     gradient_norm: float
     """||grad_mu eta|| at the end."""
     converged: bool
-    """gradient_norm <= tolerance."""
+    """Whether gradient_norm <= tolerance."""
     message: str
+    """Why the run ended."""
 
 
 def solve(
@@ -98,13 +100,13 @@ def solve(
 
     Args:
         mdp: the MDP.
-        start: pi_0; its sigma lies within the bounds of `sigma_settings`.
-        settings: constants of the ratio test; radius_max bounds delta, and with it the cost of the global search.
-        delta0: initial radius, rho-weighted KL, > 0.
+        start: pi_0. Its sigma lies within the bounds of `sigma_settings`.
+        settings: constants of the ratio test. radius_max bounds delta, and with it the cost of the global search.
+        delta0: first radius, rho-weighted KL, > 0.
         sigma_settings: None keeps sigma fixed.
-        tolerance: on the gradient's Euclidean norm. A gradient g promises a gain of about g^2 / (2 curvature); below
-            1e-6, for values of the order of 10, that is rounding.
-        max_iterations: trial points at most.
+        tolerance: the run ends when the gradient's Euclidean norm is at most this. A gradient g promises a gain of
+            about g^2 / (2 curvature). For values of the order of 10 that is rounding if g is below 1e-6.
+        max_iterations: largest number of iterations.
 
     Raises:
         InputError: a radius or sigma is out of range.
@@ -140,6 +142,7 @@ def solve(
 
 
 def _noise(current: GaussianEvaluation) -> float:
+    """The predicted gain below which there is only rounding."""
     return NOISE_FLOOR * (abs(current.eta) + float(np.abs(current.V).max()))
 
 
@@ -154,7 +157,7 @@ def _move_sigma(
     sigma_settings: SigmaSettings,
     state: ControllerState,
 ) -> tuple[GaussianEvaluation, ControllerState, float | None]:
-    """One tested sigma step: the policy to go on with, the controller's next state, and the ratio, if there was any."""
+    """One sigma step with its test: the policy to go on from, the controller's next state, the ratio or None."""
     trial_policy = sigma_step(mdp, current, state.radius, (sigma_settings.smallest, sigma_settings.largest))
     f = policy_advantage(mdp, current, trial_policy)
     if current.rho @ f <= _noise(current):

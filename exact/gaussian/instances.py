@@ -4,9 +4,9 @@ In every state r(s,a) and P(t|s,a) are trigonometric polynomials in the action,
 
     f(a) = c_0 + sum_{j=1}^{J} c_{2j-1} cos(j a) + c_{2j} sin(j a),
 
-and E cos(j a) = exp(-j^2 sigma^2 / 2) cos(j m), E sin(j a) = exp(-j^2 sigma^2 / 2) sin(j m) for a ~ N(m, sigma^2): no
-quadrature error, and every quantity of Zhao, Li and Wen (arXiv 1911.11640), section 3.2, is made of elementary
-functions, so a verifier can enclose it rigorously from the coefficients.
+and E cos(j a) = exp(-j^2 sigma^2 / 2) cos(j m), E sin(j a) = exp(-j^2 sigma^2 / 2) sin(j m) for a ~ N(m, sigma^2).  So
+there is no quadrature error, and every quantity of Zhao, Li and Wen (arXiv 1911.11640), section 3.2, is made of
+elementary functions: a verifier can enclose it rigorously from the coefficients.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from exact.gaussian.model import GaussianMDP, GaussianPolicy
 from exact.mdp import ROW_SUM_TOLERANCE, Array
 
 GRID = 2.0**30
-"""Random coefficients are multiples of 1/GRID: their sums are exact in float64, so probabilities add to exactly one."""
+"""Random coefficients are multiples of 1/GRID. float64 adds them exactly, so probabilities sum to exactly one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trigonometric:
-    """Coefficients of r(s,a) and P(t|s,a); calling it gives the closed form of `exact.gaussian.model.Moments`.
+    """Coefficients of r(s,a) and P(t|s,a). A call gives the moments of `exact.gaussian.model.Moments` in closed form.
 
     Raises:
-        InputError: shapes do not fit, a number is not finite, the transitions do not sum to one for every action, or
-            their constant terms do not exceed the sum of their amplitudes (sufficient for P(t|s,a) >= 0 everywhere).
+        InputError: shapes do not fit, a number is not finite, the transitions do not sum to one for every action, or a
+            constant term is smaller than the sum of its amplitudes (if it is not, P(t|s,a) >= 0 for every action).
     """
 
     rewards: Array
@@ -65,15 +65,18 @@ class Trigonometric:
         return int(self.rewards.shape[1]) // 2
 
     def __call__(self, means: Array, sigma: float, order: int, /) -> tuple[Array, Array]:
-        """The n-th derivative in m of E r, shape (S, G), and of E P, shape (S, G, S); see `Moments`."""
+        """The n-th derivative in m of E r, shape (S, G), and of E P, shape (S, G, S); arguments as for `Moments`."""
         basis = gaussian_basis(means, sigma, order, self.harmonics)
         return np.einsum("sgb,sb->sg", basis, self.rewards), basis @ self.transitions
 
 
 def gaussian_basis(means: Array, sigma: float, order: int, harmonics: int) -> Array:
-    """d^n/dm^n of E (1, cos a, sin a, cos 2a, ...) for a ~ N(m, sigma^2): shape means.shape + (2J + 1,).
+    """d^n/dm^n of E (1, cos a, sin a, cos 2a, ...) for a ~ N(m, sigma^2), m = `means`, n = `order`, J = `harmonics`.
 
-    Each derivative multiplies by j and turns the phase by a quarter of a period.
+    A derivative multiplies by j and shifts the phase by a quarter of a period.
+
+    Returns:
+        Shape means.shape + (2J + 1,).
     """
     j = np.arange(1, harmonics + 1)
     scale = j**order * np.exp(-0.5 * (j * sigma) ** 2)
@@ -92,12 +95,15 @@ class Instance:
     """One case of the Gaussian lemmas: an MDP with its coefficients, and the current policy pi_k."""
 
     coefficients: Trigonometric
+    """Of the rewards and the transitions."""
     initial: Array
     """rho0(s), shape (S,)."""
     discount: float
+    """gamma in [0, 1)."""
     policy: GaussianPolicy
     """pi_k = N(mu_k, sigma_k^2)."""
     name: str
+    """For messages and figures."""
 
     @cached_property
     def mdp(self) -> GaussianMDP:
@@ -127,12 +133,11 @@ def two_state() -> Instance:
 def random_instance(
     rng: np.random.Generator, n_states: int, harmonics: int, discount: float, name: str = "random"
 ) -> Instance:
-    """A random smooth instance: trigonometric rewards and transitions with J harmonics, and a random policy.
+    """A random smooth instance: trigonometric rewards and transitions with J = `harmonics`, and a random policy.
 
-    Rewards have normal coefficients that fall like 1/j. Transition rows start from random weights w(t) >= 1/(2S); each
-    harmonic then has an amplitude of at most .9 w(t)/J, which keeps P(t|s,a) >= .1 w(t). The initial
-    distribution mixes uniform and random parts, so p0 >= 1/(2S). sigma_k is log-uniform in [.3, 2], mu_k uniform on
-    the circle.
+    Rewards have normal coefficients that fall like 1/j. A transition row starts from random weights w(t) >= 1/(2S).
+    Each harmonic has an amplitude of at most .9 w(t)/J, so P(t|s,a) >= .1 w(t). The initial distribution mixes a
+    uniform and a random part, so p0 >= 1/(2S). sigma_k is log-uniform in [.3, 2], mu_k uniform in [-pi, pi].
 
     Raises:
         InputError: n_states < 1 or harmonics < 1.
@@ -160,7 +165,7 @@ def _on_grid(x: Array) -> Array:
 
 
 def _exact_sums(x: Array, totals: Array) -> Array:
-    """x rounded to multiples of 1/GRID, the last entry of the last axis adjusted so that sums are exactly `totals`."""
+    """x rounded to multiples of 1/GRID. The last entry of the last axis makes the sums exactly `totals`."""
     rounded = _on_grid(x)
     rounded[..., -1] = totals - rounded[..., :-1].sum(axis=-1)
     return rounded

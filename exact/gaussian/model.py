@@ -1,21 +1,21 @@
 """Gaussian policies on a finite state set with a scalar action: exact eta, V, rho, L_k and their derivatives.
 
-Zhao, Li and Wen (arXiv 1911.11640), section 3.2: policies pi(.|s) = N(mu_s, sigma^2) with state-dependent mean and
-state-independent standard deviation. Rewards r(s,a) and transition probabilities P(t|s,a) are smooth in a real action
-a, so that only their expectations under a Gaussian enter,
+Zhao, Li and Wen (arXiv 1911.11640), section 3.2: policies pi(.|s) = N(mu_s, sigma^2), whose mean depends on the state
+and whose standard deviation does not.  Rewards r(s,a) and transition probabilities P(t|s,a) are smooth in a real action
+a.  Only their expectations under a Gaussian enter,
 
     r_pi(s) = E r(s, a),   P_pi(s,t) = E P(t|s, a),   a ~ N(mu_s, sigma^2),
 
-and with M = (I - gamma P_pi)^-1 everything is linear algebra: V = M r_pi, rho = M' rho0, eta = rho0' V.  For the
-current policy pi_k let Q(s,a) = r(s,a) + gamma sum_t P(t|s,a) V(t) and q_s(m, sigma) = E_{N(m, sigma^2)} Q(s,a). Then
+and with M = (I - gamma P_pi)^-1 the rest is linear algebra: V = M r_pi, rho = M' rho0, eta = rho0' V.  For the current
+policy pi_k let Q(s,a) = r(s,a) + gamma sum_t P(t|s,a) V(t) and q_s(m, sigma) = E_{N(m, sigma^2)} Q(s,a).  Then
 
     L_k(mu, sigma) = eta + sum_s rho(s) (q_s(mu_s, sigma) - V(s)),                                              (2.4)
 
-a sum over states, with gradient rho(s) q_s' and a diagonal Hessian rho(s) q_s'' in mu (primes are derivatives in m).
-At pi_k the gradient of L_k in (mu, sigma) is that of eta.
+is a sum over states.  In mu its gradient is rho(s) q_s' and its Hessian is diagonal, rho(s) q_s'' (primes are
+derivatives in m).  At pi_k the gradient of L_k in (mu, sigma) is that of eta.
 
 Derivatives in sigma need nothing new: an expectation F(m, sigma) under a Gaussian solves the heat equation
-dF/dsigma = sigma F'', so with l = log sigma:  dF/dl = sigma^2 F'',  d2F/dl2 = 2 sigma^2 F'' + sigma^4 F''''.
+dF/dsigma = sigma F'', so dF/dl = sigma^2 F'' for l = log sigma.
 """
 
 from collections.abc import Callable
@@ -29,17 +29,17 @@ from exact.common.errors import InputError
 from exact.mdp import ROW_SUM_TOLERANCE, Array, check_distribution
 
 DEFAULT_NODES = 40
-"""Gauss-Hermite nodes K; see `quadrature` for the error they leave."""
+"""Gauss-Hermite nodes K. `quadrature` tells the error that they leave."""
 
 
 class Moments(Protocol):
-    """Expected rewards and transitions under Gaussian actions, and their derivatives in the mean."""
+    """A function for the expected rewards and transitions under Gaussian actions, and their derivatives in the mean."""
 
     def __call__(self, means: Array, sigma: float, order: int, /) -> tuple[Array, Array]:
         """d^n/dm^n of E r(s,a), shape (S, G), and of E P(t|s,a), shape (S, G, S), for a ~ N(m, sigma^2).
 
         Args:
-            means: m, shape (S, G): any number G of means in each state.
+            means: m, shape (S, G), any number G of means for each state.
             sigma: standard deviation, > 0.
             order: n >= 0.
         """
@@ -52,14 +52,14 @@ def quadrature(
     """Moments of arbitrary smooth functions by Gauss-Hermite quadrature.
 
     With x ~ N(0, 1) and the Hermite polynomial He_n, d^n/dm^n E f(m + sigma x) = E[f(m + sigma x) He_n(x)] / sigma^n.
-    The error of the K-point rule is at most K!/(2K)! sigma^(2K) max|f^(2K)| for n = 0 (its standard remainder for the
-    weight of N(0, 1)): for f(a) = cos(w a + c) and K = 40 that is below 3e-19 up to w sigma = 4.5, then grows fast
-    (2e-9 at w sigma = 6). Rounding, not the rule, limits the accuracy below that; n = 1..4 lose about 10^n / K digits
-    more, because He_n(x) is large at the outer nodes.
+    For n = 0 the error of the K-point rule is at most K!/(2K)! sigma^(2K) max|f^(2K)|, the standard remainder for the
+    weight of N(0, 1). For f(a) = cos(w a + c) and K = 40 that is below 3e-19 up to w sigma = 4.5. Then it grows fast:
+    it is 2e-9 at w sigma = 6. Where the rule is so accurate, rounding limits the accuracy. n = 1..4 lose about
+    10^n / K digits more, because He_n(x) is large at the outer nodes.
 
     Args:
-        reward: r(s, a) for actions a of shape (S, K), row s belonging to state s; returns shape (S, K).
-        transition: P(t|s, a) for the same actions; returns shape (S, K, S), t last.
+        reward: takes actions a of shape (S, N), row s for state s; returns r(s, a), shape (S, N).
+        transition: takes the same; returns P(t|s, a), shape (S, N, S), t last.
         nodes: K >= 1.
 
     Raises:
@@ -91,7 +91,7 @@ class GaussianMDP:
     """
 
     moments: Moments
-    """E r and E P: `quadrature(r, P)` for any smooth functions, or a closed form."""
+    """E r and E P: `quadrature(r, P)` for smooth functions r and P, or a closed form."""
     initial: Array
     """rho0(s), shape (S,)."""
     discount: float
@@ -126,22 +126,22 @@ class GaussianMDP:
 
     @property
     def n_states(self) -> int:
-        """S."""
+        """S, the number of states."""
         return int(self.initial.size)
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianPolicy:
-    """pi(.|s) = N(mu_s, sigma^2).
+    """pi(.|s) = N(mu_s, sigma^2), with a scalar action and one sigma for all states.
 
     Raises:
-        InputError: mu is no finite vector, or sigma is not a positive finite number.
+        InputError: mu is not a vector of finite numbers, or sigma is not a positive finite number.
     """
 
     mu: Array
     """Means mu_s, shape (S,)."""
     sigma: float
-    """State-independent standard deviation."""
+    """Standard deviation, > 0."""
 
     def __post_init__(self) -> None:
         mu = np.array(self.mu, dtype=np.float64)
@@ -155,13 +155,14 @@ class GaussianPolicy:
 
 @dataclass(frozen=True, eq=False)
 class GaussianEvaluation:
-    """Exact values of one Gaussian policy; V in units of return, rho in expected discounted visits."""
+    """Exact values of one Gaussian policy. V and eta are in units of return, rho in expected discounted visits."""
 
     policy: GaussianPolicy
+    """The policy that was evaluated."""
     V: Array
     """V_pi(s), shape (S,)."""
     rho: Array
-    """rho_pi(s) = sum_t gamma^t P(s_t = s), shape (S,); its sum is 1/(1-gamma)."""
+    """rho_pi(s) = sum_t gamma^t P(s_t = s), shape (S,). Its sum is 1/(1-gamma)."""
     eta: float
     """Expected discounted return (2.1)."""
     M: Array
@@ -200,7 +201,7 @@ def action_value(mdp: GaussianMDP, V: Array, means: Array, sigma: float, order: 
 def policy_advantage(mdp: GaussianMDP, current: GaussianEvaluation, trial: GaussianPolicy) -> Array:
     """f(s) = E_{a ~ trial} A_k(s,a), shape (S,); L_k(trial) - L_k(pi_k) = sum_s rho(s) f(s), eq. (2.4).
 
-    f is exactly 0 where the trial point has pi_k's distribution, not the rounding error of q_s - V(s).
+    f is exactly 0 in a state where the trial has pi_k's distribution: there q_s - V(s) would be a rounding error.
     """
     f = action_value(mdp, current.V, trial.mu[:, None], trial.sigma)[:, 0] - current.V
     unchanged = (trial.mu == current.policy.mu) & (trial.sigma == current.policy.sigma)
@@ -221,36 +222,8 @@ def kl(current: GaussianPolicy, trial: GaussianPolicy) -> Array:
 
 
 def gradient(mdp: GaussianMDP, current: GaussianEvaluation) -> Array:
-    """Gradient of eta, equally of L_k at pi_k, in (mu_1, ..., mu_S, log sigma): shape (S + 1,)."""
+    """Gradient of eta at pi_k, which is that of L_k, in (mu_1, ..., mu_S, log sigma): shape (S + 1,)."""
     mu, sigma = current.policy.mu[:, None], current.policy.sigma
     slope = action_value(mdp, current.V, mu, sigma, 1)[:, 0]
     bend = action_value(mdp, current.V, mu, sigma, 2)[:, 0]
     return np.append(current.rho * slope, sigma**2 * (current.rho @ bend))
-
-
-def surrogate_hessian(mdp: GaussianMDP, current: GaussianEvaluation, trial: GaussianPolicy) -> Array:
-    """Hessian of L_k at `trial` in (mu_1, ..., mu_S, log sigma): shape (S + 1, S + 1), diagonal in mu."""
-    means, sigma, rho = trial.mu[:, None], trial.sigma, current.rho
-    q2, q3, q4 = (action_value(mdp, current.V, means, sigma, n)[:, 0] for n in (2, 3, 4))
-    H = np.diag(np.append(rho * q2, 2 * sigma**2 * (rho @ q2) + sigma**4 * (rho @ q4)))
-    H[:-1, -1] = H[-1, :-1] = sigma**2 * rho * q3
-    return H
-
-
-def hessian(mdp: GaussianMDP, current: GaussianEvaluation) -> Array:
-    """Hessian of eta at the current policy in (mu_1, ..., mu_S, log sigma): shape (S + 1, S + 1).
-
-    For parameters i and j write dq_i(s), dP_i(s,.) for the derivatives of q_s and of the row P_pi(s,.) at fixed V.
-    From d_i eta = sum_s rho(s) dq_i(s), d_j V = M dq_j and d_j rho = gamma (rho' dP_j M)':
-        d_i d_j eta = d_i d_j L_k + gamma rho' (dP_i M dq_j + dP_j M dq_i).
-    """
-    mu, sigma, S = current.policy.mu[:, None], current.policy.sigma, mdp.n_states
-    dq, dP = np.zeros((S + 1, S)), np.zeros((S + 1, S, S))
-    diagonal = np.arange(S)
-    for n, parameters, factor in ((1, diagonal, 1.0), (2, S, sigma**2)):
-        r, P = mdp.moments(mu, sigma, n)
-        dP[parameters, diagonal] = factor * P[:, 0]
-        dq[parameters, diagonal] = factor * (r[:, 0] + mdp.discount * (P[:, 0] @ current.V))
-    T = mdp.discount * np.einsum("s,isu,uv,jv->ij", current.rho, dP, current.M, dq, optimize=True)
-    H: Array = surrogate_hessian(mdp, current, current.policy) + T + T.T
-    return H

@@ -4,19 +4,19 @@ Zhao, Li and Wen (arXiv 1911.11640), section 3.2, in the notation of `exact.gaus
 
     max_mu  sum_s rho(s) q_s(mu_s, sigma_k)    s.t.    sum_s rho(s) (mu_s - mu_{k,s})^2 / (2 sigma_k^2) <= delta_k,
 
-the constraint being the rho-weighted KL of two Gaussians of equal sigma.  Objective and constraint are sums over
-states with the same weights rho(s), so for a price lambda >= 0 the Lagrangian splits into S scalar problems
+where the constraint is the rho-weighted KL of two Gaussians of equal sigma.  Objective and constraint are sums over
+states with the same weights rho(s).  So for a price lambda >= 0 the Lagrangian splits into S scalar problems
 
     max_m  psi_s(m) = q_s(m) - V(s) - lambda (m - mu_{k,s})^2 / (2 sigma_k^2),
 
-and weak duality bounds the gain of every feasible point by lambda delta + sum_s rho(s) max_m psi_s(m), with equality
-when the maximisers use the budget exactly.  lambda solves that scalar equation (Brent).
+and by weak duality no feasible point gains more than lambda delta + sum_s rho(s) max_m psi_s(m).  Equality holds when
+the maximisers use the budget exactly.  Brent's method solves this scalar equation for lambda.
 
-Why the scalar problems are solved globally: feasibility confines state s to |m - mu_{k,s}| <= sigma sqrt(2 delta /
-rho(s)), and q_s is a convolution with N(0, sigma^2), so it has no detail much finer than sigma. A grid of spacing w
-misses the value of the highest peak by at most max|psi''| w^2 / 8; w <= sigma/8 leaves that far below the height of a
-peak, and Newton's method finishes from the best grid point. What a grid cannot promise is reported: `MeanStep.bound` is
-the dual bound, and bound - gain is zero up to rounding unless two peaks of one state tie at the price lambda.
+Why the scalar problems are solved globally.  A feasible mean of state s has |m - mu_{k,s}| <= sigma sqrt(2 delta /
+rho(s)), and q_s is a convolution with N(0, sigma^2), so it has no detail much finer than sigma.  A grid of spacing w
+misses the highest peak by at most max|psi''| w^2 / 8 in value.  With w <= sigma/8 that is far below the height of a
+peak, and Newton's method finishes from the best grid point.  A grid cannot promise this, so the result tells:
+`MeanStep.bound` is the dual bound, and bound - gain is zero up to rounding unless two peaks of one state tie at lambda.
 """
 
 import math
@@ -42,25 +42,26 @@ from exact.subproblem.step import check_radius
 CELLS_PER_SIGMA = 8
 """Grid cells per standard deviation in the global search."""
 MIN_CELLS = 32
-"""Grid cells on each side of the current mean, at least: also small regions are searched, not only climbed."""
+"""Smallest number of grid cells on each side of the current mean, so that a small region is searched as well."""
 MAX_REACH = 512.0
-"""Largest half-width of the search, in standard deviations: beyond it the grid would not fit in memory."""
+"""Largest half-width of the search, in standard deviations. A wider grid would not fit in memory."""
 FEASIBILITY_MARGIN = 1e-12
-"""Relative shrinkage of a step that uses the whole budget, so that it stays feasible when rho is recomputed exactly.
-It costs the same fraction of the gain at most."""
+"""A step that uses the whole budget is shrunk by this share, so that it is still feasible when rho is computed exactly.
+It costs at most the same share of the gain."""
 TIE_TOLERANCE = 1e-6
-"""Relative jump of the used budget, over a relative change of lambda by TIE_WIDTH, that reveals two tied peaks."""
+"""Two peaks tie if the used budget jumps by more than this share when lambda changes by the share TIE_WIDTH."""
 TIE_WIDTH = 1e-11
+"""Share of lambda, on either side of the price, over which the used budget is compared."""
 PRICE_FLOOR = 1e-18
-"""A price below this fraction of its upper bound is zero: what the budget could still buy is below rounding."""
+"""A price below this share of its upper bound is zero: what the budget could still buy is below rounding."""
 NEWTON_ITERATIONS = 40
-"""Bisection, Newton's fall-back, gains a bit per iteration; Newton needs about four."""
+"""Largest number of iterations. Newton needs about four; bisection, its fallback, gains one bit in each."""
 NEWTON_TOLERANCE = 1e-9
-"""Last Newton step in units of a grid cell; what is left is of the order of its square."""
-ROUNDING = 1e-14
-"""A state whose q_s varies less than this over the region, relative to 1 + max|V|, is flat and stays where it is."""
+"""Largest last Newton step, in units of a grid cell. What is left is of the order of its square."""
+FLAT = 1e-14
+"""A state is flat, and its mean stays, if q_s varies by less than this over the region, in units of 1 + max|V|."""
 TINY = 1e-300
-"""Keeps the used budget positive where no state moves."""
+"""Keeps the used budget positive when no state moves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +69,20 @@ class MeanStep:
     """A solution of (3.12)."""
 
     policy: GaussianPolicy
-    """The trial point N(mu_s, sigma_k^2)."""
+    """The trial policy N(mu_s, sigma_k^2)."""
     gain: float
     """L_k(trial) - L_k(pi_k), in units of return."""
     distance: float
-    """rho-weighted KL from pi_k to the trial point, at most delta."""
+    """rho-weighted KL from pi_k to the trial policy, at most delta."""
     price: float
     """lambda >= 0, the dual price of the radius."""
     bound: float
-    """Upper bound on the gain of every feasible point, by weak duality; equal to `gain` up to rounding, or the
-    honest distance to optimality when two peaks tie."""
+    """No feasible policy gains more than this, by weak duality. It equals `gain` up to rounding unless two peaks tie;
+    then bound - gain tells how far from optimal the step can be."""
 
 
 def reach(current: GaussianEvaluation, delta: float) -> Array:
-    """sigma sqrt(2 delta / rho(s)), shape (S,): how far a mean can move inside the trust region; 0 where rho(s) = 0.
+    """How far a mean can move inside the trust region: sigma sqrt(2 delta / rho(s)), shape (S,); 0 where rho(s) = 0.
 
     Raises:
         InputError: delta is not positive, or the region is wider than MAX_REACH standard deviations somewhere.
@@ -99,16 +100,16 @@ def reach(current: GaussianEvaluation, delta: float) -> Array:
 
 
 def search_offsets(widths: Array, sigma: float) -> Array:
-    """Grid of offsets from the current means, shape (S, G), G odd, from -widths[s] to widths[s], with 0 in it."""
+    """Grid of offsets from the current means, shape (S, G), G odd: from -widths[s] to widths[s], through 0."""
     cells = max(MIN_CELLS, math.ceil(CELLS_PER_SIGMA * float(widths.max()) / sigma))
     return widths[:, None] * np.linspace(-1, 1, 2 * cells + 1)
 
 
 def curvature(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> Array:
-    """max |q_s''(m)| over the trust region, shape (S,), by grid search (below the maximum by at most max|q''''| w^2/8).
+    """max |q_s''(m)| over the trust region, shape (S,), by grid search: too small by at most max|q''''| w^2 / 8.
 
-    The Hessian of L_k in mu is diag(rho(s) q_s''(m)), the region is an ellipsoid that reaches as far as `reach` along
-    each axis, so max over the region of its spectral norm is exactly max_s rho(s) max|q_s''|: the paper's
+    The Hessian of L_k in mu is diag(rho(s) q_s''(m)), and the region is an ellipsoid that extends by `reach` along each
+    axis. So the maximum of the Hessian's spectral norm over the region is max_s rho(s) max|q_s''|, and the paper's
     h_k = max ||Hessian|| + 1 is 1 + (current.rho * curvature).max().
     """
     widths = reach(current, delta)
@@ -120,7 +121,7 @@ def curvature(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> Ar
 def mean_step(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> MeanStep:
     """Solve (3.12) globally at pi_k = current.policy with radius delta > 0.
 
-    Every state ends with f(s) = q_s(mu_s) - V(s) >= 0: a state that loses is put back, which also saves budget.
+    Every state ends with f(s) = q_s(mu_s) - V(s) >= 0: a state that would lose stays, which also saves budget.
 
     Raises:
         InputError: the radius is not positive, or so large that the search region exceeds MAX_REACH.
@@ -135,10 +136,10 @@ def mean_step(mdp: GaussianMDP, current: GaussianEvaluation, delta: float) -> Me
     price, x = 0.0, maximiser(0.0)
     if used(x) > delta:
         slopes = np.abs(action_value(mdp, current.V, mu[:, None] + offsets, sigma, 1)).max(axis=1)
-        # A maximiser obeys price |x_s| = sigma^2 |q_s'|; twice the price that makes the budget suffice for any slope.
+        # A maximiser obeys price |x_s| = sigma^2 |q_s'|. At half of this price the budget suffices for any slope.
         ceiling = 2 * sigma * math.sqrt(float(rho @ slopes**2) / (2 * delta))
         tolerances = {"xtol": PRICE_FLOOR * ceiling, "rtol": 1e-15, "maxiter": 200}
-        # Far from ties the step is proportional to 1 / price: in this form the equation is nearly linear.
+        # Far from ties the step is proportional to 1 / price, so in this form the equation is nearly linear.
         price = float(brentq(lambda p: math.sqrt(delta / (used(maximiser(p)) + TINY)) - 1, 0.0, ceiling, **tolerances))
         x, beyond = maximiser(price * (1 + TIE_WIDTH)), maximiser(price * (1 - TIE_WIDTH))
         if used(beyond) - used(x) > TIE_TOLERANCE * delta:
@@ -155,7 +156,7 @@ def _lagrangian_maximiser(mdp: GaussianMDP, current: GaussianEvaluation, offsets
     """The map price -> argmax_m psi_s(m) - mu_{k,s}, shape (S,): best grid point, then Newton; 0 in flat states."""
     mu, sigma = current.policy.mu[:, None], current.policy.sigma
     values = action_value(mdp, current.V, mu + offsets, sigma) - current.V[:, None]
-    flat = np.ptp(values, axis=1) <= ROUNDING * (1 + np.abs(current.V).max())
+    flat = np.ptp(values, axis=1) <= FLAT * (1 + np.abs(current.V).max())
     costs = offsets**2 / (2 * sigma**2)
     width = offsets[:, 1:2] - offsets[:, :1]
 
@@ -170,7 +171,7 @@ def _lagrangian_maximiser(mdp: GaussianMDP, current: GaussianEvaluation, offsets
 def _polish(mdp: GaussianMDP, current: GaussianEvaluation, price: float, start: Array, width: Array) -> Array:
     """Local maxima of psi_s within one cell of the best grid points, shape (S,), by safeguarded Newton on psi' = 0.
 
-    `start` and `width` have shape (S, 1). Where psi' keeps its sign in the cell, the far end is returned.
+    `start` and `width` have shape (S, 1). If psi' keeps its sign in the cell, the result is the far end.
     """
     mu, sigma = current.policy.mu[:, None], current.policy.sigma
     stiffness = price / sigma**2
@@ -191,7 +192,7 @@ def _polish(mdp: GaussianMDP, current: GaussianEvaluation, price: float, start: 
 
 
 def _fit(mdp: GaussianMDP, current: GaussianEvaluation, x: Array, delta: float) -> Array:
-    """Offsets x (S,) with losing states put back, scaled into the budget if they exceed it."""
+    """Offsets x, shape (S,), with zero in the states that would lose, and scaled down if they exceed the budget."""
     mu, sigma, rho = current.policy.mu, current.policy.sigma, current.rho
     f = policy_advantage(mdp, current, GaussianPolicy(mu + x, sigma))
     x = np.where((f > 0) & (rho > 0), x, 0.0)
@@ -201,13 +202,13 @@ def _fit(mdp: GaussianMDP, current: GaussianEvaluation, x: Array, delta: float) 
 
 
 def _landing(mu: Array, x: Array) -> Array:
-    """mu + x, rounded towards mu: a small step from a large mean must not leave the region by rounding."""
+    """mu + x rounded towards mu, so that rounding takes no small step from a large mean out of the region."""
     means = mu + x
     return np.where(np.abs(means - mu) > np.abs(x), np.nextafter(means, mu), means)
 
 
 def _settle_tie(mdp: GaussianMDP, current: GaussianEvaluation, delta: float, starts: list[Array]) -> Array:
-    """Two peaks tie at the price: climb locally from both sides of the tie and keep the better feasible point."""
+    """Two peaks tie at the price: climb from both sides of the tie and keep the better feasible point."""
     mu, sigma, rho = current.policy.mu, current.policy.sigma, current.rho
     scale = reach(current, delta)
     unit = np.where(scale > 0, scale, 1.0)
@@ -234,14 +235,17 @@ def sigma_step(
 ) -> GaussianPolicy:
     """Solve the sigma step (3.13): maximise L at the current means over |log sigma - log sigma_k| <= width.
 
-    The distance is the one of (4.12). The problem has one variable; it is solved globally like the mean step, by a
-    grid (L varies with log sigma on a scale of 1) and a bounded scalar search around the best grid point.
+    The distance is the one of (4.12). The problem has one variable. Like the mean step it is solved globally, by a grid
+    (L varies with log sigma on a scale of 1) and a bounded scalar search around the best grid point.
 
     Args:
         mdp: the MDP.
         current: evaluation of the current policy.
         width: half-width of the region, > 0.
-        sigma_range: smallest and largest sigma allowed; the current one lies between them.
+        sigma_range: smallest and largest sigma allowed. The current one lies between them.
+
+    Returns:
+        The policy with the current means and the new sigma.
     """
     centre = math.log(current.policy.sigma)
     low, high = (math.log(bound) for bound in sigma_range)

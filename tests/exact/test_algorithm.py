@@ -64,7 +64,7 @@ def test_kl_steps_reach_the_optimum_too(solver):
 @settings(max_examples=30, deadline=None)
 @given(data=st.data(), delta0=st.sampled_from([0.01, 1.0, 1e4]))
 def test_no_state_is_ever_made_worse(data, delta0):
-    """theory.md section 3, 1 and 2: V' >= V everywhere, and the ratio is at least min rho'/rho >= (1-gamma) p0."""
+    """theory.md, "Every maximiser of (3.6)": V' >= V everywhere, and r >= min rho'/rho >= (1-gamma) p0."""
     mdp = data.draw(mdps())
     start = data.draw(policies(mdp))
     lowest = (1 - mdp.discount) * mdp.initial.min()
@@ -83,7 +83,7 @@ def test_no_state_is_ever_made_worse(data, delta0):
     [(1e-4, 0.99982, 0.99982, 0.712), (0.01, 0.98232, 0.982, -27.8), (0.1, 0.84746, 0.82, -287), (5, 0.1, -8, -14399)],
 )
 def test_cash_in_table(delta, ratio, prior, lemma34):
-    """The table of theory.md section 3, digit by digit, and r = 1/(1 + 1.8 delta)."""
+    """The cash-in table of theory.md, digit by digit, and r = 1/(1 + 1.8 delta)."""
     record = solve(load("cash-in"), start=STAY, delta0=delta, max_iterations=1).records[0]
     assert record.ratio == pytest.approx(1 / (1 + 1.8 * delta), rel=1e-12)
     assert round(record.ratio, 5) == ratio
@@ -94,7 +94,7 @@ def test_cash_in_table(delta, ratio, prior, lemma34):
 
 
 def test_310_counterexample():
-    """theory.md section 1, (3.10): delta falls below gamma2 delta_bar, because a rejected step shrinks it by gamma3."""
+    """theory.md, "Theorem 3.5 and (3.10)": a rejected step shrinks delta by gamma3, below gamma2 delta_bar."""
     constants = ControllerSettings(beta0=0.49, beta1=0.5)
     first = next(iterate(load("cash-in"), start=STAY, delta0=0.58, settings=constants))
     delta_bar = (1 / 0.5 - 1) / 1.8
@@ -105,7 +105,7 @@ def test_310_counterexample():
 
 
 def test_statement_8_needs_a_positive_start_distribution():
-    """theory.md section 3, 8: A* = 0 at eta = 0, but the optimum is 9."""
+    """theory.md, "Lemma 3.2": A* = 0 at eta = 0, but the optimum is 9."""
     mdp = load("unvisited")
     trapped = solve(mdp, start=STAY)
     assert (trapped.iterations, trapped.converged) == (0, True)

@@ -16,7 +16,7 @@ from tests.exact.strategies import mdps, policies
     ("delta", "printed"), [(1e-4, 0.712), (0.01, -27.8), (0.1, -287), (5, -14399), (20, 1 - 2880 * 20)]
 )
 def test_lemma34_on_cash_in(delta, printed):
-    """theory.md section 3. Beyond delta = 1/(1-gamma) = 10 the first of the two terms is the smaller one."""
+    """The cash-in table of theory.md. Beyond delta = 1/(1-gamma) = 10 the first of the two terms is the smaller one."""
     assert bounds.lemma34(0.9, 0.5, 1.0, 5.0, delta) == pytest.approx(
         printed if delta < 10 else 1 - 4 * 0.9 * 400 / (0.25 * 0.01 * 5), rel=1e-3
     )
@@ -62,7 +62,7 @@ def test_ratio_bounds_by_hand():
 @settings(max_examples=50, deadline=None)
 @given(data=st.data(), delta=st.sampled_from([0.01, 0.5, 20.0]))
 def test_ladder_descends_and_every_rung_holds(data, delta):
-    """theory.md section 3: TRPO >= Pirotta, CPO >= span form >= a posteriori >= L' - eta'."""
+    """theory.md, "The ladder": TRPO >= Pirotta, CPO >= span form >= a posteriori >= L' - eta'."""
     mdp = data.draw(mdps())
     policy = data.draw(policies(mdp))
     e = evaluate(mdp, policy)

@@ -90,7 +90,7 @@ def test_one_state():
 
 
 def test_cash_in():
-    """theory.md section 3: rho = (5, 5), A* = 5, A_bar = 1 at the policy that stays."""
+    """theory.md, the cash-in MDP: rho = (5, 5), A* = 5, A_bar = 1 at the policy that stays."""
     e = evaluate(load("cash-in"), np.array([[1.0, 0.0], [1.0, 0.0]]))
     assert e.rho == pytest.approx([5, 5], rel=1e-14)
     assert (e.eta, abs(e.A).max()) == (0.0, 1.0)

@@ -27,8 +27,8 @@ Rationals = Any
 def rational(x: float) -> "fmpq":
     """The fraction that the float x means: 0.9 means 9/10, 0.333... means 1/3. If there is none, x itself.
 
-    x means a fraction if it is the fraction's rounded value and the denominator is at most DENOMINATOR_LIMIT = 2^16. Two
-    such fractions are at least 2^-32 apart, so there is at most one.
+    x means a fraction if it is the fraction's rounded value and the denominator is at most DENOMINATOR_LIMIT = 2^16.
+    Two such fractions are at least 2^-32 apart, so there is at most one.
     """
     from flint import fmpq
 

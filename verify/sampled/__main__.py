@@ -1,22 +1,22 @@
-"""The bridge: the stochastic algorithm's decisions on finite MDPs, where the truth is known.
+"""The command `python -m verify.sampled`: sampled decisions on finite MDPs, where the true gain is known.
 
-Source: Zhao, Li and Wen, arXiv 1911.11640, section 4. On a finite MDP, SAMPLE (Algorithm 4.1), the estimates
-(4.1)-(4.5), the ratio (4.14) and the rules (4.15)-(4.16) run as they would in deep reinforcement learning, and beside
-each stands the exact eta. Two questions are asked of every rule in `verify.sampled.rules`:
+It asks two questions of every rule in `verify.sampled.rules`:
 
-    single decisions (`verify.sampled.decisions`)   how often is a worse policy accepted, a better one rejected?
-    whole runs (`verify.sampled.curves`)            how fast does Algorithm 4.3 converge with it, at an equal budget?
+    single decisions (`verify.sampled.decisions`)   How often is a worse policy accepted, or a better one rejected?
+    whole runs (`verify.sampled.curves`)            How fast does Algorithm 4.3 converge with it, at an equal budget?
 
 docs/sampled-ratio.md says what was found.
 """
 
 import platform
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import scipy
 import tyro
 
 from exact.common import cli
@@ -25,11 +25,10 @@ from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
 from exact.common.parallel import parallel_map
 from exact.mdps.library import load
-from verify.core.command import terminal
 from verify.sampled.algorithm import Sampling
-from verify.sampled.curves import CurveRow, CurveTask, compare, optimal_return, run_curves
-from verify.sampled.decisions import DecisionRow, DecisionTask, run_decisions, tally
-from verify.sampled.report import as_json, draw, print_curves, print_decisions
+from verify.sampled.curves import CurveRow, CurveTask, compare_rules, optimal_return, run_curves
+from verify.sampled.decisions import DecisionRow, DecisionTask, run_decisions, summarise_decisions
+from verify.sampled.report import as_json, curve_table, decision_tables, draw
 
 MDPS = (
     "garnet:S=20,A=4,b=3,gamma=0.9,seed=1",
@@ -41,9 +40,11 @@ MDPS = (
     "inventory",
     "queue",
 )
-"""Reported on. The thresholds in `verify.sampled.rules` were chosen on other MDPs (see the documentation)."""
+"""The MDPs of the report. The thresholds in `verify.sampled.rules` were chosen on others (docs/sampled-ratio.md)."""
 LEVELS = {"gae": False, "exact": True}
+"""Levels of advantage error: name, and whether the advantages are exact."""
 SMALLEST_BATCH = 8
+"""Least N."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +52,18 @@ class Options:
     """Compare rules that accept or reject sampled steps on finite MDPs, where the true gain is known."""
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file; repeatable. Default: four
-    Garnet MDPs and four named ones."""
+    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file. Can be given
+    more than once. Default: four Garnet MDPs and four named ones."""
     batches: tuple[int, ...] = (256, 1024, 4096)
-    """Batch sizes N of the single decisions."""
+    """BatchSums sizes N of the single decisions."""
     replications: int = 24
-    """Single decisions per MDP, batch size, stage and radius."""
+    """Number of single decisions for every MDP, batch size, stage and radius."""
     curve_batch: int = 256
-    """Batch size N of the whole runs."""
+    """BatchSums size N of the whole runs."""
     rounds: int = 60
-    """Budget of a whole run, in batches."""
+    """Budget of a whole run, in batches of N steps."""
     seeds: int = 16
-    """Whole runs per MDP and rule."""
+    """Number of whole runs for every MDP and rule."""
     seed: int = 0
     """Seed of everything."""
     json: Path | None = None
@@ -70,7 +71,7 @@ class Options:
     figure: Path | None = None
     """Write the figure to this file (.png, .pdf or .svg)."""
     jobs: int = 1
-    """Worker processes; the result does not depend on it."""
+    """Number of worker processes. The result does not depend on it."""
 
     def __post_init__(self) -> None:
         least = {"replications": 2, "curve_batch": SMALLEST_BATCH, "rounds": 2, "seeds": 2, "seed": 0, "jobs": 1}
@@ -93,7 +94,7 @@ def decisions(options: Options, mdps: tuple[str, ...], seed: np.random.SeedSeque
     tasks = [DecisionTask(mdp, case, options.replications, next(seeds)) for case in cases for mdp in mdps]
     found = list(parallel_map(run_decisions, tasks, options.jobs, "single decisions"))
     n = len(mdps)
-    return [row for i, case in enumerate(cases) for row in tally(found[i * n : (i + 1) * n], case)]
+    return [row for i, case in enumerate(cases) for row in summarise_decisions(found[i * n : (i + 1) * n], case)]
 
 
 def curves(options: Options, mdps: tuple[str, ...], seed: np.random.SeedSequence) -> dict[str, list[CurveRow]]:
@@ -106,35 +107,37 @@ def curves(options: Options, mdps: tuple[str, ...], seed: np.random.SeedSequence
     ]
     found = list(parallel_map(run_curves, tasks, options.jobs, "whole runs"))
     rng, n = np.random.default_rng(next(seeds)), len(mdps)
-    return {level: compare(found[i * n : (i + 1) * n], rng) for i, level in enumerate(LEVELS)}
+    return {level: compare_rules(found[i * n : (i + 1) * n], rng) for i, level in enumerate(LEVELS)}
 
 
 def settings(options: Options, mdps: tuple[str, ...]) -> dict[str, Any]:
     """What the report depends on."""
     chosen = {name: value for name, value in asdict(options).items() if name not in ("json", "figure", "jobs", "mdp")}
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": version("scipy")}
     return {"mdps": mdps, **chosen, "versions": versions}
 
 
-def work() -> int:
-    """The command line."""
-    options = cli.parse(Options, "verify.sampled")
+def compare(options: Options) -> int:
+    """Make all decisions and runs, print the tables, write the files; returns the exit status."""
     mdps = options.mdp or MDPS
     for name in mdps:
-        optimal_return(load(name))
+        optimal_return(load(name))  # an MDP that does not serve is found out before any work
     first, second = np.random.SeedSequence(options.seed).spawn(2)
     decided = decisions(options, mdps, first)
     converged = curves(options, mdps, second)
-    console = terminal()
-    print_decisions(decided, console)
-    for level, rows in converged.items():
-        print_curves(rows, level, console)
+    for table in (*decision_tables(decided), *(curve_table(rows, level) for level, rows in converged.items())):
+        table.show()
     if options.figure is not None:
         save_figure(draw(decided, converged, options.curve_batch), options.figure)
     if options.json is not None:
         atomic_write(options.json, as_json(settings(options, mdps), decided, converged))
-    return 0
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "verify.sampled", compare, argv)
 
 
 if __name__ == "__main__":
-    cli.run(work)
+    sys.exit(main())

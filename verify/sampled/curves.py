@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from exact.algorithm import solve
+from exact.common.bootstrap import stratified_interval
 from exact.common.errors import InputError
 from exact.mdp import MDP, Array
 from exact.mdps.library import load
 from verify.sampled.algorithm import Sampling, advance, begin
 from verify.sampled.rules import CONTENDERS, Rule, Scale
-from verify.sampled.sampler import sampler
+from verify.sampled.sampler import tabulate
 
 RESAMPLES = 2000
-CONFIDENCE = 0.95
+"""Resamples of a bootstrap interval."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Curves:
 def run_curves(task: CurveTask) -> Curves:
     """Run every rule `seeds` times, all in lockstep."""
     mdp = load(task.mdp)
-    source, rng = sampler(mdp), np.random.default_rng(task.seed)
+    tables, rng = tabulate(mdp), np.random.default_rng(task.seed)
     rules = [rule for rule in CONTENDERS for _ in range(task.seeds)]
-    lanes = begin(source, rules, task.sampling, rng)
-    start, best = lanes.eta[0], optimal_return(mdp)
+    state = begin(tables, rules, task.sampling, rng)
+    start, best = state.eta[0], optimal_return(mdp)
     rounds = []
     for k in range(task.rounds):
-        lanes, done = advance(source, rules, lanes, task.sampling, 1 - k / task.rounds, rng)
+        state, done = advance(tables, rules, state, task.sampling, 1 - k / task.rounds, rng)
         rounds.append(done)
 
     def by_rule(values: Sequence[NDArray[Any]]) -> Array:
@@ -110,7 +110,7 @@ class CurveRow:
     """Geometric mean of delta_k in every round."""
 
 
-def compare(curves: Sequence[Curves], rng: np.random.Generator) -> list[CurveRow]:
+def compare_rules(curves: Sequence[Curves], rng: np.random.Generator) -> list[CurveRow]:
     """One row per rule, in the order of CONTENDERS."""
     rules = CONTENDERS
     score = np.stack([c.progress.mean(axis=2) for c in curves])  # (MDPs, rules, seeds)
@@ -124,13 +124,13 @@ def compare(curves: Sequence[Curves], rng: np.random.Generator) -> list[CurveRow
             CurveRow(
                 rule=rule.name,
                 score=float(own.mean()),
-                score_interval=interval(own, rng),
+                score_interval=mean_interval(own, rng),
                 final=float(final.mean()),
-                final_interval=interval(final, rng),
+                final_interval=mean_interval(final, rng),
                 against_radius=float((own - score[:, radius]).mean()),
-                against_radius_interval=interval(own - score[:, radius], rng),
+                against_radius_interval=mean_interval(own - score[:, radius], rng),
                 against_mu=float((own - score[:, mu]).mean()),
-                against_mu_interval=interval(own - score[:, mu], rng),
+                against_mu_interval=mean_interval(own - score[:, mu], rng),
                 mdps_above_radius=int((own.mean(axis=1) > best_here).sum()),
                 rejected=float(np.mean([c.rejected[i].mean() for c in curves])),
                 score_by_mdp=tuple(own.mean(axis=1).tolist()),
@@ -150,7 +150,7 @@ def _best(rules: Sequence[Rule], score: Array, scale: Scale) -> int:
     return max(_fixed(rules, scale), key=lambda i: float(score[:, i].mean()))
 
 
-def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
+def mean_interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
     """Bootstrap interval of the mean of an array (MDPs, seeds), the seeds of every MDP resampled separately.
 
     With a single seed nothing bounds the mean, and both ends are NaN.
@@ -158,12 +158,11 @@ def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
     if values.shape[1] < 2 or np.ptp(values) == 0:
         end = float(values.mean()) if values.shape[1] > 1 else float("nan")
         return end, end
-    found = stats.bootstrap(
-        tuple(values),
-        lambda *tasks, axis: np.mean([task.mean(axis=axis) for task in tasks], axis=0),
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=rng,
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    low, high = stratified_interval(tuple(values), _mean_of_means, rng, resamples=RESAMPLES)
+    return float(low), float(high)
+
+
+def _mean_of_means(*mdps: Array, axis: int) -> Array:
+    """The mean over MDPs of the means over seeds."""
+    mean: Array = np.mean([scores.mean(axis=axis) for scores in mdps], axis=0)
+    return mean

@@ -16,11 +16,11 @@ from exact.evaluation import evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.library import load
 from exact.subproblem.kl import solve_kl_reverse
-from verify.sampled.algorithm import Sampling, draw, weigh
+from verify.sampled.algorithm import Sampling, draw_batch, evidence_after
 from verify.sampled.curves import optimal_return
-from verify.sampled.estimators import Batch, fit_critic
+from verify.sampled.estimators import BatchSums, fit_critic
 from verify.sampled.rules import RULES, Evidence, decide_all
-from verify.sampled.sampler import Booleans, Sampler, sampler
+from verify.sampled.sampler import Booleans, SuccessorTables, tabulate
 from verify.sampled.step import propose
 
 STAGES = (0.0, 0.5, 0.9)
@@ -63,10 +63,10 @@ class Decisions:
 def run_decisions(task: DecisionTask) -> list[Decisions]:
     """The decisions of every rule of RULES, in that order, over all stages."""
     mdp = load(task.mdp)
-    source, rng = sampler(mdp), np.random.default_rng(task.seed)
+    tables, rng = tabulate(mdp), np.random.default_rng(task.seed)
     optimum = optimal_return(mdp)
     unit = optimum - evaluate(mdp, mdp.uniform_policy()).eta
-    parts = [_judge(source, pi, task, unit, rng) for pi in stages(mdp, optimum)]
+    parts = [_judge(tables, pi, task, unit, rng) for pi in stages(mdp, optimum)]
     return [_join([part[i] for part in parts]) for i in range(len(RULES))]
 
 
@@ -81,13 +81,15 @@ def stages(mdp: MDP, optimum: float) -> Iterator[Array]:
         yield step.policy
 
 
-def _judge(source: Sampler, pi: Array, task: DecisionTask, unit: float, rng: np.random.Generator) -> list[Decisions]:
+def _judge(
+    tables: SuccessorTables, pi: Array, task: DecisionTask, unit: float, rng: np.random.Generator
+) -> list[Decisions]:
     """Every rule's decisions at one policy."""
     radius = np.repeat(RADII, task.replications)
     policies = np.repeat(pi[None], len(radius), axis=0)
-    batch, eta, critic = _batch(source, policies, task.sampling, rng)
+    batch, eta, critic = _batch(tables, policies, task.sampling, rng)
     whole_steps, half_steps = (
-        _evidence(source, policies, batch, critic, radius, np.full(len(radius), halved), task.sampling, rng)
+        _evidence(tables, policies, batch, critic, radius, np.full(len(radius), halved), task.sampling, rng)
         for halved in (False, True)
     )
     found = []
@@ -110,31 +112,31 @@ def _judge(source: Sampler, pi: Array, task: DecisionTask, unit: float, rng: np.
 
 
 def _batch(
-    source: Sampler, policies: Array, sampling: Sampling, rng: np.random.Generator
-) -> tuple[Batch, Array, Array]:
+    tables: SuccessorTables, policies: Array, sampling: Sampling, rng: np.random.Generator
+) -> tuple[BatchSums, Array, Array]:
     """B, the exact etas, and the critic as it is once fitted to B."""
     critic = np.zeros(policies.shape[:2])
     for _ in range(WARM_UP + 1):
-        batch, eta, V = draw(source, policies, critic, sampling, rng)
+        batch, eta, V = draw_batch(tables, policies, critic, sampling, rng)
         critic = V if sampling.exact_advantages else fit_critic(batch, critic)
     return batch, eta, critic
 
 
 def _evidence(
-    source: Sampler,
+    tables: SuccessorTables,
     policies: Array,
-    batch: Batch,
+    batch: BatchSums,
     critic: Array,
     radius: Array,
     halved: Booleans,
     sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[Evidence, Array]:
-    """Propose, sample the trial points, and weigh them; also their exact etas."""
-    gamma = source.mdp.discount
+    """Propose, sample the trial points, and evidence_after them; also their exact etas."""
+    gamma = tables.mdp.discount
     proposal = propose(batch, policies, radius, gamma, halved)
-    trial, eta, _ = draw(source, proposal.policy, critic, sampling, rng)
-    return weigh(batch, trial, policies, proposal, gamma), eta
+    trial, eta, _ = draw_batch(tables, proposal.policy, critic, sampling, rng)
+    return evidence_after(batch, trial, policies, proposal, gamma), eta
 
 
 def _join(parts: Sequence[Decisions]) -> Decisions:
@@ -176,7 +178,7 @@ class DecisionRow:
     """Environment steps (trial, and more samples of pi_k after a rejection) per unit of true gain of accepted steps."""
 
 
-def tally(found: Sequence[Sequence[Decisions]], sampling: Sampling) -> list[DecisionRow]:
+def summarise_decisions(found: Sequence[Sequence[Decisions]], sampling: Sampling) -> list[DecisionRow]:
     """Rows of every rule over all radii, and radius by radius, from the decisions of all MDPs."""
     rows = []
     for i, rule in enumerate(RULES):
@@ -214,5 +216,6 @@ def _row(
     )
 
 
-def _share(hit: Booleans, among: Booleans) -> float:
-    return float(hit[among].mean()) if among.any() else float("nan")
+def _share(hit: Booleans, of: Booleans) -> float:
+    """The share of those in `of` that `hit` holds for; NaN if there are none."""
+    return float(hit[of].mean()) if of.any() else float("nan")

@@ -1,9 +1,11 @@
-"""What Algorithm 4.3 knows: the sampled estimates (4.1)-(4.5) of Zhao, Li and Wen (arXiv 1911.11640), in tables.
+"""What Algorithm 4.3 knows: the sampled estimates (4.1)-(4.5) of Zhao, Li and Wen (arXiv 1911.11640), for tables.
 
-On a finite MDP every mean over a batch that the algorithm takes is a function of a few sums per state-action pair, so a
-`Batch` keeps these sums for R replications at once, in two halves (the first and the second N/2 steps), and merging two
-batches adds them.  Estimates are in units of return: the means over steps of (4.3) are divided by 1 - gamma, the mass
-that the paper's unnormalised rho has and a mean over steps has not.
+On a finite MDP every mean over a batch that the algorithm takes is a function of a few sums for every state-action pair.
+A `BatchSums` keeps these sums for R replications, in two halves: the first and the second N/2 steps.  Two batches are
+merged by adding their sums.
+
+Estimates are in units of return: the means over steps of (4.3) are divided by 1 - gamma.  The paper's rho is not
+normalised and has the mass 1/(1-gamma); a mean over steps has the mass one.
 
     surrogate gain from pi to pi'      1/(1-gamma) mean[(pi'/pi - 1) A-hat]                        (2.4), (4.3)
     difference of returns              mean R'_i - mean R_i                                        (4.1)
@@ -11,8 +13,8 @@ that the paper's unnormalised rho has and a mean over steps has not.
     reverse surrogate                  -1/(1-gamma) mean'[(pi/pi' - 1) A-hat']
     trapezoid                          half the surrogate gain plus half the reverse surrogate     (verify.trapezoid)
 
-A prime marks the trial policy, its samples and the advantages estimated from them.  The performance difference
-telescopes to eta(pi') - sum_s rho0(s) V-hat(s) in expectation, whatever V-hat is: its bias is the critic's error at the
+A prime marks the trial policy, its samples, and the advantages estimated from them.  Whatever V-hat is, the performance
+difference telescopes in expectation to eta(pi') - sum_s rho0(s) V-hat(s).  So its bias is the critic's error at the
 start, which no standard error over the trial's samples shows.
 
 Standard errors of means over steps treat the steps as independent.
@@ -26,6 +28,7 @@ from exact.mdp import MDP, Array
 from verify.sampled.sampler import Booleans, Integers, Samples
 
 HALVES = 2
+"""Parts of a batch: one can judge the step that the other has chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,8 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Sums over a batch of each of R replications; the batch was drawn with one policy per replication."""
+class BatchSums:
+    """Sums over a batch for each of R replications. Each replication drew its batch with one policy."""
 
     visits: Array
     """Number of samples of (s,a), shape (2, R, S, A): first and second half of the batch."""
@@ -68,7 +71,7 @@ class Batch:
         return n
 
 
-def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array | None = None) -> Batch:
+def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array | None = None) -> BatchSums:
     """The sums of a batch, its advantages taken from a table or estimated by GAE.
 
     Args:
@@ -94,7 +97,7 @@ def summarise(mdp: MDP, samples: Samples, V: Array, lam: float, exact_A: Array |
 
     target = _sums(replication * S + samples.states, value + advantage, R * S).reshape(R, S)
     returns, squares, count = total_rewards(samples)
-    return Batch(
+    return BatchSums(
         per_pair(np.ones_like(td)), per_pair(advantage), per_pair(advantage**2), target,
         td.sum(axis=0), (td**2).sum(axis=0), returns, squares, count,
     )  # fmt: skip
@@ -135,12 +138,12 @@ def total_rewards(samples: Samples) -> tuple[Array, Array, Array]:
     return _sums(replication, R_i, R), _sums(replication, R_i**2, R), _sums(replication, np.ones_like(R_i), R)
 
 
-def merge(a: Batch, b: Batch) -> Batch:
+def merge(a: BatchSums, b: BatchSums) -> BatchSums:
     """Both batches together, (4.15)."""
-    return Batch(*(getattr(a, f.name) + getattr(b, f.name) for f in fields(Batch)))
+    return BatchSums(*(getattr(a, f.name) + getattr(b, f.name) for f in fields(BatchSums)))
 
 
-def choose(first: Booleans, a: Batch, b: Batch) -> Batch:
+def select(first: Booleans, a: BatchSums, b: BatchSums) -> BatchSums:
     """Replication by replication, a where `first` (shape (R,)) and b elsewhere."""
 
     def pick(x: Array, y: Array) -> Array:
@@ -148,34 +151,34 @@ def choose(first: Booleans, a: Batch, b: Batch) -> Batch:
         mask = first.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         return np.where(mask, x, y)
 
-    return Batch(*(pick(getattr(a, f.name), getattr(b, f.name)) for f in fields(Batch)))
+    return BatchSums(*(pick(getattr(a, f.name), getattr(b, f.name)) for f in fields(BatchSums)))
 
 
-def fit_critic(batch: Batch, V: Array) -> Array:
+def fit_critic(batch: BatchSums, V: Array) -> Array:
     """Least squares fit (4.5) of a table to V-hat + A-hat: the mean over the visits; unvisited states keep V."""
     n = batch.visits.sum(axis=(0, 3))
     return np.where(n > 0, batch.value_target / np.maximum(n, 1), V)
 
 
-def returns_spread(batch: Batch) -> Array:
+def returns_spread(batch: BatchSums) -> Array:
     """sigma-hat of (4.2), the sample standard deviation of the R_i, shape (R,); zero where there is one trajectory."""
     n = batch.trajectories
     variance = np.maximum(batch.returns_squared - batch.returns**2 / n, 0) / np.maximum(n - 1, 1)
     return np.sqrt(variance)
 
 
-def returns_mean(batch: Batch) -> Estimate:
+def returns_mean(batch: BatchSums) -> Estimate:
     """eta-hat of (4.1) with its standard error."""
     return Estimate(batch.returns / batch.trajectories, returns_spread(batch) / np.sqrt(batch.trajectories))
 
 
-def returns_difference(batch: Batch, trial: Batch) -> Estimate:
+def returns_difference(batch: BatchSums, trial: BatchSums) -> Estimate:
     """eta-hat(trial) - eta-hat(pi_k), the numerator of (4.14)."""
     old, new = returns_mean(batch), returns_mean(trial)
     return Estimate(new.value - old.value, np.hypot(new.error, old.error))
 
 
-def performance_difference(trial: Batch, gamma: float) -> Estimate:
+def performance_difference(trial: BatchSums, gamma: float) -> Estimate:
     """(2.3) on the trial's samples: the mean temporal difference of pi_k's critic, over 1 - gamma."""
     n = trial.steps
     return _scaled_mean(trial.td, trial.td_squared, n, gamma)
@@ -197,7 +200,7 @@ def surrogate_gain(sums: tuple[Array, Array, Array], pi: Array, to: Array, gamma
     return _scaled_mean(total, squares, visits.sum(axis=axes), gamma)
 
 
-def reverse_surrogate(trial: Batch, pi: Array, new: Array, gamma: float) -> Estimate:
+def reverse_surrogate(trial: BatchSums, pi: Array, new: Array, gamma: float) -> Estimate:
     """-[L-hat_new(pi) - L-hat_new(new)]: the gain as the trial's own samples see the way back."""
     back = surrogate_gain(whole(trial), new, pi, gamma)
     return Estimate(-back.value, back.error)
@@ -208,12 +211,12 @@ def average(a: Estimate, b: Estimate) -> Estimate:
     return Estimate((a.value + b.value) / 2, np.hypot(a.error, b.error) / 2)
 
 
-def half(batch: Batch, i: int) -> tuple[Array, Array, Array]:
+def half(batch: BatchSums, i: int) -> tuple[Array, Array, Array]:
     """Visits, advantage sums and sums of squares of half i in {0, 1}, each (R, S, A)."""
     return batch.visits[i], batch.advantage[i], batch.advantage_squared[i]
 
 
-def whole(batch: Batch) -> tuple[Array, Array, Array]:
+def whole(batch: BatchSums) -> tuple[Array, Array, Array]:
     """The same of the whole batch."""
     return batch.visits.sum(axis=0), batch.advantage.sum(axis=0), batch.advantage_squared.sum(axis=0)
 

@@ -3,18 +3,19 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
-from rich.console import Console
-from rich.table import Table
 
+from exact.common.tables import Table
+from verify.core.drawing import new_figure
 from verify.sampled.curves import CurveRow
 from verify.sampled.decisions import RADII, DecisionRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DIGITS = 4
 """Significant digits of the report."""
@@ -38,33 +39,33 @@ CURVE_COLUMNS = {
     "rejected": "rejected",
 }
 SHOWN = ("(4.14)", "(4.14) without sigma", "returns, z", "reverse, z", "cross-fitted, z")
-"""Rules whose curves are drawn, beside the best without a ratio test."""
+"""Rules whose curves are drawn, beside the best ones without a ratio test."""
 
 
-def print_decisions(rows: Sequence[DecisionRow], console: Console) -> None:
-    """One table per level of advantage error and batch size, over all radii."""
-    for key in dict.fromkeys((row.advantages, row.n_steps) for row in rows):
-        table = Table(title=f"decisions, {key[0]} advantages, N = {key[1]}", title_justify="left", padding=0)
-        table.add_column("rule", no_wrap=True)
-        for heading in DECISION_COLUMNS:
-            table.add_column(heading, justify="right")
-        for row in rows:
-            if (row.advantages, row.n_steps) == key and row.radius is None:
-                table.add_row(row.rule, *(_number(getattr(row, field)) for field in DECISION_COLUMNS.values()))
-        console.print(table)
+def decision_tables(rows: Sequence[DecisionRow]) -> list[Table]:
+    """One table for every level of advantage error and batch size, over all radii."""
+    tables = []
+    for advantages, n_steps in dict.fromkeys((row.advantages, row.n_steps) for row in rows):
+        chosen = [row for row in rows if (row.advantages, row.n_steps, row.radius) == (advantages, n_steps, None)]
+        shown = ((row.rule, *(_number(getattr(row, field)) for field in DECISION_COLUMNS.values())) for row in chosen)
+        title = f"decisions, {advantages} advantages, N = {n_steps}"
+        tables.append(_numbers_table(title, ("rule", *DECISION_COLUMNS), tuple(shown)))
+    return tables
 
 
-def print_curves(rows: Sequence[CurveRow], advantages: str, console: Console) -> None:
-    """Rules by falling score, with 95% intervals; last, the number of MDPs on which their own best radius is beaten."""
-    table = Table(title=f"whole runs, {advantages} advantages", title_justify="left", padding=0)
-    table.add_column("rule", no_wrap=True)
-    for heading in CURVE_COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("MDPs", justify="right")
-    for row in sorted(rows, key=lambda row: -row.score):
-        values = (_with_interval(row, field) for field in CURVE_COLUMNS.values())
-        table.add_row(row.rule, *values, str(row.mdps_above_radius))
-    console.print(table)
+def curve_table(rows: Sequence[CurveRow], advantages: str) -> Table:
+    """The rules by falling score, with 95% intervals."""
+    order = sorted(rows, key=lambda row: -row.score)
+    shown = (
+        (row.rule, *(_with_interval(row, field) for field in CURVE_COLUMNS.values()), str(row.mdps_above_radius))
+        for row in order
+    )
+    table = _numbers_table(f"whole runs, {advantages} advantages", ("rule", *CURVE_COLUMNS, "MDPs"), tuple(shown))
+    return replace(table, notes=("MDPs: on how many of them the rule beats the fixed radius that is best there",))
+
+
+def _numbers_table(title: str, header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    return Table(title, header, rows, right=frozenset(range(1, len(header))))
 
 
 def _with_interval(row: CurveRow, field: str) -> str:
@@ -79,7 +80,7 @@ def _number(x: float) -> str:
 def as_json(
     settings: dict[str, Any], decisions: Iterable[DecisionRow], curves: Mapping[str, Sequence[CurveRow]]
 ) -> str:
-    """The whole report; numbers to DIGITS significant digits, what is undefined as null."""
+    """The whole report. Numbers have DIGITS significant digits; what is undefined is null."""
     report = {
         "settings": settings,
         "decisions": [asdict(row) for row in decisions],
@@ -98,9 +99,9 @@ def _rounded(x: Any) -> Any:
     return x
 
 
-def draw(decisions: Sequence[DecisionRow], curves: Mapping[str, Sequence[CurveRow]], curve_steps: int) -> Figure:
-    """Overfitting, quality of the estimates, convergence and scores; with GAE but for the dashed lines."""
-    figure = Figure(figsize=(11, 9.5), layout="constrained")
+def draw(decisions: Sequence[DecisionRow], curves: Mapping[str, Sequence[CurveRow]], curve_steps: int) -> "Figure":
+    """Four panels: overfitting, wrong signs, convergence, scores. Only the dashed lines have exact advantages."""
+    figure = new_figure(11, 9.5)
     axes = figure.subplots(2, 2, height_ratios=(2, 3))
     gae = [row for row in decisions if row.advantages == "gae"]
     _overfit_panel(axes[0, 0], decisions)
@@ -110,7 +111,7 @@ def draw(decisions: Sequence[DecisionRow], curves: Mapping[str, Sequence[CurveRo
     return figure
 
 
-def _overfit_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
+def _overfit_panel(ax: "Axes", rows: Sequence[DecisionRow]) -> None:
     for advantages, style in (("gae", "o-"), ("exact", "s--")):
         for i, radius in enumerate(RADII):
             chosen = [r for r in rows if (r.advantages, r.radius, r.rule) == (advantages, radius, rows[0].rule)]
@@ -127,8 +128,8 @@ def _overfit_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
     ax.legend(fontsize=8)
 
 
-def _signs_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
-    """The estimators without the thresholds of their rules; the z rules have one each."""
+def _signs_panel(ax: "Axes", rows: Sequence[DecisionRow]) -> None:
+    """The estimators without the thresholds of their rules. Every estimator has one rule that ends in ", z"."""
     for rule in dict.fromkeys(row.rule for row in rows if row.rule.endswith(", z")):
         chosen = [row for row in rows if row.rule == rule and row.radius is None]
         ax.plot([r.n_steps for r in chosen], [r.wrong_sign for r in chosen], "o-", label=rule.removesuffix(", z"))
@@ -137,13 +138,15 @@ def _signs_panel(ax: Axes, rows: Sequence[DecisionRow]) -> None:
     ax.legend(fontsize=7)
 
 
-def _batch_axis(ax: Axes, sizes: Sequence[int]) -> None:
+def _batch_axis(ax: "Axes", sizes: Sequence[int]) -> None:
+    from matplotlib.ticker import NullLocator
+
     ax.set(xscale="log", xlabel="batch size N")
     ax.set_xticks(sizes, [str(n) for n in sizes])
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def _convergence_panel(ax: Axes, rows: Sequence[CurveRow], curve_steps: int) -> None:
+def _convergence_panel(ax: "Axes", rows: Sequence[CurveRow], curve_steps: int) -> None:
     by_name = {row.rule: row for row in rows}
     names = [*SHOWN, best_fixed(rows, "fixed radius"), best_fixed(rows, "fixed mu")]
     for i, name in enumerate(names):
@@ -154,7 +157,7 @@ def _convergence_panel(ax: Axes, rows: Sequence[CurveRow], curve_steps: int) -> 
     ax.legend(fontsize=8)
 
 
-def _scores_panel(ax: Axes, rows: Sequence[CurveRow]) -> None:
+def _scores_panel(ax: "Axes", rows: Sequence[CurveRow]) -> None:
     order = sorted(rows, key=lambda row: row.score)
     for y, row in enumerate(order):
         color = "0.5" if row.rule.startswith(("fixed", "radius")) else "C0"

@@ -114,13 +114,13 @@ class Rule:
 
 
 def decide_all(
-    rules: Sequence[Rule], states: Sequence[ControllerState], evidence: Evidence, among: Booleans
+    rules: Sequence[Rule], states: Sequence[ControllerState], evidence: Evidence, deciding: Booleans
 ) -> tuple[list[Outcome | None], list[ControllerState]]:
     """One decision by rules[r] from states[r] for every replication r in `among` (shape (R,)); None for the others."""
     terms = {rule: np.stack(rule.terms(evidence), axis=1).tolist() for rule in set(rules)}
     outcomes: list[Outcome | None] = [None] * len(rules)
     following = list(states)
-    for r in np.flatnonzero(among).tolist():
+    for r in np.flatnonzero(deciding).tolist():
         settings = rules[r].settings
         if settings is None:
             outcomes[r] = Outcome.ACCEPT

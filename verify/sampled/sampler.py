@@ -1,16 +1,16 @@
 """SAMPLE (Algorithm 4.1 of Zhao, Li and Wen, arXiv 1911.11640) on a finite MDP, many replications in lockstep.
 
-Episodes.  After every step the episode ends with probability 1 - gamma, and the next one starts from rho0.  An episode
-is then alive at its step t with probability gamma^t, so that with *undiscounted* sums over episodes
+Episodes.  After every step the episode ends with probability 1 - gamma, and the next one starts from rho0.  So an
+episode reaches its step t with probability gamma^t, and for *undiscounted* sums over an episode
 
-    E[sum of rewards] = eta(pi), eq. (2.1),        E[visits of s] = rho_pi(s), eq. (2.3):
+    E[sum of rewards] = eta(pi), eq. (2.1),        E[visits of s] = rho_pi(s), eq. (2.3).
 
-the total reward R_i of (4.1)-(4.2) estimates eta without a cut horizon, and every sample weighs the same, as in the
-means over the batch of (4.3).  Two traces of a finite batch remain, both of order 1/(N (1-gamma)): a batch begins at
-the start of an episode, and the episode that it cuts off does not count in (4.1), which favours short episodes.
+The total reward R_i of (4.1)-(4.2) then estimates eta without a cut horizon, and every sample has the same weight, as
+in the means over the batch of (4.3).  A finite batch leaves two errors of order 1/(N (1-gamma)): it begins at the start
+of an episode; and the episode that it cuts off does not count in (4.1), which favours short episodes.
 
-The end is a device of the sampler and known to be independent of state and action.  So the next state is drawn before
-the coin is tossed, and a temporal difference is r + gamma V(s') - V(s) at every step, the ends included.
+The end does not depend on state and action.  So the next state is drawn also where the episode ends, and a temporal
+difference is r + gamma V(s') - V(s) at every step.
 """
 
 from dataclasses import dataclass
@@ -43,18 +43,19 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
-class Sampler:
-    """The tables of one MDP from which next states are drawn by inversion."""
+class SuccessorTables:
+    """The successors of every state-action pair of one MDP. Next states are drawn from them by inversion."""
 
     mdp: MDP
+    """The MDP."""
     successors: Integers
     """Possible next states of the pair s*A + a, shape (S*A, w), padded with the last one."""
     cumulative: Array
     """Their cumulative probabilities, shape (S*A, w)."""
 
 
-def sampler(mdp: MDP) -> Sampler:
-    """Tabulate the successors of every state-action pair; w is the largest number of them."""
+def tabulate(mdp: MDP) -> SuccessorTables:
+    """Tabulate the successors of every state-action pair. The width w is the largest number of them."""
     kernel: Any = sparse.csr_array(mdp.kernel)
     kernel.eliminate_zeros()
     counts = np.diff(kernel.indptr)
@@ -62,21 +63,21 @@ def sampler(mdp: MDP) -> Sampler:
     entry = kernel.indptr[:-1, None] + column
     cumulative = np.take_along_axis(np.cumsum(kernel.data), entry.ravel(), 0).reshape(entry.shape)
     before = np.cumsum(kernel.data)[kernel.indptr[:-1]] - kernel.data[kernel.indptr[:-1]]
-    return Sampler(mdp, kernel.indices[entry].astype(np.intp), cumulative - before[:, None])
+    return SuccessorTables(mdp, kernel.indices[entry].astype(np.intp), cumulative - before[:, None])
 
 
-def sample(source: Sampler, policies: Array, n_steps: int, rng: np.random.Generator) -> Samples:
+def sample(tables: SuccessorTables, policies: Array, n_steps: int, rng: np.random.Generator) -> Samples:
     """Take n_steps with each policy, starting every replication at the beginning of an episode.
 
     Args:
-        source: the tables of the MDP.
+        tables: the MDP.
         policies: pi(a|s) of every replication, shape (R, S, A).
         n_steps: N >= 1.
         rng: source of all randomness.
     """
-    mdp, R = source.mdp, len(policies)
+    mdp, R = tables.mdp, len(policies)
     pi = np.cumsum(policies, axis=2)[:, :, :-1]  # the last action takes what rounding leaves over
-    successor = source.cumulative[:, :-1]
+    successor = tables.cumulative[:, :-1]
     replication = np.arange(R)
     shape = (n_steps, R)
     u_action, u_next = rng.random(shape), rng.random(shape)
@@ -87,7 +88,7 @@ def sample(source: Sampler, policies: Array, n_steps: int, rng: np.random.Genera
     for t in range(n_steps):
         a = (pi[replication, s] <= u_action[t, :, None]).sum(axis=1)
         pair = s * mdp.n_actions + a
-        following = source.successors[pair, (successor[pair] <= u_next[t, :, None]).sum(axis=1)]
+        following = tables.successors[pair, (successor[pair] <= u_next[t, :, None]).sum(axis=1)]
         states[t], actions[t], next_states[t] = s, a, following
         s = np.where(ended[t], starts[t], following)
     return Samples(states, actions, mdp.rewards[states, actions], next_states, ended)

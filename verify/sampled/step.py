@@ -1,4 +1,4 @@
-"""The step that a sampled surrogate asks for, and how much of its promise samples that did not choose it confirm.
+"""The step that a sampled surrogate asks for, and how much of its promise samples that did not select it confirm.
 
 Over a batch B drawn with pi_k the surrogate (4.3) of Zhao, Li and Wen (arXiv 1911.11640) is linear in the table pi':
 
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from exact.mdp import Array
-from verify.sampled.estimators import Batch, Estimate, average, half, surrogate_gain, whole
+from verify.sampled.estimators import BatchSums, Estimate, average, half, surrogate_gain, whole
 from verify.sampled.sampler import Booleans, Integers
 
 SHORTEST, LONGEST = 1e-2, 1e8
@@ -42,7 +42,7 @@ class Proposal:
     """Predicted gain on samples that did not: see `propose`."""
 
 
-def propose(batch: Batch, pi: Array, radius: Array, gamma: float, half_batch: Booleans) -> Proposal:
+def propose(batch: BatchSums, pi: Array, radius: Array, gamma: float, half_batch: Booleans) -> Proposal:
     """Solve the sampled subproblem in every replication.
 
     The step comes from the whole batch or, where `half_batch` holds, from its first half. `held_out` is then the gain
@@ -104,7 +104,7 @@ def natural_step(sums: tuple[Array, Array, Array], pi: Array, radius: Array) -> 
     return _tilt(pi, A_hat, np.where(movable, np.exp(log_t), 0.0))[0]
 
 
-def gradient_norms(batch: Batch, pi: Array) -> tuple[Array, Array]:
+def gradient_norms(batch: BatchSums, pi: Array) -> tuple[Array, Array]:
     """||g|| and (g' H^{-1} g)^{1/2} of the sampled surrogate at pi_k, each (R,), up to the factor 1/(1-gamma).
 
     g is its gradient with respect to the logits of tabular softmax policies, g(s,a) = rho-hat(s) pi_k(a|s) (A-hat(s,a)

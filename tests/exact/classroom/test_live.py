@@ -30,12 +30,19 @@ def test_the_live_app_shows_the_page_of_its_sliders() -> None:
 
 
 def test_the_live_app_is_served_on_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    commands: list[list[str]] = []
-    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
-    main(["--live", "--mdp", "cash-in", "--port", "2719"])
-    assert commands[0][commands[0].index("--host") + 1] == "127.0.0.1"
-    assert commands[0][commands[0].index("--port") + 1] == "2719"
-    assert commands[0][-2:] == ["--mdp", "cash-in"]
+    class BecameAnotherError(Exception):
+        """The process has become another program."""
+
+    def execv(program: str, command: list[str]) -> None:
+        raise BecameAnotherError(command)
+
+    monkeypatch.setattr(os, "execv", execv)
+    with pytest.raises(BecameAnotherError) as gone:
+        main(["--live", "--mdp", "cash-in", "--port", "2719"])
+    command = gone.value.args[0]
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--port") + 1] == "2719"
+    assert command[-2:] == ["--mdp", "cash-in"]
 
 
 def answers(port: int) -> bool:

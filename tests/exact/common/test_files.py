@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 
 import pytest
 
@@ -90,3 +91,11 @@ def test_read_json_says_what_is_wrong(tmp_path):
     (tmp_path / "half.json").write_text('{"a": ')
     with pytest.raises(InputError, match=r"half.json is damaged: expected JSON"):
         read_json(tmp_path / "half.json")
+
+
+def test_the_new_name_reaches_the_disk_too(tmp_path, monkeypatch):
+    """The folder is flushed after the file has taken its place: a checkpoint survives a power failure."""
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    atomic_write(tmp_path / "file", "new")
+    assert flushed == [False, True]

@@ -15,9 +15,9 @@ from verify.sampled import algorithm as sampled_algorithm
 from verify.sampled.algorithm import Sampling, advance, begin
 from verify.sampled.curves import optimal_return
 from verify.sampled.decisions import RADII, STAGES, DecisionTask, run_decisions, stages
-from verify.sampled.estimators import Batch
+from verify.sampled.estimators import BatchSums
 from verify.sampled.rules import Rule, Scale
-from verify.sampled.sampler import sampler
+from verify.sampled.sampler import tabulate
 from verify.sampled.step import gradient_norms, natural_step, propose
 
 
@@ -47,7 +47,7 @@ def test_the_natural_step_stays_at_a_deterministic_policy():
 def test_the_gradient_norms_are_those_of_the_logits():
     pi = np.array([[[0.25, 0.75]]])
     visits, total = np.array([[[2.0, 2.0]]]), np.array([[[1.0, -1.0]]])
-    batch = Batch(*(np.stack([x / 2, x / 2]) for x in (visits, total, total)), *(np.zeros(1),) * 6)
+    batch = BatchSums(*(np.stack([x / 2, x / 2]) for x in (visits, total, total)), *(np.zeros(1),) * 6)
     euclidean, natural = gradient_norms(batch, pi)
     A_hat = np.array([1 / (4 * 0.25), -1 / (4 * 0.75)])
     g = pi[0, 0] * (A_hat - pi[0, 0] @ A_hat)
@@ -99,7 +99,7 @@ def exact_batch(mdp, policy, critic, N=1000.0):
     A = np.stack([e.A for e in found])
     sums = [np.stack([x / 2, x / 2]) for x in (visits, visits * A, visits * A**2)]
     eta, ones = np.array([e.eta for e in found]), np.ones(len(policy))
-    return Batch(*sums, (visits * A).sum(axis=2), N * ones, N * ones, 9 * eta, 9 * eta**2, 9 * ones)
+    return BatchSums(*sums, (visits * A).sum(axis=2), N * ones, N * ones, 9 * eta, 9 * eta**2, 9 * ones)
 
 
 @pytest.mark.parametrize(("name", "delta0", "rejects"), [("inventory", 0.05, False), ("chain", 2.0, True)])
@@ -115,26 +115,26 @@ def test_with_exact_estimates_the_loop_is_algorithm_31(monkeypatch, name, delta0
         scale=Scale.NONE,
     )
 
-    def draw(source, policy, critic, sampling, rng):
+    def draw_batch(tables, policy, critic, sampling, rng):
         found = [evaluate(mdp, pi) for pi in policy]
         return exact_batch(mdp, policy, critic), np.array([e.eta for e in found]), np.stack([e.V for e in found])
 
-    monkeypatch.setattr(sampled_algorithm, "draw", draw)
-    source, sampling, rng = sampler(mdp), Sampling(8, exact_advantages=True), np.random.default_rng(0)
-    lanes = begin(source, [rule], sampling, rng)
+    monkeypatch.setattr(sampled_algorithm, "draw_batch", draw_batch)
+    tables, sampling, rng = tabulate(mdp), Sampling(8, exact_advantages=True), np.random.default_rng(0)
+    state = begin(tables, [rule], sampling, rng)
     outcomes = set()
     for k, it in enumerate(iterate(mdp, solve_kl_reverse, delta0=delta0, settings=settings, tolerance=1e-3)):
         if k == 12:
             break
-        lanes, done = advance(source, [rule], lanes, sampling, 1.0, rng)
+        state, done = advance(tables, [rule], state, sampling, 1.0, rng)
         assert done.radius[0] == pytest.approx(it.delta * (1 - mdp.discount))
         assert done.accepted[0] == (it.outcome is Outcome.ACCEPT)
-        assert lanes.states[0].radius == pytest.approx(it.next_delta * (1 - mdp.discount))
+        assert state.controllers[0].radius == pytest.approx(it.next_delta * (1 - mdp.discount))
         expected = it.before.eta if it.outcome is Outcome.REJECT else it.after.eta
         assert done.eta[0] == pytest.approx(expected, abs=1e-5)
         outcomes.add(it.outcome)
-        if lanes.owing[0]:
-            lanes, _ = advance(source, [rule], lanes, sampling, 1.0, rng)
+        if state.resampling[0]:
+            state, _ = advance(tables, [rule], state, sampling, 1.0, rng)
     assert outcomes == ({Outcome.ACCEPT, Outcome.REJECT} if rejects else {Outcome.ACCEPT})
 
 
@@ -151,19 +151,19 @@ def never(name, before_trial):
 
 def test_a_rejection_draws_more_samples_and_the_third_forces_the_best_trial(mdp):
     rules = [never("late", False), never("early", True)]
-    source, sampling, rng = sampler(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(16)
-    lanes = begin(source, rules, sampling, rng)
-    sizes, owing, policies = [], [], []
+    tables, sampling, rng = tabulate(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(16)
+    state = begin(tables, rules, sampling, rng)
+    sizes, resampling, policies = [], [], []
     for _ in range(6):
-        lanes, _ = advance(source, rules, lanes, sampling, 1.0, rng)
-        sizes.append((lanes.batch.steps / 100).astype(int).tolist())
-        owing.append(lanes.owing.tolist())
-        policies.append(lanes.policy)
+        state, _ = advance(tables, rules, state, sampling, 1.0, rng)
+        sizes.append((state.batch.steps / 100).astype(int).tolist())
+        resampling.append(state.resampling.tolist())
+        policies.append(state.policy)
     # late: trial, more, trial, more, forced trial; early: more, more, forced, and again
     assert [late for late, _ in sizes] == [1, 2, 2, 3, 1, 1]
     assert [early for _, early in sizes] == [2, 3, 1, 2, 3, 1]
-    assert [late for late, _ in owing] == [True, False, True, False, False, True]
-    assert not any(early for _, early in owing)
+    assert [late for late, _ in resampling] == [True, False, True, False, False, True]
+    assert not any(early for _, early in resampling)
     uniform = mdp.uniform_policy()
     moved = [[not np.array_equal(policy[r], uniform) for policy in policies] for r in range(2)]
     assert moved == [[False] * 4 + [True] * 2, [False] * 2 + [True] * 4]
@@ -171,18 +171,18 @@ def test_a_rejection_draws_more_samples_and_the_third_forces_the_best_trial(mdp)
 
 def test_the_forced_trial_is_the_best_of_the_rejected(mdp):
     rule = never("late", False)
-    source, sampling, rng = sampler(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(17)
+    tables, sampling, rng = tabulate(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(17)
     rules = [rule] * 20
-    lanes = begin(source, rules, sampling, rng)
+    state = begin(tables, rules, sampling, rng)
     best = np.full(20, -np.inf)
     for _ in range(4):
-        lanes, _ = advance(source, rules, lanes, sampling, 1.0, rng)
-        assert (lanes.best >= best).all()
-        best = lanes.best
-    remembered, kept = lanes.best_policy, lanes.best_batch
-    lanes, _ = advance(source, rules, lanes, sampling, 1.0, rng)
-    from_memory = np.array([np.array_equal(p, q) for p, q in zip(lanes.policy, remembered, strict=True)])
+        state, _ = advance(tables, rules, state, sampling, 1.0, rng)
+        assert (state.best >= best).all()
+        best = state.best
+    remembered, kept = state.best_policy, state.best_batch
+    state, _ = advance(tables, rules, state, sampling, 1.0, rng)
+    from_memory = np.array([np.array_equal(p, q) for p, q in zip(state.policy, remembered, strict=True)])
     assert from_memory.any()
     assert not from_memory.all()  # the last trial is a candidate, too
-    assert np.array_equal(lanes.batch.visits[:, from_memory], kept.visits[:, from_memory])
-    assert np.isneginf(lanes.best).all()
+    assert np.array_equal(state.batch.visits[:, from_memory], kept.visits[:, from_memory])
+    assert np.isneginf(state.best).all()

@@ -22,7 +22,7 @@ from verify.sampled.estimators import (
     total_rewards,
     whole,
 )
-from verify.sampled.sampler import Samples, sample, sampler
+from verify.sampled.sampler import Samples, sample, tabulate
 
 
 @pytest.mark.parametrize("name", [GARNET, "frozenlake-4x4"])
@@ -31,7 +31,7 @@ def test_sample_visits_states_as_rho_and_actions_as_pi(name):
     rng = np.random.default_rng(1)
     policy = rng.dirichlet(np.ones(mdp.n_actions), mdp.n_states)
     N, R = 2000, 200
-    samples = sample(sampler(mdp), many(policy, R), N, rng)
+    samples = sample(tabulate(mdp), many(policy, R), N, rng)
     visits = np.stack([np.bincount(x, minlength=mdp.n_states) / N for x in samples.states.T])
     burn_in = 1 / (N * (1 - mdp.discount))  # the batch begins at rho0, not at (1 - gamma) rho
     assert_mean(visits, (1 - mdp.discount) * evaluate(mdp, policy).rho, bias=burn_in)
@@ -42,7 +42,7 @@ def test_sample_visits_states_as_rho_and_actions_as_pi(name):
 
 
 def test_next_states_follow_the_kernel(mdp, pair):
-    samples = sample(sampler(mdp), many(pair[0], 100), 1000, np.random.default_rng(2))
+    samples = sample(tabulate(mdp), many(pair[0], 100), 1000, np.random.default_rng(2))
     went_on = ~samples.ended[:-1]
     assert np.array_equal(samples.next_states[:-1][went_on], samples.states[1:][went_on])
     counts = np.zeros((6, 3, 6))
