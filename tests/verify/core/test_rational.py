@@ -11,7 +11,6 @@ from exact.mdp import MDP
 from exact.mdps.library import NAMED, load
 from tests.exact.strategies import mdps, policies
 from verify.core.rational import dyadic, dyadics, evaluate_exactly, from_mdp, rational, rationals
-from verify.tabular.optimum import optimum
 
 
 @pytest.mark.parametrize(
@@ -73,20 +72,3 @@ def test_a_rounding_residue_goes_to_the_largest_probability():
     assert mdp.initial.sum() == 1
     assert mdp.initial[1] == 1 - dyadic(row[0]) - mdp.initial[2]
     assert (mdp.probabilities.reshape(3, 3).sum(axis=1) == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "eta"),
-    [("cash-in", fmpq(1, 2)), ("unvisited", fmpq(9)), ("puterman-two-state", (fmpq(-60, 7) - 20) / 2)],
-)
-def test_certified_optimum(name, eta):
-    mdp = load(name)
-    best = optimum(mdp, from_mdp(mdp))
-    assert best.eta == eta
-    assert best.eta_like(0.5) == float(eta)
-    assert best.eta_like(fmpq(1)) is best.eta
-
-
-def test_suboptimal_actions():
-    mdp = load("cash-in")
-    assert optimum(mdp, from_mdp(mdp)).suboptimal.tolist() == [[True, False], [False, False]]

@@ -5,9 +5,8 @@ import math
 
 import pytest
 from flint import fmpq
-from rich.console import Console
 
-from verify.core.report import HEADINGS, as_json, cells, print_table, tally
+from verify.core.report import HEADINGS, as_json, cells, summary_table, tally
 from verify.core.statement import Statement, Verdict, judge
 
 HOLDS = Statement("Lemma 1", "printed", "a >= b")
@@ -87,15 +86,38 @@ def test_json_schema():
     expected = {"statement", "form", "formula", "expected", "checks", "violations", "undecided", "decided_exactly"}
     for row in found:
         assert set(row) == expected | {"worst_slack", "median_tightness", "worst_instance"}
-        assert row["form"] in {"printed", "repaired", "sharper"}
+        assert row["form"] in {"printed", "repaired", "sharper", "new"}
         assert row["expected"] in {"holds", "fails"}
     assert [row["checks"] for row in found] == [1, 0]
     assert found[1]["worst_instance"] is None
 
 
-def test_table_tells_how_to_repeat_the_worst(capsys):
-    print_table("Title", tally([HOLDS, FAILS], checks(HOLDS, (2, 1), (3, 1))), Console(width=120))
-    shown = capsys.readouterr().out
-    assert "Title" in shown
-    assert "worst Lemma 1: instance 0" in shown
-    assert "worst Lemma 2" not in shown
+def test_table_tells_how_to_repeat_the_worst():
+    table = summary_table("Title", tally([HOLDS, FAILS], checks(HOLDS, (2, 1), (3, 1))))
+    assert table.title == "Title"
+    assert table.notes == ("worst Lemma 1, printed: instance 0",)
+    assert table.header == HEADINGS
+
+
+def test_a_statement_that_did_not_come_out_is_red():
+    rows = tally([HOLDS, FAILS], [*checks(HOLDS, (1, 2)), *checks(FAILS, (1, 2))])
+    assert summary_table("Title", rows).styles == ("red", None)
+
+
+def test_the_table_of_the_summary_has_the_inequalities():
+    table = summary_table("Title", tally([HOLDS], checks(HOLDS, (2, 1))), formulas=True)
+    assert table.header == (*HEADINGS, "inequality")
+    assert table.rows[0][-1] == "`a >= b`"
+
+
+@pytest.mark.parametrize(
+    ("form", "label"),
+    [("printed", "Lemma 1, printed"), ("repaired", "Lemma 1, repaired"), ("sharper", "Lemma 1, sharper")],
+)
+def test_the_form_is_part_of_the_label(form, label):
+    assert Statement("Lemma 1", form, "a >= b").label == label
+    assert tally([Statement("Lemma 1", form, "a >= b")], [])[0].label == label
+
+
+def test_new_goes_without_saying():
+    assert Statement("linear rate", "new", "a >= b").label == "linear rate"

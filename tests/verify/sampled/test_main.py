@@ -1,33 +1,24 @@
 """The command of the bridge: reproducible, and clear about bad input."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from exact.common import cli
 from exact.common.errors import InputError
 from tests.verify.sampled.cases import GARNET
-from verify.sampled import __main__ as sampled_ratio
+from verify.sampled.__main__ import Options, main
 from verify.sampled.rules import CONTENDERS, RULES
 
 SMALL = ["--mdp", GARNET, "--batches", "16", "32", "--replications", "2", "--rounds", "3", "--seeds", "2",
          "--curve-batch", "16"]  # fmt: skip
 
 
-def command(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["sampled_ratio", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.run(sampled_ratio.work)
-    return stop.value.code
-
-
-def test_the_report_depends_on_the_seed_and_not_on_the_jobs(monkeypatch, tmp_path, capsys):
+def test_the_report_depends_on_the_seed_and_not_on_the_jobs(tmp_path, capsys):
     reports = []
     for i, extra in enumerate((["--figure", str(tmp_path / "f.png")], ["--jobs", "2"], ["--seed", "1"])):
         path = tmp_path / f"{i}.json"
-        assert command(monkeypatch, *SMALL, "--mdp", "chain", "--json", str(path), *extra) == 0
+        assert main([*SMALL, "--mdp", "chain", "--json", str(path), *extra]) == 0
         reports.append(json.loads(path.read_text()))
     assert reports[0] == reports[1]
     assert reports[0]["decisions"] != reports[2]["decisions"]
@@ -53,17 +44,17 @@ def test_the_report_depends_on_the_seed_and_not_on_the_jobs(monkeypatch, tmp_pat
 )
 def test_options_say_what_is_wrong_with_them(wrong, message):
     with pytest.raises(InputError, match=message):
-        sampled_ratio.Options(**wrong)
+        Options(**wrong)
 
 
 @pytest.mark.parametrize(
     ("mdp_name", "message"),
     [("chian", "did you mean chain"), ("garnet:S=4,A=1,b=2,gamma=0.9,seed=0", "the uniform policy is optimal")],
 )
-def test_a_bad_mdp_is_one_line_and_status_2_before_any_work(monkeypatch, capsys, tmp_path, mdp_name, message):
+def test_a_bad_mdp_is_one_line_and_status_2_before_any_work(capsys, tmp_path, mdp_name, message):
     path = tmp_path / "report.json"
     path.write_text("kept")
-    assert command(monkeypatch, "--mdp", "chain", "--mdp", mdp_name, "--json", str(path)) == 2
+    assert main(["--mdp", "chain", "--mdp", mdp_name, "--json", str(path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert message in error
