@@ -146,7 +146,8 @@ class Learner:
         if outcome is Outcome.ACCEPT:
             self.adopt(trial_batch)
         elif outcome is Outcome.REJECT:
-            s.rejected.append(Trial(trial_batch.released(), estimate.actual))
+            trial_batch = trial_batch.released()
+            s.rejected.append(Trial(trial_batch, estimate.actual))
             s.B = s.B.merge(self.sample(theta_k), self.policy)
         else:
             trials = [*s.rejected, Trial(trial_batch, estimate.actual)]

@@ -29,7 +29,15 @@ def make_network(
     head_scale: float = 1.0,
     compute: torch.dtype | None = None,
 ) -> Network:
-    """A convolutional network for pixels (which computes in `compute`, if given), a perceptron for flat observations.
+    """A convolutional network for pixels, a perceptron for flat observations.
+
+    Args:
+        config: names the environment in errors.
+        layers: widths and convolutions.
+        spec: the environment.
+        outputs: width of the output.
+        head_scale: factor of the initial weights of the last layer.
+        compute: what the convolutional network computes in; None: the parameters' type.
 
     Raises:
         InputError: the layers do not fit the observations.
@@ -54,8 +62,8 @@ def value_type(config: Config, device: torch.device) -> torch.dtype | None:
 def make_policy(config: Config, spec: EnvSpec) -> Policy:
     """The policy class for the action space: categorical for Discrete, Gaussian for Box.
 
-    Its network computes in the parameters' type: the KL divergence of a trial from the policy is smaller than the
-    rounding of bfloat16 logits, and line searches would end without a step.
+    Its network computes in the parameters' type. In bfloat16 the rounding of the logits is larger than the KL
+    divergence of a trial point, and line searches would end without a step.
     """
     net = make_network(config, config.policy, spec, spec.actions, config.policy.head_scale)
     return CategoricalPolicy(net) if spec.discrete else GaussianPolicy(net, config.policy.initial_log_std)
@@ -103,7 +111,7 @@ def make_learner(config: Config, spec: EnvSpec) -> Learner:
     """
     device = make_device(config.device, spec.pixels)
     keep_freed_memory()
-    # The matrices of flat observations are small: a second thread costs more than it gives, and takes a worker's core.
+    # The matrices of flat observations are small: a second thread costs more than it saves, and takes a worker's core.
     torch.set_num_threads(threads() if spec.pixels else 1)
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)
     policy = make_policy(config, spec)

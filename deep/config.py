@@ -46,13 +46,13 @@ class PolicySettings:
     head_scale: float
     """Factor of the initial weights of the last layer: the first policy is nearly the same in every state."""
     initial_log_std: float
-    """Initial log-std of a Gaussian policy, in units of half the action range. Open in the paper (Baselines: 0)."""
+    """Initial log-std of a Gaussian policy. Its unit is half of the action range. Open in the paper (Baselines: 0)."""
     log_std_floor: float
-    """Smallest log-std, the floor that keeps exploration from collapsing. Open in the paper."""
+    """Smallest log-std. This floor keeps exploration from collapsing. Open in the paper."""
     final_log_std: float | None = None
-    """Largest log-std at the end of the run: a ceiling whose standard deviation falls linearly from that of
-    initial_log_std to that of this, so that a policy that has learned a gait stops stumbling over its own noise. The
-    paper has none, which is None."""
+    """Largest log-std at the end of the run. The ceiling starts at initial_log_std, and its standard deviation falls
+    linearly over the run. Without it a policy that has learned a gait goes on to fall over its own noise. None: no
+    ceiling, as in the paper."""
 
     def __post_init__(self) -> None:
         _check_finite("policy", self)
@@ -81,8 +81,8 @@ class CriticSettings:
     convolutions: tuple[tuple[int, int, int], ...] = ()
     """As policy.convolutions."""
     batches: int = 1
-    """The fit is to the samples of this many batches, the newest included, with the targets they had when they were
-    drawn. One batch holds few episodes; the paper has 1."""
+    """The fit uses the samples of this many batches, the newest included, with the targets that they had when they were
+    drawn. One batch holds few episodes. The paper has 1."""
     epochs: int
     """Passes over those samples per iteration. Open in the paper."""
     batch: int
@@ -90,8 +90,8 @@ class CriticSettings:
     learning_rate: float
     """Adam's step size."""
     final_fraction: float = 1.0
-    """The step size falls linearly to this fraction over the epochs of each fit: the noise that constant steps leave in
-    the values is small beside the return, but not beside the advantages of a nearly optimal policy."""
+    """The step size falls linearly to this fraction over the epochs of each fit. Constant steps leave noise in the
+    values. It is small beside the return, but not beside the advantages of a nearly optimal policy."""
 
     def __post_init__(self) -> None:
         _check_finite("critic", self)
@@ -108,24 +108,27 @@ class SamplingSettings:
     """SAMPLE (Algorithm 4.1) and the estimates made from it. Raises InputError for a value out of range."""
 
     N: int
-    """Environment steps per batch. The paper has 2048; 1024 gives twice the iterations and learned faster."""
+    """Environment steps per batch. The paper has 2048. With 1024 there are twice as many iterations, and learning was
+    faster."""
     discount: float
     """Discount gamma. Open in the paper; a few tasks have their own value, see deep.presets.TASKS. It also enters the
     sums that rewards are normalised by, there always as it is here, whatever horizon_growth is."""
     horizon_growth: float = 1.0
-    """The horizon 1 / (1 - discount) grows to this multiple over the run, most of the way in its last third: a long
-    horizon slowed learning from the start, and kept learned gaits from falling late. 1 is the paper's constant one."""
+    """The horizon 1 / (1 - discount) grows to this multiple over the run, most of the way in its last third. A long
+    horizon made learning slow from the start; late in the run it kept learned gaits from falling. 1: the horizon is
+    constant, as in the paper."""
     gae_lambda: float
     """Lambda of GAE (4.4). Open in the paper."""
     standardise_advantages: bool = False
-    """Shift and scale the advantages of a batch to mean 0 and standard deviation 1 before the policy step. The paper's
-    (4.3) is the unscaled mean; common practice since Baselines."""
+    """Shift and scale the advantages of a batch to mean 0 and standard deviation 1 before the policy step. This is
+    common practice since Baselines; the paper's (4.3) is the mean without it."""
     observation_clip: float
     """Bound of normalised observations."""
     reward_clip: float
     """Bound of normalised rewards."""
     reward_sign: bool = False
-    """Learn from the sign of the rewards, as Baselines does on Atari; returns are reported unclipped. Pixels only."""
+    """Learn from the sign of the rewards, as Baselines does on Atari. Reported returns have the rewards themselves.
+    Pixels only."""
 
     def __post_init__(self) -> None:
         _check_finite("sampling", self)
@@ -146,15 +149,15 @@ class InnerSettings:
     """InnerSolu (Algorithm 4.2) and the log-std step (4.12). Raises InputError for a value out of range."""
 
     iterations: int = 1
-    """Most inner steps l. The paper gives no number; several on small subsets overfit the batch."""
+    """Most inner steps l. Open in the paper. Several steps on small subsets overfit the batch."""
     subset: float = 1.0
     """Fraction of B in the random subset b_l. Open in the paper."""
     fisher_subset: float = 1.0
-    """Fraction of b_l, drawn at random, that H_l is the mean over: a product with H_l costs more than a gradient, a
-    step takes a dozen of them, and a metric needs fewer samples than a direction."""
+    """H_l is the mean over this fraction of b_l, drawn at random. A step takes a dozen products with H_l, each as long
+    as a gradient or longer, and a metric needs fewer samples than a direction."""
     cg_iterations: int
-    """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper. They fit noise, too: stopping early
-    regularises."""
+    """Most conjugate-gradient iterations for H_l d = g_l. Open in the paper. They fit noise as well as signal, so
+    stopping early regularises."""
     cg_tolerance: float
     """Stop when ||H d - g|| <= cg_tolerance * ||g||."""
     damping: float
@@ -166,20 +169,21 @@ class InnerSettings:
     backtrack_factor: float
     """Ratio of successive step lengths."""
     l0: int = 1
-    """The stopping rule (4.9) is looked at every l0 inner steps. Open in the paper."""
+    """The stopping rule (4.9) is asked every l0 inner steps. Open in the paper."""
     eps: float
     """Relative change of L-hat and of the entropy in (4.9). Open in the paper."""
     entropy_bonus: float = 0.0
-    """InnerSolu and (4.12) maximise L-hat plus this times the mean entropy; the ratio (4.14) is that of L-hat alone.
-    PPO has 0.01 on Atari. The paper has none."""
+    """InnerSolu and (4.12) maximise L-hat plus this times the mean entropy. The ratio (4.14) has L-hat alone. The paper
+    has no bonus; PPO has 0.01 on Atari."""
     joint_log_std: bool = False
-    """Move the log-std inside the trust-region step, as TRPO does, and not by (4.12)."""
+    """Move the log-std inside the trust-region step, as TRPO does, instead of by (4.12)."""
     log_std_steps: int
     """Projected gradient steps of (4.12)."""
     log_std_rate: float
     """Length of one such step per unit of gradient. Open in the paper."""
     log_std_bound: float = 0.0
-    """Abar_k of (4.12): log-std moves by at most this in an iteration. The paper has it proportional to |entropy|."""
+    """Constant part of Abar_k of (4.12), the most that log-std moves in an iteration. In the paper Abar_k is
+    proportional to |entropy|, which is the next field."""
     log_std_bound_entropy: float = 0.0
     """Part of Abar_k proportional to |entropy|: Abar_k = log_std_bound + log_std_bound_entropy * |entropy|."""
 
@@ -210,17 +214,17 @@ class RadiusSettings:
     initial: float
     """mu_0, the first radius coefficient."""
     scale: Literal["gradient", "advantage", "constant"]
-    """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), s_k the
-    standard deviation of B's advantages: like the gradient's norm it is small where the batch holds little to learn
-    from, but it does not depend on the network's parameterisation; inner.log_std_rate is scaled alike. constant:
-    delta_k = mu_k."""
+    """gradient: delta_k = mu_k ||g_k||, as in the paper. advantage: delta_k = mu_k min(1, s_k / average of s), where
+    s_k is the standard deviation of B's advantages. Like the gradient's norm s_k is small where the batch holds little
+    to learn from; unlike it, s_k does not depend on the network's parameters. inner.log_std_rate is scaled in the same
+    way. constant: delta_k = mu_k."""
     final_fraction: float = 1.0
     """delta_k is multiplied by a factor that falls linearly from 1 to this over the run."""
     numerator: Literal["returns", "reverse"]
-    """What stands for the actual gain in (4.14). returns: difference of mean episode returns (for pixels see Batch.eta:
-    no whole game is needed), with the printed denominator sigma-hat + predicted gain. reverse: the gain that the
-    trial's own samples, which had no part in choosing the step, ascribe to it, against its standard error plus the
-    predicted gain."""
+    """What stands for the actual gain in (4.14). returns: the difference of mean episode returns, divided by sigma-hat
+    + predicted gain, as printed (for pixels see deep.batch.Batch.eta: no whole game is needed). reverse: the gain that
+    the trial's own samples ascribe to the step, divided by its standard error + predicted gain; these samples had no
+    part in choosing the step."""
 
     def __post_init__(self) -> None:
         _check_finite("radius", self)
@@ -239,21 +243,22 @@ class Config:
     seed: int = 0
     """The one seed of the run."""
     preset: PresetName
-    """Settings to start from; single fields can be changed on top."""
+    """Values to start from. Single settings can be changed on top."""
     normalize: bool
-    """Running normalisation of observations and rewards (Baselines protocol); --no-normalize: none (Spinning Up's)."""
+    """Running normalisation of observations and rewards (the protocol of Baselines). --no-normalize: none (that of
+    Spinning Up)."""
     sticky_actions: float = 0.0
-    """Atari: probability that the game repeats the action of the frame before (0.25 in the protocol of Machado et al.
-    2018). The paper has none, whatever the id's own default is."""
+    """Atari: probability that the game repeats the action of the frame before. It is 0 in the paper, and 0.25 in the
+    protocol of Machado et al. (2018). The gymnasium id's own value is not used."""
     workers: int
-    """Environments that sample side by side: a process each, or for pixels one vector that shares the policy's forward
-    passes. The results depend on their number, not on their scheduling."""
+    """Environments that sample side by side. Each has a process of its own; for pixels they share one process and the
+    policy's forward passes. The results depend on their number, not on their scheduling."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the learner computes. auto: for pixels a CUDA device if there is one, else the CPU, which is faster for
-    networks as small as those of flat observations."""
+    """Where the learner computes. auto: a CUDA device for pixels, if there is one; else the CPU, which is faster for
+    the small networks of flat observations."""
     precision: Literal["auto", "float32"] = "auto"
     """Arithmetic of the value network's convolutions. auto: bfloat16 on a CPU with instructions for it, which takes
-    half the time, float32 elsewhere. The policy's are in float32, see deep.build.make_policy."""
+    half the time; float32 elsewhere. The policy always computes in float32, see deep.build.make_policy."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
     policy: PolicySettings

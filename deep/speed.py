@@ -3,10 +3,11 @@
     python -m deep.speed [--env Walker2d-v4 --steps 40000 --repeats 3 --out FILE.json] [-- deep.train flags]
     python -m deep.speed --env ALE/Pong-v5 [--steps 20000]
 
-Each round runs every contestant once, so that all of them meet the same load; ratios are taken within a round and the
-median over rounds is reported. Time is that of stepping or training alone: starting Python and importing are left out.
+Each round runs every contestant once, so that all of them meet the same load. Ratios are taken within a round, and
+their median over the rounds is reported. Time is that of stepping or training alone: starting Python and importing are
+left out.
 
-deep.studies.contestants says who they are; for pixels deep.studies.speed_pixels.
+deep.studies.contestants says who the contestants are; deep.studies.speed_pixels says it for pixels.
 """
 
 import importlib.util
@@ -41,11 +42,12 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be reached."""
+    """What training is to reach."""
 
     rates: dict[str, float]
     """Our steps per second are to be at least this many times the other's."""
     memory_gib: float
+    """Our peak memory is to stay below this."""
     flags: tuple[str, ...]
     """Flags of deep.train that they are stated for."""
 
@@ -59,7 +61,7 @@ class Options:
     """Speed of whole training beside raw stepping, sb3-contrib TRPO and stable-baselines3 PPO."""
 
     flags: Positional[tuple[str, ...]] = ()
-    """After `--`: further flags of deep.train. None: for flat observations N = 2048, which is the peers' too."""
+    """After `--`: further flags of deep.train. Without them N is 2048 for flat observations, as the peers have it."""
     env: str = "Walker2d-v4"
     """Gymnasium id."""
     steps: int = 40_000

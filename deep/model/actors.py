@@ -1,8 +1,8 @@
 """Acting with a fixed policy, one observation at a time, in NumPy: what a sampling worker needs and nothing else.
 
-A worker steps one environment, so a policy evaluation is a few matrix-vector products of 64 numbers; NumPy does them in
-about 10 microseconds where a tensor library needs ten times that.  This module imports no torch, which keeps a worker
-small and quick to start.
+A worker steps one environment, so an evaluation of the policy is a few matrix-vector products of 64 numbers.  NumPy
+does them in about 10 microseconds, torch in ten times that.  This module imports no torch, which keeps a worker small
+and quick to start.
 
 An actor turns an observation and a row of noise into an action.  The noise is drawn beforehand for a whole rollout, so
 that the state of the random generator depends on the number of steps alone.
@@ -62,7 +62,7 @@ class MlpActor:
         """Map one input of shape (inputs,) to the output of shape (outputs,)."""
         *hidden, (weights, biases) = self.layers
         for w, b in hidden:
-            x = x.dot(w)  # in half the time of @
+            x = x.dot(w)  # takes half as long as @
             x += b
             np.tanh(x, out=x)
         x = x.dot(weights)

@@ -6,10 +6,10 @@ products with the Jacobian.  Images stay uint8 until `_input` scales them to [0,
 A convolution's weights lie in theta as (out, height, width, in) and are used as a view (out, in, height, width), and
 activations are kept channels last: the layout that convolutions are fastest in here, with nothing to rearrange.
 
-Everything before the last layer may be computed in a shorter type than theta's (`compute`).  With bfloat16 and the
-Nature CNN on Breakout's frames outputs differ by 1% and products with J or J' by 5% (units close to the bend of their
-ReLU take its other side), less than the sampling noise of what is fitted to them; but too much for the divergence of
-two policies near each other.
+Everything before the last layer may be computed in a shorter type than theta's (`compute`).  With bfloat16, the Nature
+CNN and Breakout's frames, outputs change by 1%, and products with J or J' by 5%, because units close to the bend of
+their ReLU take its other side.  For a value network that is less than the sampling noise of its targets.  For a policy
+it is too much: it hides the divergence of two policies near each other.
 """
 
 import itertools
@@ -28,7 +28,7 @@ from deep.model.kernels import conv2d_backward, relu_backward
 from deep.model.mlp import Layers, orthogonal
 
 CHUNK = 256
-"""Images per pass, a bound on the memory of their activations; 64 to 512 take the same time."""
+"""Images per pass. It bounds the memory of their activations; 64 to 512 take the same time."""
 
 
 @dataclass(frozen=True)

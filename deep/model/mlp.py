@@ -26,7 +26,8 @@ Layers = list[tuple[Tensor, Tensor]]
 
 
 NARROW = range(2, 16)
-"""Widths of a layer for which torch multiplies matrices of many rows two to six times as fast transposed, on a CPU."""
+"""Widths of narrow layers. For these a CPU multiplies matrices of many rows two to six times as fast if they are
+transposed."""
 
 
 def affine(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def affine(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
 
 
 def tanh_layer(b: Tensor, x: Tensor, w: Tensor) -> Tensor:
-    """tanh(b + x w), as 1 - 2 sigmoid(-2 (b + x w)): on a CPU torch's tanh takes three times as long."""
+    """tanh(b + x w), computed as 1 - 2 sigmoid(-2 (b + x w)): on a CPU torch's tanh takes three times as long."""
     return torch.rsub(torch.addmm(b, x, w, beta=-2, alpha=-2).sigmoid_(), 1, alpha=2)
 
 

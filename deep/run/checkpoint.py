@@ -1,8 +1,8 @@
 """Checkpoint files: written atomically, checked before they are believed, read without executing anything.
 
-A file is a magic line, a JSON header line (format version, length and SHA-256 of the rest) and a payload of tensors and
-plain Python values in torch's format, loaded with weights_only=True.  `write` keeps the file before as `previous.pt`;
-`read_newest` falls back to it.
+A file has three parts: a magic line; a JSON line with the format version and the length and SHA-256 of the rest;
+tensors and plain Python values in torch's format, loaded with weights_only=True.  `write` keeps the file before as
+`previous.pt`; `read_newest` falls back to it.
 """
 
 import hashlib

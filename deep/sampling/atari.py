@@ -8,9 +8,9 @@
     a game's end         the game's own end, or 108,000 frames (a truncation)
     rewards              the game's own
 
-The forced FIRE is a property of the environment: the sample holds the policy's own action, to which the outcome of that
-step owes nothing, so nothing is off-policy.  Baselines hides that step from the agent instead (and follows it with a
-second fixed action); ALE's own fire-reset presses FIRE at a game's start only, for one frame and before the no-ops.
+The forced FIRE is a property of the environment.  The sample holds the policy's own action; the outcome of that step
+does not depend on it, so nothing is off-policy.  Baselines hides that step from the agent instead, and follows it with
+a second fixed action.  ALE's own fire-reset presses FIRE at a game's start only, for one frame and before the no-ops.
 
 The pixels are those of gymnasium's AtariPreprocessing and FrameStackObservation, which a test checks.
 """

@@ -1,11 +1,11 @@
 """SAMPLE(theta, N), STRO, Algorithm 4.1, for pixels: environments stepped side by side in the learner's process.
 
-A convolutional policy is too slow for one observation at a time, so here E environments share one forward pass per
-step, on the learner's device; Atari games are stepped by ALE's threads, other environments one after the other.  The
-learner sees the same interface as deep.sampling.processes.Sampler has, one rollout per environment.
+A convolutional policy is too slow for one observation at a time.  So E environments share one forward pass per step, on
+the learner's device.  ALE's threads step Atari games; other environments are stepped one after the other.  The learner
+sees the same interface as that of deep.sampling.processes.Sampler, with one rollout per environment.
 
-As there, every game is started by a seed that is a function of its environment's seed and the game's number, so that a
-running game is restored exactly by replaying its actions.
+As in deep.sampling.rollout every game is started with a seed that is a function of its environment's seed and the
+game's number, so that a running game is restored exactly by replaying its actions.
 
 A lost life ends a trajectory of the learner's as a termination does (info["life_lost"] of deep.sampling.atari);
 episodes and their returns are whole games with the rewards as the game gave them.
@@ -31,7 +31,7 @@ from exact.common.errors import FaultError, InputError
 def threads() -> int:
     """Threads for arithmetic, and for games: OMP_NUM_THREADS if it is set, else every core this process may use.
 
-    Runs side by side want one each: threads that wait for each other on cores that others hold are many times slower.
+    Set it to 1 for runs side by side: threads that wait for each other on cores that others hold are many times slower.
     """
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
@@ -201,7 +201,7 @@ class VectorSampler:
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
         """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.
 
-        Sampling and fitting the critic both want all cores or the whole device: side by side nothing would be gained.
+        Sampling and fitting the critic both keep all cores or the whole device busy; side by side they gain nothing.
         """
         self.asked = (actor, preprocess, n // self.runner.size)
 

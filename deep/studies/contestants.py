@@ -27,9 +27,10 @@ from deep.studies import speed_pixels
 RAW_PROCESSES = 2
 """The speed targets are stated for two cores."""
 ACTIONS = 4096
-"""Random actions drawn before the clock starts and used in turn."""
+"""Random actions that are drawn before the clock starts and used in turn."""
 MEMORY_POLL_SECONDS = 1.0
-"""A look takes 10 ms of a core per process: four times a second cost ours 5% of its speed."""
+"""Seconds between two looks at the memory. A look takes 10 ms of a core per process; four looks a second cost our
+training 5% of its speed."""
 GIB = 1 << 30
 PEERS = {"trpo": ("sb3_contrib", "TRPO"), "ppo": ("stable_baselines3", "PPO")}
 """Package and class of each peer."""
@@ -59,6 +60,7 @@ class Job:
     steps: int
     """Environment steps."""
     seed: int
+    """Seed of the contestant."""
     flags: tuple[str, ...]
     """Further flags of deep.train."""
 
@@ -85,7 +87,8 @@ def in_processes(count: int) -> ProcessPoolExecutor:
 def raw_rate(job: Job) -> float:
     """Steps per second of RAW_PROCESSES processes together.
 
-    Each is timed for itself: where they do not quite overlap this overstates the rate, never our share of it.
+    Each process is timed for itself. Where they do not quite overlap, this overstates the rate, and so it understates
+    our share of it.
     """
     if job.spec.pixels:
         with in_processes(1) as pool:
@@ -148,7 +151,7 @@ def training_rate(metrics: Path) -> float:
 
 
 class PeakMemory(threading.Thread):
-    """Watches the memory of all processes that this one starts, as a context manager."""
+    """A context manager that watches the memory of all processes that this one starts."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

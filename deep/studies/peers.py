@@ -1,10 +1,10 @@
-"""Train sb3-contrib's TRPO, for its returns beside ours: on the same versions of the tasks, by the same measure.
+"""Train sb3-contrib's TRPO, to compare its returns with ours on the same versions of the tasks, by the same measure.
 
     python -m deep.studies.peers --env Hopper-v4 [--seed 0 --steps 1000000 --out DIR]
 
-It writes the config.json, metrics.jsonl and result.json of a run directory, which `paper_figs` reads; a run that was
-killed starts again in another folder. The settings are RL Baselines3 Zoo's of TRPO for most MuJoCo tasks, with running
-normalisation of observations and rewards.
+It writes the config.json, metrics.jsonl and result.json of a run directory, which `paper_figs` reads. A run that was
+killed cannot be resumed; it starts again in another folder. The settings are those that RL Baselines3 Zoo has of TRPO
+for most MuJoCo tasks, with running normalisation of observations and rewards.
 """
 
 import importlib.util
@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Options:
-    """Train sb3-contrib's TRPO, for its returns beside ours."""
+    """Train sb3-contrib's TRPO, to compare its returns with ours."""
 
     env: str
     """Gymnasium id, with flat observations."""

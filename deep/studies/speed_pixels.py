@@ -1,4 +1,4 @@
-"""The contestants of deep.speed for pixels, and where the time of an iteration goes.
+"""The contestants of deep.speed for pixels, and what an iteration spends its time on.
 
 raw     one vector of 16 games on all cores with ready-made uniformly random actions, resets included
 ours    python -m deep.train
@@ -32,10 +32,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "TRPO": {"n_steps": 256},
 }
-"""Of the peers, where they are not their defaults; PPO's are rl-zoo's for Atari."""
+"""The peers' settings where they are not their defaults; PPO's are those of RL Baselines3 Zoo for Atari."""
 ITERATIONS = 4
 SHARE_TARGET = 0.10
-"""At most this part of an iteration outside sampling and network arithmetic."""
+"""At most this part of an iteration may go to anything but sampling and network arithmetic."""
 
 
 def step_vector(spec: EnvSpec, steps: int, seed: int) -> float:
@@ -93,9 +93,10 @@ class Stopwatch:
 
 
 def shares(spec: EnvSpec, seed: int, flags: Sequence[str]) -> dict[str, float]:
-    """Where the wall-clock of an iteration goes: parts that sum to 1. The process is not fit for anything else after.
+    """The parts of an iteration's wall-clock time, which sum to 1.
 
-    On a CUDA device the arithmetic runs beside Python, and its time counts where it is waited for.
+    Functions are replaced by timed ones, so the process is of no use for anything else afterwards. On a CUDA device the
+    arithmetic runs beside Python; its time counts where Python waits for it.
     """
     from deep.build import make_learner
     from deep.model import critic

@@ -3,19 +3,19 @@
     python -m deep.studies.step_signal RUN [--batches 100] [--vary inner.cg-iterations=5 sampling.gae-lambda=0.9]
 
 A step's own batch overstates its gain, because the step was fitted to that batch's noise.  Here the policy of a run's
-newest checkpoint rests while many batches are drawn with it.  Each batch i gives the direction d_i that InnerSolu takes
-first, and its gain to first order per unit of sqrt(2 KL) is
+newest checkpoint stays fixed while many batches are drawn with it.  Each batch i gives the direction d_i that InnerSolu
+takes first.  Its gain to first order per unit of sqrt(2 KL) is
 
     promised   g_i' d_i / sqrt(d_i' F d_i)       g_i the gradient of L-hat in the same batch
     held out   g' d_i / sqrt(d_i' F d_i)         g the mean of the gradients in all other batches
 
-in standard deviations of the advantage, F the Fisher matrix over states of all batches.  Their ratio is the part of a
-step that is signal.  It tells settings apart in minutes that training runs of one seed each do not; what it does not
-tell is how steps add up.
+in standard deviations of the advantage.  F is the Fisher matrix over states of all batches.  The second gain divided by
+the first is the part of a step that is signal.  In minutes it tells settings apart that single training runs do not.
+It does not tell how steps add up.
 
-The critic goes on being fitted from batch to batch as in training; the first fifth of the batches is its run-in and
-does not count.  `--vary` repeats the measurement on the same batches with other settings of deep.train, one variant
-per word, as in critic.batches=1,critic.epochs=20; settings of SAMPLE itself cannot vary.
+The critic is fitted from batch to batch, as in training.  The first fifth of the batches does not count: there the
+critic gets used to its settings.  `--vary` repeats the measurement on the same batches with other settings of
+deep.train, one variant per word, as in critic.batches=1,critic.epochs=20.  Settings of SAMPLE itself cannot vary.
 """
 
 import sys

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -32,7 +31,7 @@ def test_evaluation_is_reproducible_and_uses_the_run(folder, capsys):
 
 def test_an_agent_acts_in_its_environment(folder):
     agent = deep.load(str(folder))
-    env = gym.make("Hopper-v4")
+    env = agent.make_env()
     observation, _ = env.reset(seed=0)
     best, again = agent.act(observation), agent.act(observation)
     np.testing.assert_array_equal(best, again)
