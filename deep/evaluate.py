@@ -147,6 +147,19 @@ def run_episode(
     return total, length
 
 
+def _follow(env: gym.Env) -> None:
+    """Let the camera follow the agent, in a MuJoCo task whose model has a camera for that.
+
+    gymnasium 1.4 does so only where the task names the body to follow: HalfCheetah, Ant and Swimmer left the picture.
+    """
+    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
+    if renderer is None or "trackbodyid" in (renderer.default_cam_config or {}):
+        return
+    cameras = [renderer.model.camera(i).name for i in range(renderer.model.ncam)]
+    if "track" in cameras:
+        renderer.camera_id = cameras.index("track")
+
+
 def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
     """Film the first episode of `Agent.evaluate` with the same seed.
 
@@ -160,6 +173,7 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
     frames: list[NDArray[Any]] = []
     try:
         env = agent.make_env("rgb_array")
+        _follow(env)
         fps = env.metadata.get("render_fps", DEFAULT_FPS)
         run_episode(env, agent, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames)
         env.close()

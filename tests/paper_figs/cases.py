@@ -6,5 +6,5 @@ WALKER = (1000.0, 2000.0, 3000.0, 4000.0, 5000.0)
 
 def cells(markdown: str, task: str) -> list[str]:
     """The cells of the first row of `task`."""
-    (line, *_) = (line for line in markdown.splitlines() if line.startswith(f"| {task} |"))
-    return [cell.strip() for cell in line.strip("|").split("|")]
+    rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines())
+    return next(row for row in rows if row[0] == task)
