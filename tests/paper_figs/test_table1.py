@@ -24,7 +24,7 @@ def test_table1_puts_the_papers_numbers_beside_ours(runs, tmp_path, capsys):
     assert "`python -m deep.train --env ENV --seed SEED`" in markdown
     assert "6 runs of 1,000 steps; seeds 0, 1, 2, 3, 4;" in markdown
     assert "Versions: torch 2.13." in markdown
-    assert "setting `paper`" in markdown
+    assert "setting `paper-first`" in markdown
 
 
 def test_table1_averages_tasks_on_the_normalised_scale(runs, make_run, tmp_path):
