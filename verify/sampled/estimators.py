@@ -1,6 +1,6 @@
 """What Algorithm 4.3 knows: the sampled estimates (4.1)-(4.5) of Zhao, Li and Wen (arXiv 1911.11640), for tables.
 
-On a finite MDP every mean that the algorithm takes over a batch is a function of a few sums for every state-action pair.
+On a finite MDP every mean that the algorithm takes over a batch is a function of a few sums for each state-action pair.
 A `BatchSums` keeps these sums for R replications, in two halves: the first and the second N/2 steps.  Two batches are
 merged by adding their sums.
 

@@ -2,8 +2,8 @@
 
 The checked runs keep their policies on a dyadic grid: every probability is a multiple of 2^-16.  float64 holds such
 policies exactly, so the float run and its exact check see the same policies.  The threshold rule of (3.6) empties some
-pairs and fills one in part; that part is rounded down.  The result is the exact maximiser of (3.6) for the radius D that
-it uses.
+pairs and one in part; that part is rounded down.  The result is the exact maximiser of (3.6) for the radius D that it
+uses.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from verify.core.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 GRID = 1 << 16
 """Probabilities of the checked policies are multiples of 1/GRID."""
 SNAP = 2.0**-4
-"""A mass this close below a grid point, in units of the grid, is taken to be on it. Convex solvers are accurate to about
-1e-7 only: without this a pair that they empty would keep some mass. It may overstep the radius by as little; then the
-step counts as one for the radius that it uses, see `TrialPoint.delta`."""
+"""A mass this close below a grid point, in units of the grid, is taken to be on it. Convex solvers are accurate to
+about 1e-7 only. Without this a pair that they empty would keep some mass. The step may use as little more than the
+radius; it then counts as one for the radius that it uses, see `TrialPoint.delta`."""
 
 
 def on_grid(subproblem: Subproblem) -> Subproblem:
