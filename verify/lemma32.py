@@ -1,8 +1,8 @@
 """Lemma 3.2: a policy is optimal if and only if its policy advantage A*_pi is zero. Needs rho0 > 0.
 
-Source: Zhao, Li and Wen, arXiv 1911.11640, section 3.1; A*_pi = sum_s rho_pi(s) max_a A_pi(s,a).  True as printed.
+Source: Zhao, Li and Wen, arXiv 1911.11640, section 3.1; A*_pi = sum_s rho_pi(s) max_a A_pi(s,a).  It holds as printed.
 
-Sharper, a two-sided bound that contains it, for p0 = min rho0 > 0:
+New, a two-sided bound that contains it, for p0 = min rho0 > 0:
 
     (1-gamma) p0 A*_pi <= eta* - eta(pi) <= A*_pi / ((1-gamma) p0).
 
@@ -56,7 +56,7 @@ def claims(t: TrialPoint, best: Optimum) -> Iterator[Claim]:
 
 
 def check(options: Options) -> list[Check]:
-    """The lemma at random optimal policies of every MDP, its sharper form at every policy of every run."""
+    """The lemma at random optimal policies of every MDP, and the two-sided bound at every policy of every run."""
     at_optima = check_all(_check_optimal, plan(options), options.jobs, "optimal policies")
     return at_optima + check_runs(prepare, options, "policies of the runs") + [_needs_p0()]
 

@@ -3,11 +3,11 @@
 Source: Zhao, Li and Wen, arXiv 1911.11640, section 3.2.  pi' maximises sum_s rho(s) sum_a pi(a|s) A(s,a) subject to
 D = sum_s rho(s) TV(s) <= delta; letters as in `exact.bounds`.
 
-As printed, and true:
+As printed (both hold; Lemma 3.4 is vacuous but for tiny delta):
     Lemma 3.3   L_k(pi') - L_k(pi_k) >= min(1, (1-gamma) delta) A*.
     Lemma 3.4   r_k >= min(1 - c delta, 1 - c / (1-gamma)) with c = 4 A_bar gamma delta / (p0^2 (1-gamma)^2 A*).
 
-Sharper, with proofs:
+Sharper or new, with proofs:
     Optimality.  The threshold rule attains lambda delta + sum rho pi_k (G - lambda)_+, an upper bound of every feasible
         gain: see `exact.subproblem.tv`.  All that follows holds for every maximiser.
     f >= 0.  If f(s) < 0, resetting pi'(.|s) to pi_k(.|s) frees budget and raises the gain by -rho(s) f(s) > 0.

@@ -15,7 +15,7 @@ from verify.tabular.trial import on_grid
 
 
 def test_lemma34_numbers_on_cash_in():
-    """The table of theory.md section 3 as the verifier sees it, over the rationals."""
+    """The table of docs/theory.md, section 4, as the verifier sees it, over the rationals."""
     mdp = load("cash-in")
     table = ((1e-4, 0.99982, 0.99982, 0.712), (0.1, 0.84746, 0.82, -287), (5, 0.1, -8, -14399))
     for delta, ratio, prior, printed in table:

@@ -12,7 +12,7 @@ from verify.core.statement import Verdict
 def test_lemma_36_numbers_of_the_counterexample():
     check = verdicts(lemma36.LEMMA, one_state(), 1e-3)[lemma36.PRINTED]
     assert (check.verdict, check.exact) == (Verdict.VIOLATED, True)
-    assert round(check.claimed, 5) == 0.19180  # theory.md section 4
+    assert round(check.claimed, 5) == 0.19180  # docs/theory.md, section 9.1
     attained = measure_step(one_state(), 1e-3).attained
     assert round(attained, 5) == 0.12130
     assert check.actual == pytest.approx(attained, rel=1e-3)

@@ -9,7 +9,7 @@ from verify.core.statement import Verdict
 def test_lemma_37_numbers_of_the_counterexample():
     check = verdicts(lemma37.LEMMA, two_state(), 1e-4)[lemma37.PRINTED]
     assert (check.verdict, check.exact) == (Verdict.VIOLATED, True)
-    assert round(check.actual, 6) == 0.997860  # theory.md section 4
+    assert round(check.actual, 6) == 0.997860  # docs/theory.md, section 9.2
     assert round(check.claimed, 6) == 0.999894
 
 

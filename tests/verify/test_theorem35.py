@@ -7,7 +7,7 @@ from verify.core.statement import Verdict
 
 
 def test_310_numbers():
-    """theory.md section 1: .348 is below gamma2 delta_bar = .444; the repaired floor is .333 at most."""
+    """docs/theory.md, section 6: .348 is below gamma2 delta_bar = .444; the repaired floor is .333 at most."""
     printed, repaired = theorem35._check_floor()
     assert (printed.verdict, repaired.verdict) == (Verdict.VIOLATED, Verdict.HOLDS)
     assert printed.actual == repaired.actual == pytest.approx(0.348)

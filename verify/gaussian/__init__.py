@@ -1,1 +1,1 @@
-"""Steps of Gaussian policies, enclosed in ball arithmetic."""
+"""The mean steps of Gaussian policies that are checked: what they are, and their enclosure in ball arithmetic."""

@@ -1,16 +1,15 @@
 """Rigorous enclosures of everything Lemmas 3.6 to 3.8 speak about, by ball arithmetic (python-flint's `arb`).
 
-"Floating point proposes, exact arithmetic decides."  The instances of `exact.gaussian.instances` have float
-coefficients, which are exact numbers, and closed forms made of exp, cos, sin, erf and one linear system, so every
-quantity has an enclosure as narrow as the precision allows. Two kinds of quantity are maxima over an interval of
-actions or means; they are enclosed cell by cell: on |m - x| <= w
+The instances of `exact.gaussian.instances` have float coefficients, which are exact numbers.  Their closed forms are
+made of exp, cos, sin, erf and one linear system.  So every quantity has an enclosure as narrow as the precision allows.
+Two kinds of quantity are maxima over an interval of actions or means.  They are enclosed cell by cell: on |m - x| <= w
 
     |F(m) - F(x)| <= |F'(x)| w + max|F''| w^2 / 2,       max|F''| <= sum_j j^2 amplitude_j for a trigonometric sum,
 
 so the error falls with the square of the number of cells.
 
-The gain of (3.12) is enclosed between the gain of the trial point (after its feasibility has been proved) and the dual
-bound price delta + sum_s rho(s) max_m [q_s(m) - V(s) - price (m - mu_{k,s})^2 / (2 sigma^2)], valid for price >= 0.
+The gain of (3.12) lies between the gain of the trial point, once that is proved to be feasible, and the dual bound
+price delta + sum_s rho(s) max_m [q_s(m) - V(s) - price (m - mu_{k,s})^2 / (2 sigma^2)], valid for price >= 0.
 """
 
 from dataclasses import dataclass, replace
@@ -49,16 +48,18 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Enclosure:
-    """pi_k's values as balls, with Q_k(s,.) as a trigonometric polynomial."""
+    """The values of a policy as balls, with Q(s,.) as a trigonometric polynomial."""
 
     instance: Instance
+    """The MDP and sigma."""
     means: Balls
-    """mu_k, shape (S,)."""
+    """The means mu, shape (S,)."""
     rho: Balls
     """rho(s), shape (S,)."""
     V: Balls
     """V(s), shape (S,)."""
     eta: Any
+    """eta, one ball."""
     Q: Balls
     """Coefficients of Q(s,.) in 1, cos a, sin a, cos 2a, ...: shape (S, 2J + 1)."""
 

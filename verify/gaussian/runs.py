@@ -1,8 +1,8 @@
-"""Which mean steps Lemmas 3.6 and 3.7 are checked on, how a verdict is reached, and a search for worse ones.
+"""The mean steps on which Lemmas 3.6 and 3.7 are checked, how a verdict is reached, and a search for worse steps.
 
-A run is the pair of counterexamples, or one random trigonometric instance drawn from its seed with a few radii.
-Verdicts come from ball arithmetic, which costs less than the mean step itself, at growing precision until they are
-clear; so --certify changes nothing here, and --float-only leaves what is within the error of floats open.
+A run is one random instance with a few radii, drawn from its seed; one more run has the two counterexamples.  Verdicts
+come from ball arithmetic: its precision grows until they are clear.  So --certify changes nothing here.  --float-only
+leaves open what floats cannot decide.
 """
 
 import math
@@ -24,11 +24,15 @@ from verify.gaussian.balls import Effort, NotCertifiedError
 EFFORTS = (Effort(64, 64), Effort(128, 256), Effort(192, 1024))
 """Tried in turn until no verdict is open."""
 COUNTEREXAMPLE_RADII = tuple(10.0**-k for k in range(1, 7))
+"""Radii at which the counterexamples are checked."""
 RADII_PER_SEED = 3
+"""Number of radii of a random instance."""
 SMALLEST_RADIUS, LARGEST_RADIUS = 1e-6, 3.0
+"""Range of the radii."""
 SEARCHED_RUNS = 8
 """The falsifier starts at the first case of so many runs."""
 SEARCH_RESTARTS = 2
+"""Climbs of one search; they share its perturbations."""
 
 Claims = Callable[[Measures], Iterable[Claim]]
 Encloser = Callable[[Instance, float, Effort], Measures]
@@ -39,23 +43,28 @@ Closeness = Callable[[float, float], float]
 
 @dataclass(frozen=True)
 class Lemma:
-    """A statement file's part of the work. Its functions are defined at module level, so that processes share them."""
+    """What a statement file adds to the work. Its functions belong to a module, because other processes call them."""
 
     title: str
+    """What the progress bar says."""
     searched: tuple[Statement, ...]
     """Statements that the falsifier tries to break."""
     claims: Claims
+    """Both sides of its statements at one step."""
     encloser: Encloser
+    """Measures of the step in balls."""
     closeness: Closeness
+    """How close a statement is to failing."""
 
 
 @dataclass(frozen=True)
 class GaussianRun:
-    """One seed, or the counterexamples, in one process."""
+    """The instances of one seed, or the counterexamples: one item of work for a process."""
 
     seed: int | None
     """None: the counterexamples."""
     options: FalsifierOptions
+    """The command line."""
 
     def __str__(self) -> str:
         return "counterexample" if self.seed is None else f"--seed {self.seed} --instances 1"

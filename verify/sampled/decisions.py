@@ -1,8 +1,8 @@
 """How often every rule is wrong about a single step: the sampled decision beside the exact change of eta.
 
-At policies on the way to the optimum (STAGES), steps of several RADII are proposed from a batch and decided by every
-rule on the same samples; only the held-out rule has steps of its own. All gains are in units of eta* - eta(uniform).
-The pooled rule has one trial to pool here; the force of repeated rejections plays no part.
+Steps of several RADII are proposed from a batch, at policies on the way to the optimum (STAGES).  Every rule decides
+about them on the same samples; only the held-out rule has steps of its own.  All gains are in units of eta* -
+eta(uniform).  The pooled rule has only one trial to pool here, and no step is forced.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,6 +49,7 @@ class Decisions:
     """Decisions of one rule about n steps; arrays of shape (n,), gains in units of eta* - eta(uniform)."""
 
     radius: Array
+    """Mean KL divergence of the step."""
     gain: Array
     """True gain eta(trial) - eta(pi_k)."""
     predicted: Array
@@ -58,6 +59,7 @@ class Decisions:
     error: Array
     """The standard error it claims."""
     accepted: Booleans
+    """Whether the rule accepted the step."""
 
 
 def run_decisions(task: DecisionTask) -> list[Decisions]:

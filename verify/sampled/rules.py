@@ -30,7 +30,7 @@ MU = 0.1
 MU_MIN, MU_MAX = 0.01, 0.5
 """Range of mu."""
 MAX_REJECTIONS = 4
-"""Consecutive rejections before a step is forced: the paper's section 4."""
+"""Consecutive rejections before a step is forced: the paper's section 5.1."""
 RELAXATION = 2.0
 """Standard errors granted in the relaxed ratio."""
 

@@ -1,7 +1,7 @@
-"""The runs of Algorithm 3.1 whose steps are checked: which MDPs, from which policy and radius, and in which arithmetic.
+"""The runs of Algorithm 3.1 whose steps are checked: which MDPs, from which policy and radius, in which arithmetic.
 
-A run is named by an MDP and a seed: the seed draws the start policy and the radius, so `--mdp NAME --seed SEED
---instances 1` repeats it. Random MDPs are Garnets whose size is drawn from their seed, too.
+An MDP and a seed name a run.  The seed draws the start policy and the first radius, so `--mdp NAME --seed SEED
+--instances 1` repeats the run.  Random MDPs are Garnets; their seed draws their size, too.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,27 +24,30 @@ from verify.core.statement import Check, Claim, judge
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial, grid_policy, on_grid
 
 TOLERANCE = 1e-8
-"""Runs stop at A* below it: steps beyond are lost in the rounding of eta."""
+"""Runs stop at A* below it. Beyond it the gain of a step is lost in the rounding of eta."""
 MAX_TRIALS = 200
-"""Trials of one run that are checked."""
+"""Number of trials of one run that are checked, at most."""
 LARGE_MDP_TRIALS = 400_000
-"""Fewer in large MDPs, as an exact check costs about S^2: at most LARGE_MDP_TRIALS / S^2, but at least one."""
+"""An exact check costs about S^2. So at most LARGE_MDP_TRIALS / S^2 trials of a run are checked, but at least one."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of Algorithm 3.1, in one process."""
+    """One run of Algorithm 3.1: one item of work for a process."""
 
     mdp: str
+    """Name of the MDP, as --mdp takes it."""
     seed: int
+    """Draws the start policy and the first radius."""
     options: Options
+    """The command line."""
 
     def __str__(self) -> str:
         return f"--mdp {self.mdp} --seed {self.seed} --instances 1"
 
 
 def plan(options: Options) -> list[Run]:
-    """The runs that the options ask for. Unknown names are found out here, before anything is checked.
+    """The runs that the options ask for. An unknown name is found out here, before anything is checked.
 
     Raises:
         InputError: an MDP of the options cannot be loaded.

@@ -1,8 +1,9 @@
-"""One trust-region step, with every quantity the statements speak of, in float64 or in exact rationals.
+"""One trust-region step with every quantity that the statements need, in float64 or in exact rationals.
 
-The runs whose steps are checked keep their policies on a dyadic grid: masses are multiples of 2^-16, the part-filled
-one is rounded down.  float64 holds such policies exactly, so the float run and its exact check see the same policies.
-Rounding the part-filled mass down gives the maximiser of (3.6) for the radius D that is then used, exactly.
+The checked runs keep their policies on a dyadic grid: every probability is a multiple of 2^-16.  float64 holds such
+policies exactly, so the float run and its exact check see the same policies.  The threshold rule of (3.6) empties some
+pairs and one in part; that part is rounded down.  The result is the exact maximiser of (3.6) for the radius D that it
+uses.
 """
 
 from dataclasses import dataclass
@@ -21,12 +22,13 @@ from verify.core.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 GRID = 1 << 16
 """Probabilities of the checked policies are multiples of 1/GRID."""
 SNAP = 2.0**-4
-"""In units of the grid: a mass this close below a grid point is taken to be on it, as convex solvers are accurate to
-about 1e-7. An emptied pair then is empty; the budget may be overstepped by as little, see `TrialPoint.delta`."""
+"""A mass this close below a grid point, in units of the grid, is taken to be on it. Convex solvers are accurate to
+about 1e-7 only. Without this a pair that they empty would keep some mass. The step may use as little more than the
+radius; it then counts as one for the radius that it uses, see `TrialPoint.delta`."""
 
 
 def on_grid(subproblem: Subproblem) -> Subproblem:
-    """The same solver with the moved masses rounded down to the grid; needs pi_k on the grid."""
+    """The same solver, with the masses that it moves rounded down to the grid. pi_k has to be on the grid."""
 
     def solve(policy: Array, A: Array, rho: Array, delta: float) -> Step:
         step = subproblem(policy, A, rho, delta)
@@ -41,15 +43,16 @@ def on_grid(subproblem: Subproblem) -> Subproblem:
 
 
 def grid_policy(policy: Array) -> Array:
-    """The given policy rounded down to the grid; what is missing in a state goes to its likeliest action."""
+    """The policy rounded down to the grid, shape (S, A). What a state misses goes to its likeliest action."""
     rounded = np.floor(policy * GRID) / GRID
     rounded[np.arange(len(policy)), policy.argmax(axis=1)] += 1 - rounded.sum(axis=1)
     return rounded
 
 
 EPS = float(np.finfo(np.float64).eps)
+"""Spacing of float64 at one."""
 MARGIN = 64
-"""The small multiple in `TrialPoint.rounding`. Larger means more checks are decided exactly, smaller is less safe."""
+"""Factor of `TrialPoint.rounding`. A larger one has more checks decided exactly, a smaller one is less safe."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class TrialPoint:
     trial: Any
     """pi', shape (S, A)."""
     radius: Any
-    """delta_k as the step was computed with."""
+    """delta_k that the solver was given."""
     before: Evaluation
     """Evaluation of pi_k."""
     after: Evaluation
@@ -92,7 +95,7 @@ class TrialPoint:
 
     @cached_property
     def delta(self) -> Any:
-        """The radius that pi' is the maximiser for: the given one if it reaches the greedy policy, else the used D."""
+        """The radius for which pi' is the maximiser: D, or the given radius where that reaches the greedy policy."""
         return self.D if self.price > 0 else max(self.radius, self.D)
 
     @cached_property
@@ -112,12 +115,12 @@ class TrialPoint:
 
     @cached_property
     def price(self) -> Any:
-        """lambda: the largest gap that keeps mass; the threshold rule has emptied everything above."""
+        """lambda, the largest gap of a pair that keeps mass. The threshold rule has emptied all pairs above it."""
         return (self.G * (self.trial > 0)).max()
 
     @cached_property
     def dual(self) -> Any:
-        """lambda delta + sum rho pi_k (G - lambda)_+ , an upper bound of every feasible gain."""
+        """lambda delta + sum rho pi_k (G - lambda)_+, an upper bound of the gain of every feasible policy."""
         above = self.G - self.price
         excess = (self.policy * above * (above > 0)).sum(axis=1)
         return self.price * self.delta + (self.before.rho * excess).sum()

@@ -11,7 +11,7 @@ from exact.gaussian.measures import larger, measure_step
 
 
 def test_lemma36_claims_more_than_can_be_gained():
-    """docs/theory.md, section 8."""
+    """docs/theory.md, section 9."""
     m = measure_step(one_state(), 1e-3)
     assert round(bounds.gain_lemma36(m), 5) == 0.19180
     assert round(m.gain, 5) == 0.12130
@@ -19,7 +19,7 @@ def test_lemma36_claims_more_than_can_be_gained():
 
 
 def test_lemma37_claims_a_ratio_that_is_too_large():
-    """docs/theory.md, section 8."""
+    """docs/theory.md, section 9."""
     m = measure_step(two_state(), 1e-4)
     assert round(m.r, 6) == 0.997860
     assert round(1 - bounds.loss_lemma37(m), 6) == 0.999894

@@ -67,7 +67,7 @@ def test_checks_are_in_the_order_of_the_items(jobs):
 
 
 def test_climbing_keeps_what_is_better_only():
-    moves = iter([1, -3, 2, 0, -1])
+    moves = iter([1, -3, 1, 0, -1])
     assert climb(10, lambda x: -abs(x - 12), lambda x: x + next(moves), 5) == (12, 0)
 
 
