@@ -20,7 +20,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
@@ -99,11 +99,6 @@ def guard(work: Callable[[], int]) -> int:
         return FAULT
     except OSError as error:  # a full disk, say
         return complain(error, FAULT)
-
-
-def run(work: Callable[[], int]) -> NoReturn:
-    """Call `work` and leave the process with its status."""
-    sys.exit(guard(work))
 
 
 def complain(error: object, status: int) -> int:
