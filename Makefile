@@ -44,6 +44,7 @@ check: setup  ## formatting, lint, types
 
 bench: setup  ## speed and size as ratios against peers, in one run
 	OMP_NUM_THREADS=1 $(RUN) -m exact.speed
+	OMP_NUM_THREADS=1 $(RUN) -m verify.speed
 	$(RUN) -m deep.speed
 
 clean:  ## remove the environment and all caches

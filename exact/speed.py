@@ -6,14 +6,12 @@ Peers take turns, so that both see the same load of the machine, and their media
 processor time of this process, which other programs hardly disturb.
 """
 
-import contextlib
-import io
 import resource
 import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
@@ -214,42 +212,26 @@ def whole_runs(n_states: int, has_target: bool) -> list[Row]:
     ]
 
 
-def lemma34_rate(target: int, **options: Any) -> Row:
-    """Trust-region iterations that verify.lemma34 checks in a second, on one core, without its falsifier."""
-    from verify import lemma34
-    from verify.core.command import SearchOptions
-
-    arguments = SearchOptions(search=0, **options)
-    checks: list[Any] = []
-
-    def work() -> None:
-        with contextlib.redirect_stderr(io.StringIO()):
-            checks.extend(lemma34.check(arguments))
-
-    spent = seconds(work)
-    rate = sum(check.statement is lemma34.LEMMA_33 for check in checks) / spent
-    way = "--certify, S=20 A=4" if arguments.certify else "--float-only, S<=20"
-    return Row(f"verify.lemma34 {way}, one core", f"{rate:.0f} iterations/s", f">= {target}", rate >= target)
-
-
 def rows(options: Options) -> Iterator[Row]:
     """The measurements, each as soon as it is made."""
-    random = tuple(f"garnet:S={S},A=4,b=3,gamma=0.95,seed={S}" for S in (5, 10, 15, 20))
     yield from against_lp(100, 5, 100)
     yield from against_lp(1000, 20, 500)
     yield from against_sorting()
-    yield lemma34_rate(1000, mdp=random, instances=40, float_only=True)
-    yield lemma34_rate(20, mdp=("garnet:S=20,A=4,b=3,gamma=0.95,seed=0",), instances=10, certify=True)
     yield from whole_runs(10**5, has_target=True)
     if options.large:
         yield from whole_runs(10**6, has_target=False)
 
 
-def work(options: Options) -> int:
-    """Measure and print one line after the other; returns the exit status."""
-    for row in chain([Row("what", "measured", "target", None)], rows(options)):
+def show(rows: Iterable[Row]) -> None:
+    """Print the table, each line as soon as it is measured."""
+    for row in chain([Row("what", "measured", "target", None)], rows):
         verdict = {True: "reached", False: "MISSED", None: ""}[row.reached]
         print(f"{row.what:<64} {row.measured:<42} {row.target:<16} {verdict}".rstrip(), flush=True)
+
+
+def work(options: Options) -> int:
+    """Measure and print one line after the other; returns the exit status."""
+    show(rows(options))
     return cli.DONE
 
 

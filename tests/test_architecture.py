@@ -19,11 +19,10 @@ FLOORS = (
     ("exact.algorithm",),
     ("exact.baselines",),
     ("exact.gaussian.*",),
-    ("exact.classroom.*", "exact.solving"),
+    ("exact.classroom.*", "exact.solving", "exact.speed"),
     ("verify.core.*",),
     ("verify.tabular.*", "verify.gaussian.*", "verify.sampled.*"),
     ("verify.*",),
-    ("exact.speed",),  # a command: the verifier's rate is one of its rows
     ("deep.config",),
     ("deep.model.*",),
     ("deep.sampling.*",),

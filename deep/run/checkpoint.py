@@ -27,15 +27,6 @@ class DamagedError(Exception):
     """A file that is not a whole checkpoint of this version; the message says why."""
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write(folder: Path, state: dict[str, Any]) -> None:
     """Make `state` (tensors, numbers, strings, lists, dictionaries) the newest checkpoint of a folder.
 
@@ -50,9 +41,8 @@ def write(folder: Path, state: dict[str, Any]) -> None:
         os.replace(folder / LATEST, folder / PREVIOUS)
     try:
         atomic_write(folder / LATEST, MAGIC + json.dumps(header).encode() + b"\n" + payload)
-    except InputError as error:  # the folder was good when the run began: a full disk, say
+    except InputError as error:  # the folder was good when the run began
         raise FaultError(str(error)) from error
-    sync_folder(folder)
 
 
 def read(path: Path) -> dict[str, Any]:
