@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from exact.common.errors import FaultError, InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, sync_folder
 
 MAGIC = b"STRO checkpoint\n"
 VERSION = 1
-LATEST, PREVIOUS = "latest.pt", "previous.pt"
+LATEST, PREVIOUS, NEXT = "latest.pt", "previous.pt", "next.pt"
 
 
 class DamagedError(Exception):
@@ -30,6 +30,9 @@ class DamagedError(Exception):
 def write(folder: Path, state: dict[str, Any]) -> None:
     """Make `state` (tensors, numbers, strings, lists, dictionaries) the newest checkpoint of a folder.
 
+    The new file is on the disk before an old one moves, and a damaged one never takes the place of a whole one. So
+    there is a whole checkpoint at every moment, once there was one.
+
     Raises:
         FaultError: the file cannot be written; the checkpoint before is kept.
     """
@@ -37,10 +40,12 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     torch.save(state, buffer)
     payload = buffer.getvalue()
     header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
-    if (folder / LATEST).exists():
-        os.replace(folder / LATEST, folder / PREVIOUS)
     try:
-        atomic_write(folder / LATEST, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+        atomic_write(folder / NEXT, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+        if _whole(folder / LATEST):
+            os.replace(folder / LATEST, folder / PREVIOUS)
+        os.replace(folder / NEXT, folder / LATEST)
+        sync_folder(folder)
     except InputError as error:  # the folder was good when the run began
         raise FaultError(str(error)) from error
 
@@ -51,6 +56,21 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         DamagedError: it is foreign, truncated, altered, of another version, or unreadable.
     """
+    state: dict[str, Any] = torch.load(io.BytesIO(_payload(path)), map_location="cpu", weights_only=True)
+    return state
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file is there and passes its checksum."""
+    try:
+        _payload(path)
+    except DamagedError:
+        return False
+    return True
+
+
+def _payload(path: Path) -> bytes:
+    """The checked contents of a checkpoint file; raises DamagedError as `read`."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -69,8 +89,7 @@ def read(path: Path) -> dict[str, Any]:
         raise DamagedError(f"is truncated: {len(payload)} of {size} bytes")
     if hashlib.sha256(payload).hexdigest() != digest:
         raise DamagedError("fails its checksum: its contents were altered")
-    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    return state
+    return payload
 
 
 def read_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:

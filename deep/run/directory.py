@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -84,8 +85,18 @@ def check_new(folder: Path) -> None:
         raise InputError(f"{folder} holds an unfinished run; continue it with --resume {folder}")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a new or empty folder for --out")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not all(_left_by_a_start(path) for path in folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no run; choose another --out")
+
+
+def _left_by_a_start(path: Path) -> bool:
+    """Whether a start that was killed before it wrote config.json may have left this file or folder."""
+    if path.is_symlink():
+        return False
+    if path.name == "checkpoints":
+        return path.is_dir() and not any(path.iterdir())
+    ours = path.name in ("lock", "metrics.jsonl") or re.fullmatch(r"\.[0-9a-f]{16}\.tmp", path.name) is not None
+    return ours and path.is_file() and (path.suffix == ".tmp" or path.stat().st_size == 0)
 
 
 class RunDirectory:

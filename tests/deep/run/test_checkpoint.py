@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from deep.run import checkpoint
 from deep.run.checkpoint import LATEST, MAGIC, PREVIOUS, VERSION, DamagedError, read, read_newest, write
 from exact.common.errors import InputError
 
@@ -73,6 +74,37 @@ def test_a_damaged_file_is_named_and_the_previous_one_used(folder, kind, reason)
     (folder / PREVIOUS).write_bytes(b"")
     with pytest.raises(InputError, match="no usable checkpoint"):
         newest(folder)
+
+
+@pytest.mark.parametrize("last_step", [0, 1, 2, 3])
+def test_there_is_a_whole_checkpoint_at_every_moment(folder, monkeypatch, last_step):
+    """latest.pt is damaged. The next save ends after any of its steps, as a kill would end it."""
+    damage(folder, "bit-flipped")
+
+    class KilledError(Exception):
+        pass
+
+    steps = []
+
+    def step(function):
+        def stopped(*arguments):
+            if len(steps) == last_step:
+                raise KilledError
+            steps.append(function)
+            return function(*arguments)
+
+        return stopped
+
+    monkeypatch.setattr(checkpoint, "atomic_write", step(checkpoint.atomic_write))
+    monkeypatch.setattr(checkpoint.os, "replace", step(checkpoint.os.replace))
+    monkeypatch.setattr(checkpoint, "sync_folder", step(checkpoint.sync_folder))
+    with pytest.raises(KilledError):
+        write(folder, {"n": 3})
+    monkeypatch.undo()
+    assert newest(folder)[0]["n"] == (3 if last_step == 3 else 1)
+    write(folder, {"n": 4})
+    assert newest(folder)[0]["n"] == 4
+    assert read(folder / PREVIOUS)["n"] in (1, 3)
 
 
 def test_nothing_is_executed_by_reading(folder, tmp_path_factory):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deep.presets import DEFAULT_FLAT
-from deep.run.directory import RunDirectory, config_from_json, env_folder, to_json
+from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, to_json
 from exact.common.errors import FaultError, InputError
 from tests import HANG_SECONDS
 
@@ -92,3 +92,28 @@ def test_a_result_that_cannot_be_written_is_a_fault(tmp_path):
 def test_folder_names_of_ids():
     assert env_folder("ALE/Pong-v5") == "ALE-Pong-v5"
     assert env_folder("module:Env-v0") == "module-Env-v0"
+
+
+def test_a_start_that_was_killed_can_be_repeated(tmp_path):
+    with RunDirectory(tmp_path):  # a start makes these, and then config.json
+        pass
+    (tmp_path / ".0123456789abcdef.tmp").write_text("half of a config")
+    check_new(tmp_path)
+    with RunDirectory.create(tmp_path, asdict(DEFAULT_FLAT), "test"):
+        assert (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".tmp", "metrics.jsonl", "checkpoints/latest.pt"])
+def test_a_folder_with_anything_else_is_refused(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(InputError, match="not empty and holds no run"):
+        check_new(tmp_path)
+
+
+def test_a_link_is_not_taken_for_a_leftover(tmp_path):
+    (tmp_path / "elsewhere").write_text("")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="not empty and holds no run"):
+        check_new(tmp_path / "run")
