@@ -6,9 +6,10 @@ The observation normaliser is part of the checkpoint and stays fixed, so a resto
 """
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from tyro.conf import Positional
 
 from deep.build import make_policy
 from deep.model.actors import Actor
-from deep.run.checkpoint import read_newest
+from deep.run.checkpoint import Checkpoints
 from deep.run.directory import read_config
+from deep.run.layout import check_policy
 from deep.run.snapshot import unpack_moments
 from deep.sampling.environments import ActionMap, EnvSpec, inspect, make_env
 from deep.sampling.normalise import Preprocess, preprocess
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.files import atomic_write
 
 VIDEO_SUFFIXES = (".mp4", ".gif")
 DEFAULT_FPS = 30
@@ -45,6 +48,8 @@ class Options:
     """Sample actions, as in training."""
     deterministic: bool = False
     """Take the most probable actions, which is what happens without --stochastic."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:Env-v0), whose code will be run."""
     video: Path | None = None
     """Film the first episode (.mp4 or .gif)."""
 
@@ -108,25 +113,25 @@ class Agent:
             env.close()
 
 
-def load(folder: Path | str) -> Agent:
+def load(folder: Path | str, env: str | None = None) -> Agent:
     """The agent of a run directory's newest whole checkpoint.
+
+    Args:
+        folder: the run directory.
+        env: the run's environment. It must be given if it is one of a module (module:Env-v0), whose code will be run.
 
     Raises:
         InputError: no run directory, no usable checkpoint, or they do not match.
     """
     folder = Path(folder)
-    config = read_config(folder)
-    saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
-    if saved is None:
-        raise InputError(f"{folder} has no checkpoint yet")
+    config = read_config(folder, env)
     spec = inspect(config.env)
     policy = make_policy(config, spec)
+    fits = partial(check_policy, policy.size, spec.observation_shape)
+    saved = Checkpoints(folder / "checkpoints").newest(lambda line: print(line, file=sys.stderr), fits)
+    if saved is None:
+        raise InputError(f"{folder} has no checkpoint yet")
     theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
-    if theta.shape != (policy.size,):
-        raise InputError(
-            f"the checkpoint in {folder} does not match its config.json: {len(theta)} parameters, "
-            f"expected {policy.size}"
-        )
     clip = config.sampling.observation_clip if config.normalize else np.inf
     return Agent(spec, config.sticky_actions, policy.actor(theta), preprocess(moments, clip, spec.pixels))
 
@@ -181,20 +186,19 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
         raise
     except Exception as error:  # renderers fail in many ways where there is no display
         raise InputError(f"--video: cannot render {agent.spec.env_id!r}: {type(error).__name__}: {error}") from error
-    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
     timing = {"fps": fps} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
-    try:
-        imageio.imwrite(temporary, np.stack(frames), **timing)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"--video: cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        film = Path(scratch) / f"film{path.suffix}"
+        try:
+            imageio.imwrite(film, np.stack(frames), **timing)
+        except OSError as error:
+            raise InputError(f"--video: cannot make the film: {error}") from error
+        atomic_write(path, film.read_bytes())
 
 
 def work(options: Options) -> int:
     """Play the episodes, film the first one if asked to, and say what came out."""
-    agent = load(options.folder)
+    agent = load(options.folder, options.env)
     results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic))
     if options.video is not None:
         record(agent, options.video, options.seed, options.stochastic)

@@ -27,7 +27,7 @@ from deep.run.display import GridDisplay
 from deep.sampling.environments import inspect
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import read_json, write
+from exact.common.files import kind_of, open_append, read_json, reason, write
 
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10.0
@@ -124,20 +124,20 @@ def claim(grid: Grid) -> None:
 def start(cell: Cell, grid: Grid, trainer: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start one run, or continue it where it was interrupted."""
     if (cell.directory / "config.json").exists():
-        command = [*trainer, "--resume", str(cell.directory)]
+        command = [*trainer, "--resume", str(cell.directory), "--env", cell.env]
     else:
         cell_flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
         command = [*trainer, *(str(part) for flag in cell_flags.items() for part in flag), *grid.flags]
         command += ["--out", str(cell.directory)]
     try:
         cell.log.parent.mkdir(parents=True, exist_ok=True)
-        with cell.log.open("ab") as log:
+        with open(open_append(cell.log), "ab") as log:
             # A session of its own: Ctrl-C reaches this process only, which then stops the runs in an orderly way.
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
     except OSError as error:
-        raise InputError(f"cannot start a run at {cell.directory}: {error.strerror}") from error
+        raise kind_of(error)(f"cannot start a run at {cell.directory}: {reason(error)}") from error
 
 
 def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:

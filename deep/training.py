@@ -14,7 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,7 @@ import tyro
 from deep.config import Config, PresetName
 from deep.metrics import summary
 from deep.presets import FLAT, preset
-from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
+from deep.run.directory import RunDirectory, check_new, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
 from deep.sampling.environments import EnvSpec, inspect
 from exact.common import cli
@@ -31,6 +31,7 @@ from exact.common.errors import InputError
 
 if TYPE_CHECKING:
     from deep.algorithm import Learner
+    from deep.run.checkpoint import Checkpoints
 
 MODULE = "deep.train"
 Observer = Callable[[dict[str, Any]], None]
@@ -47,7 +48,8 @@ class Options:
     tensorboard: bool = False
     """Write TensorBoard event files beside metrics.jsonl."""
     resume: Path | None = None
-    """Continue the run in this directory with its own configuration; no setting can be changed."""
+    """Continue the run in this directory with its own configuration; no setting can be changed. The environment of a
+    module (module:Env-v0) must be named again by --env, because its code will be run."""
 
     @property
     def folder(self) -> Path:
@@ -77,9 +79,9 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
     first, others = cli.parse_known(FirstOptions, MODULE, words)
     helping = bool({"-h", "--help"} & set(others))
     if first.resume is not None and not helping:
-        if first.env is not None or first.preset != "default" or others:
+        if first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
-        config = read_config(first.resume)
+        config = read_config(first.resume, first.env)
         return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
     if first.env is None:
         if helping:
@@ -116,19 +118,24 @@ def train(
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
+    from deep.run.checkpoint import Checkpoints
+
     check_new(out)  # before the workers start: an environment may print while it is made
     with _learner(config, spec) as learner, RunDirectory.create(out, asdict(config), command) as run:
         learner.start()
-        return _loop(learner, run, 0.0, observe)
+        return _loop(learner, run, Checkpoints(run.checkpoints), 0.0, observe)
 
 
-def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
+def resume(
+    out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None, env: str | None = None
+) -> dict[str, Any]:
     """Continue an interrupted run.
 
     Args:
         out: its run directory.
         observe: as for `train`.
         spec: as for `train`.
+        env: the run's environment. It must be given if it is one of a module (module:Env-v0), whose code will be run.
 
     Returns:
         As `train`.
@@ -137,20 +144,12 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
         InputError: there is nothing to continue, or no usable checkpoint.
         FaultError: as `train`.
     """
-    from deep.run.checkpoint import read_newest
-
-    config = read_config(out)
+    config = read_config(out, env if spec is None else spec.env_id)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
     with RunDirectory(out) as run, _learner(config, spec) as learner:
-        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
-        if saved is None:  # stopped before its first checkpoint
-            run.rewind(0)
-            learner.start()
-            return _loop(learner, run, 0.0, observe)
-        restore(learner, saved, out)
-        run.rewind(saved["metrics_bytes"])
-        return _loop(learner, run, saved["seconds"], observe)
+        checkpoints, seconds = _continue(learner, run)
+        return _loop(learner, run, checkpoints, seconds, observe)
 
 
 def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
@@ -170,23 +169,15 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
         InputError: the directory holds a run with other settings, or cannot be used.
         FaultError: as `train`.
     """
-    from deep.run.checkpoint import read_newest
-
     begun = (out / "config.json").exists()
     directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
     with directory as run, _learner(config, None) as learner:
-        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
-        if saved is None:
-            run.rewind(0)
-            learner.start()
-        else:
-            restore(learner, saved, out)
-            run.rewind(saved["metrics_bytes"])
-        began, before = time.perf_counter(), saved["seconds"] if saved else 0.0
+        checkpoints, before = _continue(learner, run)
+        began = time.perf_counter()
         while learner.state.steps < until and not stop():
             line = learner.iterate()
             run.append(line | {"seconds": before + time.perf_counter() - began})
-        _save(learner, run, before + time.perf_counter() - began)
+        _save(learner, run, checkpoints, before + time.perf_counter() - began)
         return run.entries()
 
 
@@ -202,33 +193,42 @@ def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
         learner.sampler.close()
 
 
-def _save(learner: "Learner", run: RunDirectory, seconds: float) -> None:
-    """Write a checkpoint that `resume` continues from."""
-    from deep.run.checkpoint import write
-    from deep.run.snapshot import pack
+def _continue(learner: "Learner", run: RunDirectory) -> tuple["Checkpoints", float]:
+    """Put a learner and the metrics to the newest checkpoint that is whole and fits, or to the start if there is none.
 
-    config, metrics_bytes = to_json(learner.config), run.sync()
-    write(
-        run.checkpoints,
-        {"learner": pack(learner), "config": config, "metrics_bytes": metrics_bytes, "seconds": seconds},
-    )
-
-
-def restore(learner: "Learner", saved: dict[str, Any], folder: Path) -> None:
-    """Put a learner into the state of a run directory's checkpoint. Raises InputError if they do not fit."""
+    Returns:
+        The run's checkpoints, and the seconds that were spent before.
+    """
+    from deep.run.checkpoint import Checkpoints
+    from deep.run.layout import check_whole
     from deep.run.snapshot import unpack
 
-    made, given = config_from_json(saved["config"], folder / "checkpoints"), learner.config
-    if made != given:
-        names = ", ".join(f.name for f in fields(Config) if getattr(made, f.name) != getattr(given, f.name))
-        raise InputError(f"the checkpoint in {folder} was made with other settings ({names}) than config.json has")
-    try:
-        unpack(learner, saved["learner"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"the checkpoint in {folder} does not match {folder / 'config.json'}: {error}") from error
+    def fits(saved: dict[str, Any]) -> None:
+        check_whole(learner, saved)
+        run.check(saved)
+
+    checkpoints = Checkpoints(run.checkpoints)
+    saved = checkpoints.newest(lambda line: print(line, file=sys.stderr), fits)
+    if saved is None:
+        run.restart(learner.config.checkpoint_every)
+        learner.start()
+        return checkpoints, 0.0
+    unpack(learner, saved["learner"])
+    run.rewind(saved["metrics_bytes"])
+    return checkpoints, saved["seconds"]
 
 
-def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observer) -> dict[str, Any]:
+def _save(learner: "Learner", run: RunDirectory, checkpoints: "Checkpoints", seconds: float) -> None:
+    """Write a checkpoint that `resume` continues from."""
+    from deep.run.snapshot import pack
+
+    metrics = run.sync()
+    checkpoints.write({"learner": pack(learner), "config": to_json(learner.config), "seconds": seconds} | metrics)
+
+
+def _loop(
+    learner: "Learner", run: RunDirectory, checkpoints: "Checkpoints", seconds: float, observe: Observer
+) -> dict[str, Any]:
     """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
     config, began = learner.config, time.perf_counter()
     while learner.state.steps < config.steps:
@@ -236,7 +236,7 @@ def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observ
         line["seconds"] = seconds + time.perf_counter() - began
         run.append(line)
         if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
-            _save(learner, run, line["seconds"])
+            _save(learner, run, checkpoints, line["seconds"])
         observe(line)
     result = summary(run.entries())
     run.finish(result)

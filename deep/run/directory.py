@@ -1,11 +1,16 @@
 """A run directory: config.json, metrics.jsonl, checkpoints/, result.json, and a lock against a second trainer."""
 
+import contextlib
 import dataclasses
+import errno
+import hashlib
 import json
 import os
 import platform
 import re
-from collections.abc import Sequence
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -13,20 +18,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from deep.config import Config, CriticSettings, InnerSettings, PolicySettings, RadiusSettings, SamplingSettings
+from deep.config import Config
+from exact.common import schema
 from exact.common.errors import FaultError, InputError
-from exact.common.files import atomic_write
-from exact.controller import ControllerSettings
+from exact.common.files import atomic_write, check_regular, kind_of, open_append, read_regular, reason, write_all
 
-SECTIONS = {
-    "policy": PolicySettings,
-    "critic": CriticSettings,
-    "sampling": SamplingSettings,
-    "inner": InnerSettings,
-    "radius": RadiusSettings,
-    "controller": ControllerSettings,
-}
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
+LARGEST_CONFIG = 1 << 20
+"""Bytes that config.json may have."""
+TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
+"""Names of the files that `atomic_write` renames."""
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
@@ -45,36 +46,50 @@ def to_json(config: Config) -> str:
     return json.dumps(dataclasses.asdict(config))
 
 
-def _tuples(value: Any) -> Any:
-    """A value from JSON with tuples for its lists."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def config_from_json(text: str, where: Path) -> Config:
+def config_from_json(text: "str | bytes", where: str) -> Config:
     """Inverse of what `RunDirectory.create` writes.
 
+    Args:
+        text: JSON.
+        where: what messages call it.
+
     Raises:
-        InputError: not JSON, a field is missing or unknown, or a value is out of range.
+        InputError: not JSON, a field is missing or unknown, or a value is of the wrong type or out of range.
     """
-    try:
-        saved = json.loads(text)
-        values = {f.name: saved[f.name] for f in dataclasses.fields(Config)}
-        for name, section in SECTIONS.items():
-            values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
-        return Config(**values)
-    except KeyError as error:
-        raise InputError(f"{where}: no field {error}; expected the configuration of a run of this version") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: {error}") from error
+    saved = schema.parse(text, where)
+    if not isinstance(saved, dict):
+        raise schema.wrong(where, "the configuration of a run", saved)
+    names = {f.name for f in dataclasses.fields(Config)}  # beside them stand the versions and the command
+    config: Config = schema.read({name: value for name, value in saved.items() if name in names}, Config, where)
+    return config
 
 
-def read_config(folder: Path) -> Config:
-    """The configuration of a run directory. Raises InputError if there is none or it is damaged."""
+def read_config(folder: Path, env: str | None = None) -> Config:
+    """The configuration of a run directory.
+
+    Args:
+        folder: the run directory.
+        env: the environment that the caller expects. An environment `module:Env-v0` imports a module, that is, runs
+            its code. Who made the directory chose it; so it must be named here as well.
+
+    Raises:
+        InputError: there is none, it is damaged, it has another environment than `env`, or it has one of a module and
+            there is no `env`.
+    """
     path = folder / "config.json"
     try:
-        return config_from_json(path.read_text(), path)
+        text = read_regular(path, LARGEST_CONFIG)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a run directory made by deep.train") from error
+    config = config_from_json(text, str(path))
+    if env is not None and env != config.env:
+        raise InputError(f"{folder} is a run of {config.env!r}, not of {env!r}")
+    if env is None and ":" in config.env:
+        raise InputError(
+            f"{folder} is a run of {config.env!r}, whose module is code that would be run, and the directory may be "
+            f"anybody's; if you trust this module, name it: --env {shlex.quote(config.env)}"
+        )
+    return config
 
 
 def check_new(folder: Path) -> None:
@@ -95,7 +110,7 @@ def _left_by_a_start(path: Path) -> bool:
         return False
     if path.name == "checkpoints":
         return path.is_dir() and not any(path.iterdir())
-    ours = path.name in ("lock", "metrics.jsonl") or re.fullmatch(r"\.[0-9a-f]{16}\.tmp", path.name) is not None
+    ours = path.name in ("lock", "metrics.jsonl") or TEMPORARY.fullmatch(path.name) is not None
     return ours and path.is_file() and (path.suffix == ".tmp" or path.stat().st_size == 0)
 
 
@@ -103,23 +118,36 @@ class RunDirectory:
     """An open, locked run directory; a context manager.
 
     Raises:
-        InputError: the folder cannot be written or another trainer has it.
+        InputError: the folder cannot be written, another trainer has it, or a link stands where a file should.
     """
 
     def __init__(self, folder: Path):
         self.folder, self.checkpoints = folder, folder / "checkpoints"
+        self.metrics = -1
+        self.digest = hashlib.sha256()
+        """Of the lines of metrics.jsonl that this process knows: those up to the checkpoint, and its own."""
         # The system releases the lock when the process ends, however it ends. A lock made of the file's mere existence,
         # filelock's substitute where the file system knows no locks, would survive a kill: none is taken then.
         self.lock = FileLock(folder / "lock", blocking=False, fallback_to_soft=False)
         try:
+            if self.checkpoints.is_symlink():
+                raise OSError(errno.EINVAL, "checkpoints is a symbolic link, expected a folder")
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            check_regular(folder / "lock")
             self.lock.acquire()
-            self.metrics = (folder / "metrics.jsonl").open("ab")
+            self._clear()
+            self.metrics = open_append(folder / "metrics.jsonl")
         except Timeout:
             raise InputError(f"run directory {folder} is in use by another trainer") from None
         except OSError as error:
             self.lock.release()
-            raise InputError(f"cannot write run directory {folder}: {error.strerror}") from error
+            raise kind_of(error)(f"cannot write run directory {folder}: {reason(error)}") from error
+
+    def _clear(self) -> None:
+        """Remove the temporary files that killed processes left."""
+        for path in [*self.folder.iterdir(), *self.checkpoints.iterdir()]:
+            if TEMPORARY.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -127,7 +155,7 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.metrics.close()
+        os.close(self.metrics)
         self.lock.release()
 
     @classmethod
@@ -142,33 +170,102 @@ class RunDirectory:
         check_new(folder)
         run = cls(folder)
         record = settings | {"versions": versions(packages), "command": command}
-        atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+        try:
+            atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+        except BaseException:
+            run.__exit__(None, None, None)
+            raise
         return run
 
+    @property
+    def _metrics_name(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
     def append(self, line: dict[str, Any]) -> None:
-        """Add one line to metrics.jsonl."""
-        self.metrics.write(json.dumps(line).encode() + b"\n")
-        self.metrics.flush()
+        """Add one line to metrics.jsonl. Raises FaultError if it cannot be written."""
+        text = json.dumps(line).encode() + b"\n"
+        with self._faults():
+            write_all(self.metrics, text)
+        self.digest.update(text)
 
-    def sync(self) -> int:
-        """Make metrics.jsonl durable; returns its size in bytes, for `rewind`."""
-        os.fsync(self.metrics.fileno())
-        return self.metrics.tell()
+    def sync(self) -> dict[str, Any]:
+        """Make metrics.jsonl durable; returns what a checkpoint has of it, for `check`. Raises FaultError."""
+        with self._faults():
+            os.fsync(self.metrics)
+            return {"metrics_bytes": os.fstat(self.metrics).st_size, "metrics_sha256": self.digest.hexdigest()}
 
-    def rewind(self, size: int) -> None:
-        """Forget the metrics after a checkpoint.
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """The folder was good when the run began: what fails later is a fault."""
+        try:
+            yield
+        except OSError as error:
+            raise FaultError(f"cannot write {self._metrics_name}: {reason(error)}") from error
+
+    def check(self, saved: dict[str, Any]) -> None:
+        """Check that metrics.jsonl begins with the lines that it had at a checkpoint.
+
+        Args:
+            saved: what `sync` returned; checkpoints of earlier versions have no metrics_sha256.
 
         Raises:
-            InputError: metrics.jsonl is shorter than it was at the checkpoint.
+            InputError: it is shorter, or was altered.
         """
-        there = os.fstat(self.metrics.fileno()).st_size
-        if there < size:
-            raise InputError(f"{self.folder / 'metrics.jsonl'} has {there} bytes, its checkpoint was made at {size}")
-        self.metrics.truncate(size)
+        size, wanted = saved["metrics_bytes"], saved.get("metrics_sha256")
+        there = self._beginning(size)
+        if len(there) < size:
+            raise InputError(f"{self._metrics_name} has {len(there)} bytes, its checkpoint was made at {size}")
+        if wanted is not None and hashlib.sha256(there).hexdigest() != wanted:
+            raise InputError(f"{self._metrics_name} was altered: its first {size} bytes are not the run's")
+        if wanted is None:
+            self._lines(there)
+
+    def rewind(self, size: int) -> None:
+        """Forget the metrics after a checkpoint, which was checked."""
+        self.digest = hashlib.sha256(self._beginning(size))
+        with self._faults():
+            os.ftruncate(self.metrics, size)
+
+    def restart(self, most: int) -> None:
+        """Forget all metrics: the run stopped before its first checkpoint.
+
+        Args:
+            most: lines that a run may have written before its first checkpoint.
+
+        Raises:
+            InputError: there are more lines. Then there was a checkpoint, and it is gone.
+        """
+        lines = self._beginning(os.fstat(self.metrics).st_size).count(b"\n")
+        if lines > most:
+            raise InputError(
+                f"{self._metrics_name} has {lines} lines, but {self.checkpoints} holds no checkpoint; "
+                "expected one: put it back, or begin a new run in another folder"
+            )
+        self.rewind(0)
+
+    def _beginning(self, size: int) -> bytes:
+        """The first bytes of metrics.jsonl, fewer if it is shorter."""
+        found, rest = [], size
+        with self._faults():
+            while rest and (piece := os.pread(self.metrics, min(rest, 1 << 20), size - rest)):
+                found.append(piece)
+                rest -= len(piece)
+        return b"".join(found)
+
+    def _lines(self, content: bytes) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl. Raises InputError for one that is none."""
+        found = []
+        for number, text in enumerate(content.splitlines(), 1):
+            line = schema.parse(text, f"line {number} of {self._metrics_name}")
+            found.append(schema.Open({}).read(line, f"line {number} of {self._metrics_name}"))
+        return found
 
     def entries(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl."""
-        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        """All lines of metrics.jsonl. Raises FaultError if they are not those that this process wrote and found."""
+        content = self._beginning(os.fstat(self.metrics).st_size)
+        if hashlib.sha256(content).hexdigest() != self.digest.hexdigest():
+            raise FaultError(f"{self._metrics_name} was altered while the run was going on; its checkpoint stays")
+        return self._lines(content)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json. Raises FaultError if it cannot be written."""

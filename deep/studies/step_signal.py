@@ -21,6 +21,7 @@ deep.train, one variant per word, as in critic.batches=1,critic.epochs=20.  Sett
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ from deep.build import make_learner
 from deep.config import Config
 from deep.innersolu import search_direction
 from deep.model.critic import Critic
-from deep.run.checkpoint import read_newest
+from deep.run.checkpoint import Checkpoints
 from deep.run.directory import read_config
+from deep.run.layout import check_whole
+from deep.run.snapshot import unpack
 from deep.sampling.environments import inspect
 from deep.sampling.rollout import Rollout
-from deep.training import MODULE, restore
+from deep.training import MODULE
 from deep.training import Options as TrainOptions
 from exact.common import cli
 from exact.common.errors import InputError
@@ -65,6 +68,8 @@ class Options:
 
     directory: Positional[Path]
     """A run directory with a checkpoint."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:Env-v0), whose code will be run."""
     batches: int = 100
     """Batches to draw."""
     vary: tuple[str, ...] = ()
@@ -165,14 +170,15 @@ def row(name: str, gains: Gains) -> tuple[str, ...]:
 
 def work(options: Options) -> int:
     """Draw the batches once, then measure the run's own settings and every variant on them."""
-    config = read_config(options.directory)
+    config = read_config(options.directory, options.env)
     variants = {"as it was run": config} | {changes: variant_of(config, changes) for changes in options.vary}
-    saved = read_newest(options.directory / "checkpoints", lambda line: print(line, file=sys.stderr))
-    if saved is None:
-        raise InputError(f"{options.directory} has no checkpoint yet")
     learner = make_learner(config, inspect(config.env))
     try:
-        restore(learner, saved, options.directory)
+        checkpoints = Checkpoints(options.directory / "checkpoints")
+        saved = checkpoints.newest(lambda line: print(line, file=sys.stderr), partial(check_whole, learner))
+        if saved is None:
+            raise InputError(f"{options.directory} has no checkpoint yet")
+        unpack(learner, saved["learner"])
         recorded = record(learner, options.batches)
     finally:
         learner.sampler.close()

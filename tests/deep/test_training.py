@@ -12,7 +12,7 @@ import pytest
 import deep
 from deep import resume, train
 from deep.presets import preset
-from deep.run.checkpoint import read_newest
+from deep.run.checkpoint import LATEST, read
 from deep.sampling import environments
 from deep.training import FirstOptions, main, parse
 from exact.common import cli
@@ -123,7 +123,7 @@ def test_killed_at_any_moment_and_resumed_it_is_the_uninterrupted_run(env_id, fl
 
 
 def _theta(folder):
-    return read_newest(folder / "checkpoints", print)["learner"]["theta"]
+    return read(folder / "checkpoints" / LATEST)["learner"]["theta"]
 
 
 def test_inverted_pendulum_is_learned(tmp_path):
