@@ -22,6 +22,7 @@ from exact.common.files import atomic_write, reason
 from verify import (
     contraction,
     counts,
+    inexact,
     ladder,
     lemma32,
     lemma34,
@@ -48,6 +49,7 @@ STUDIES: tuple[Study[Any], ...] = tuple(
         trapezoid,
         contraction,
         counts,
+        inexact,
         termination,
     )
 )

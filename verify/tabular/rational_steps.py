@@ -55,14 +55,17 @@ def per_state(d: Any) -> Step:
 
 
 def knapsack(delta: Any) -> Step:
-    """The maximiser of (3.6) for the radius delta, but for the rounding of the pair that is emptied in part."""
+    """The maximiser of (3.6) for the radius delta, but for the rounding of the pair that is emptied in part.
+
+    A state without visitation costs nothing: it becomes greedy.
+    """
 
     def step(policy: Rationals, now: Evaluation) -> Rationals:
-        G = gaps(now.A)
-        cost = (now.rho[:, None] * policy * (G > 0)).ravel()
-        used = _emptied_first(cost, (-G).ravel().argsort(kind="stable"), delta).reshape(G.shape)
-        share = used / now.rho[:, None]
-        return move(policy, now.A, np.where(share == policy * (G > 0), share, round_down(share)))
+        G, rho = gaps(now.A), now.rho[:, None]
+        mass = policy * (G > 0)
+        used = _emptied_first((rho * mass).ravel(), (-G).ravel().argsort(kind="stable"), delta).reshape(G.shape)
+        part = round_down(used / np.where(rho > 0, rho, rho + 1))
+        return move(policy, now.A, np.where(used == rho * mass, mass, part))
 
     return step
 
@@ -140,3 +143,10 @@ def moves(mdp: RationalMDP, start: Rationals, step: Step, limit: int) -> Iterato
 def is_optimal(now: Evaluation) -> bool:
     """Whether no action has a positive advantage in any state."""
     return not bool((now.A > 0).any())
+
+
+def knapsack_value(policy: Any, now: Evaluation, delta: Any) -> Any:
+    """The optimal gain of (3.6) for the radius delta, exactly: no part is rounded."""
+    G = gaps(now.A)
+    cost = (now.rho[:, None] * policy * (G > 0)).ravel()
+    return (_emptied_first(cost, (-G).ravel().argsort(kind="stable"), delta) * G.ravel()).sum()
