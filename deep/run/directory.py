@@ -58,7 +58,8 @@ def config_from_json(text: str, where: Path) -> Config:
     """
     try:
         saved = json.loads(text)
-        values = {f.name: saved[f.name] for f in dataclasses.fields(Config)}
+        known = (f for f in dataclasses.fields(Config) if f.name in saved or f.default is dataclasses.MISSING)
+        values = {f.name: saved[f.name] for f in known}  # runs made before a field was there have its default
         for name, section in SECTIONS.items():
             values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
         return Config(**values)
@@ -154,6 +155,22 @@ class RunDirectory:
         """Make metrics.jsonl durable; returns its size in bytes, for `rewind`."""
         os.fsync(self.metrics.fileno())
         return self.metrics.tell()
+
+    def take_over(self, metrics: Path, size: int) -> None:
+        """Begin metrics.jsonl with the first `size` bytes of another run's.
+
+        Raises:
+            InputError: the other file cannot be read, or is shorter.
+        """
+        try:
+            content = metrics.read_bytes()[:size]
+        except OSError as error:
+            raise InputError(f"cannot read {metrics}: {error.strerror}") from error
+        if len(content) < size:
+            raise InputError(f"{metrics} has {len(content)} bytes, its checkpoint was made at {size}")
+        self.metrics.truncate(0)
+        self.metrics.write(content)
+        self.metrics.flush()
 
     def rewind(self, size: int) -> None:
         """Forget the metrics after a checkpoint.
