@@ -22,7 +22,7 @@ from deep.model.actors import Actor
 from deep.run.checkpoint import read_newest
 from deep.run.directory import read_config
 from deep.run.snapshot import unpack_moments
-from deep.sampling.environments import ActionMap, EnvSpec, inspect, make_env
+from deep.sampling.environments import ActionMap, EnvSpec, inspect
 from deep.sampling.normalise import Preprocess, preprocess
 from exact.common import cli
 from exact.common.errors import InputError
@@ -88,7 +88,7 @@ class Agent:
 
     def make_env(self, render_mode: str | None = None) -> gym.Env:
         """An environment like the one it was trained in."""
-        return make_env(self.spec.env_id, render_mode, self.sticky)
+        return self.spec.maker(render_mode, self.sticky)
 
     def evaluate(self, episodes: int = 100, seed: int = 0, stochastic: bool = False) -> list[tuple[float, int]]:
         """Play whole episodes.
@@ -119,7 +119,7 @@ def load(folder: Path | str) -> Agent:
     saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
     if saved is None:
         raise InputError(f"{folder} has no checkpoint yet")
-    spec = inspect(config.env)
+    spec = inspect(config.env, config.env_kwargs, config.wrapper)
     policy = make_policy(config, spec)
     theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
     if theta.shape != (policy.size,):

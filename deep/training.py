@@ -14,13 +14,13 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deep.config import Config, PresetName
+from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
@@ -62,6 +62,8 @@ class FirstOptions:
     """The options that decide what the defaults of all others are."""
 
     env: str | None = None
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    wrapper: str | None = None
     preset: PresetName = "default"
     resume: Path | None = None
     tensorboard: bool = False
@@ -80,12 +82,13 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
         if first.env is not None or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
+        spec = inspect(config.env, config.env_kwargs, config.wrapper)
+        return Options(config, tensorboard=first.tensorboard, resume=first.resume), spec
     if first.env is None:
         if helping:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
-    spec = inspect(first.env)
+    spec = inspect(first.env, first.env_kwargs, first.wrapper)
     return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
 
 
@@ -107,7 +110,7 @@ def train(
         out: the run directory, which must be new or empty.
         command: what config.json says the run was made by.
         observe: called with the metrics of every iteration.
-        spec: what `inspect(config.env)` says, if that is known.
+        spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
 
     Returns:
         What result.json holds, see `deep.metrics.summary`.
@@ -195,7 +198,7 @@ def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
     from deep.build import make_learner
 
-    learner = make_learner(config, spec or inspect(config.env))
+    learner = make_learner(config, spec or inspect(config.env, config.env_kwargs, config.wrapper))
     try:
         yield learner
     finally:
