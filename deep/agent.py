@@ -8,7 +8,6 @@ docs/guide.md goes through all of it.
 """
 
 import itertools
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,13 +19,14 @@ from torch import Tensor
 from deep import presets, training
 from deep.build import make_policy
 from deep.config import Config, PresetName
-from deep.origin import Origin, later_folder
+from deep.origin import Origin, later_folder, newest
 from deep.playing import Player
-from deep.run.checkpoint import BEST, DamagedError, read, read_newest, write_one
+from deep.run.checkpoint import BEST, write_one
 from deep.run.directory import config_from_json, read_config, to_json
 from deep.run.display import Display
 from deep.run.snapshot import pack_moments, unpack_moments
-from deep.sampling.environments import inspect
+from deep.sampling.environments import EnvSpec, inspect, inspected
+from deep.sampling.making import Env, Wrapper
 from deep.sampling.normalise import RunningMoments, preprocess
 from exact.common.errors import InputError
 
@@ -85,15 +85,17 @@ class Agent(Player):
         origin = Origin("continue", str(self.folder))
         config = origin.longer(self.config, more_steps)
         target = Path(out) if out is not None else later_folder(self.folder, config.steps)
-        return _trained(config, target, callback, progress, origin)
+        return _trained(config, self.spec, target, callback, progress, origin)
 
 
 def train(
-    env: str | Config,
+    env: Env | Config,
     out: Path | str | None = None,
     *,
     steps: int | None = None,
     seed: int | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+    wrapper: Wrapper | None = None,
     preset: PresetName = "default",
     settings: Mapping[str, Any] | None = None,
     init_from: Path | str | None = None,
@@ -103,11 +105,14 @@ def train(
     """Train an agent in a new run directory.
 
     Args:
-        env: a gymnasium id, or all settings at once (`deep.preset`).
+        env: a gymnasium id, `module:Env-v0`, a callable that returns an environment or its `module:name`; or all
+            settings at once (`deep.preset`).
         out: the run directory, which must be new or empty. Default: runs/ENV-PRESET-seedN, with a number behind it if
             there is such a run already.
         steps: environment steps. Default: the preset's.
         seed: the one seed of the run. Default: 0.
+        env_kwargs: keyword arguments of the environment, JSON values.
+        wrapper: takes the environment and returns another one; a callable or its `module:name`.
         preset: the settings to start from.
         settings: changes, named as on the command line: {"sampling.N": 512, "workers": 4}.
         init_from: a run directory or a file of `Agent.save`, whose policy and normaliser to begin with.
@@ -122,20 +127,35 @@ def train(
         InputError: a setting, the environment or the directory cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
-    config = env if isinstance(env, Config) else presets.preset(preset, env)
+    if isinstance(env, Config):
+        if env_kwargs is not None or wrapper is not None:
+            raise InputError("env_kwargs and wrapper are settings; expected them inside the Config")
+        config, spec = env, inspected(env)
+    else:
+        spec = inspect(env, env_kwargs, wrapper)
+        config = presets.preset(preset, spec)
     given = {"steps": steps, "seed": seed}
     config = presets.change(
         config, dict(settings or {}) | {name: value for name, value in given.items() if value is not None}
     )
     origin = None if init_from is None else Origin("init", str(init_from))
-    return _trained(config, Path(out) if out is not None else free_folder(config), callback, progress, origin)
+    return _trained(config, spec, Path(out) if out is not None else free_folder(config), callback, progress, origin)
 
 
-def resume(folder: Path | str, *, callback: Callback | None = None, progress: bool = True) -> Agent:
+def resume(
+    folder: Path | str,
+    *,
+    env: Env | None = None,
+    wrapper: Wrapper | None = None,
+    callback: Callback | None = None,
+    progress: bool = True,
+) -> Agent:
     """Continue an interrupted run. Its parameters and metrics, but for the clock, are the uninterrupted run's.
 
     Args:
         folder: its run directory.
+        env: as for `load`.
+        wrapper: as for `load`.
         callback: as for `train`.
         progress: as for `train`.
 
@@ -144,40 +164,65 @@ def resume(folder: Path | str, *, callback: Callback | None = None, progress: bo
         FaultError: as `train`.
     """
     folder = Path(folder)
-    with Display(read_config(folder), quiet=not progress) as display:
-        result = training.resume(folder, training.together(display.update, callback))
-    return replace(load(folder), result=result)
+    config = read_config(folder)
+    spec = _spec(config, env, wrapper)
+    with Display(config, quiet=not progress) as display:
+        result = training.resume(folder, training.together(display.update, callback), spec)
+    return replace(_agent(config, spec, newest(folder), folder), result=result)
 
 
-def load(path: Path | str, *, best: bool = False, seed: int = 0) -> Agent:
+def load(
+    path: Path | str,
+    *,
+    best: bool = False,
+    seed: int = 0,
+    env: Env | None = None,
+    wrapper: Wrapper | None = None,
+) -> Agent:
     """The agent of a run directory's newest whole checkpoint, or of a file of `Agent.save`.
 
     Args:
         path: a run directory, or a file.
         best: take the checkpoint whose evaluation was best (`eval_every`), not the newest.
         seed: for the actions that `Agent.predict` samples.
+        env: what makes the environment, if the name that the run recorded is not enough: a lambda, say.
+        wrapper: likewise.
 
     Raises:
         InputError: no run directory, no usable checkpoint, or they do not match.
     """
     path = Path(path)
-    file = path / "checkpoints" / BEST if best and not path.is_file() else path
+    config, saved = _read(path, best)
+    return _agent(config, _spec(config, env, wrapper), saved, None if path.is_file() else path, seed)
+
+
+def _spec(config: Config, env: Env | None, wrapper: Wrapper | None) -> EnvSpec:
+    """The environment of a run, or what stands for it."""
+    return inspect(
+        config.env if env is None else env, config.env_kwargs, config.wrapper if wrapper is None else wrapper
+    )
+
+
+def _read(path: Path, best: bool = False) -> tuple[Config, dict[str, Any]]:
+    """The settings and a checkpoint of a run directory or of a file."""
+    if path.is_file():
+        saved = newest(path)
+        return config_from_json(saved["config"], path), saved
+    config, file = read_config(path), path / "checkpoints" / BEST
     if best and not file.exists():
         raise InputError(f"{path} has no best checkpoint; expected a run with --eval-every")
-    if file.is_file():
-        saved = _read(file)
-        config = config_from_json(saved["config"], file)
-    else:
-        config = read_config(path)
-        newest = read_newest(path / "checkpoints", lambda line: print(line, file=sys.stderr))
-        if newest is None:
-            raise InputError(f"{path} has no checkpoint yet")
-        saved = newest
+    return config, newest(file if best else path)
+
+
+def _agent(config: Config, spec: EnvSpec, saved: dict[str, Any], folder: Path | None, seed: int = 0) -> Agent:
+    """The agent of a checkpoint."""
     theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
-    spec = inspect(config.env)
     policy = make_policy(config, spec)
     if theta.shape != (policy.size,):
-        raise InputError(f"{path} does not match its settings: {len(theta)} parameters, expected {policy.size}")
+        raise InputError(
+            f"the checkpoint of {folder or 'the file'} does not match its settings: {len(theta)} parameters, expected "
+            f"{policy.size}"
+        )
     clip = config.sampling.observation_clip if config.normalize else np.inf
     return Agent(
         spec,
@@ -187,7 +232,7 @@ def load(path: Path | str, *, best: bool = False, seed: int = 0) -> Agent:
         config=config,
         theta=theta,
         moments=moments,
-        folder=None if path.is_file() else path,
+        folder=folder,
         rng=np.random.default_rng(seed),
     )
 
@@ -199,15 +244,11 @@ def free_folder(config: Config) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _trained(config: Config, out: Path, callback: Callback | None, progress: bool, origin: Origin | None) -> Agent:
+def _trained(
+    config: Config, spec: EnvSpec, out: Path, callback: Callback | None, progress: bool, origin: Origin | None
+) -> Agent:
+    """Train in a new run directory and load what came out."""
     with Display(config, quiet=not progress) as display:
-        result = training.train(config, out, observe=training.together(display.update, callback), origin=origin)
-    return replace(load(out), result=result)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """A file of `Agent.save`."""
-    try:
-        return read(file)
-    except DamagedError as error:
-        raise InputError(f"{file} {error}; expected a file of Agent.save") from error
+        observe = training.together(display.update, callback)
+        result = training.train(config, out, observe=observe, spec=spec, origin=origin)
+    return replace(_agent(config, spec, newest(out), out), result=result)

@@ -8,14 +8,41 @@ docs/presets.md says what the presets chose and why.
 """
 
 import itertools
+import json
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+from tyro.constructors import PrimitiveConstructorSpec
 
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings
 
 PresetName = Literal["default", "paper", "paper-first"]
+
+
+def _object(words: list[str]) -> dict[str, Any]:
+    """The value of --env-kwargs. Raises ValueError if it is no JSON object."""
+    try:
+        value = json.loads(words[0])
+    except ValueError as error:
+        raise ValueError(f"{words[0]!r} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{words[0]!r} is no JSON object")
+    return value
+
+
+EnvKwargs = Annotated[
+    dict[str, Any],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="JSON",
+        instance_from_str=_object,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda value: [json.dumps(value)],
+    ),
+]
+"""Keyword arguments of an environment; on the command line one JSON object."""
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
@@ -256,7 +283,12 @@ class Config:
     """A training run. Raises InputError for a value out of range."""
 
     env: str
-    """Gymnasium id, or module:Env-v0 for an environment of another package."""
+    """Gymnasium id; module:Env-v0 for an environment that another package registers; or module:name of a class or
+    function that makes one."""
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    """Keyword arguments of the environment, a JSON object: '{"terrain": "hard"}'."""
+    wrapper: str | None = None
+    """module:name of what wraps the environment: it takes one and returns one."""
     steps: int
     """Environment steps, those of rejected trials and of merged re-samples included."""
     seed: int = 0

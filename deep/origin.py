@@ -4,6 +4,7 @@ config.json keeps the origin, so that a run that was killed before its first che
 """
 
 import re
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -64,7 +65,7 @@ def newest(source: Path) -> dict[str, Any]:
             raise InputError(f"{source} {error}; expected a run directory or a file of Agent.save") from error
     if not (source / "config.json").exists():
         raise InputError(f"{source}: expected a run directory made by deep.train")
-    saved = read_newest(source / "checkpoints", lambda _: None)
+    saved = read_newest(source / "checkpoints", lambda line: print(line, file=sys.stderr))
     if saved is None:
         raise InputError(f"{source} has no checkpoint yet")
     return saved

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deep.model.actors import Actor
-from deep.sampling.environments import ActionMap, EnvSpec, make_env
+from deep.sampling.environments import ActionMap, EnvSpec
 from deep.sampling.normalise import Preprocess
 from exact.common.errors import FaultError, InputError
 
@@ -82,7 +82,7 @@ class Player:
 
     def make_env(self, render_mode: str | None = None) -> gym.Env:
         """An environment like the one it was trained in."""
-        return make_env(self.spec.env_id, render_mode, self.sticky)
+        return self.spec.maker(render_mode, self.sticky)
 
     def evaluate(self, episodes: int = 100, seed: int = 0, stochastic: bool = False) -> list[tuple[float, int]]:
         """Play whole episodes.

@@ -161,11 +161,13 @@ def preset(name: PresetName, env: EnvSpec | str) -> Config:
     if name not in FLAT:
         raise InputError(f"there is no preset {name!r}; expected {' or '.join(FLAT)}")
     spec = inspect(env) if isinstance(env, str) else env
+    maker = spec.maker
+    task: dict[str, Any] = {"env": spec.env_id, "env_kwargs": maker.env_kwargs, "wrapper": maker.wrapper_name}
     if spec.pixels:
         if name not in PIXELS:
             raise InputError(f"the preset {name!r} is for flat observations; expected {' or '.join(PIXELS)}")
-        return replace(PIXELS[name], env=spec.env_id)
-    config = replace(FLAT[name], env=spec.env_id)
+        return replace(PIXELS[name], **task)
+    config = replace(FLAT[name], **task)
     own = TASKS.get(spec.env_id.rsplit("-v", 1)[0], {}) if name == "default" else {}
     return replace(config, sampling=replace(config.sampling, **own))
 

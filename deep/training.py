@@ -16,19 +16,19 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deep.config import Config, PresetName
+from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
 from deep.origin import Origin, begin, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
-from deep.sampling.environments import EnvSpec, inspect
+from deep.sampling.environments import EnvSpec, inspect, inspected
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -81,6 +81,8 @@ class FirstOptions:
     """The options that decide what the defaults of all others are."""
 
     env: str | None = None
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    wrapper: str | None = None
     preset: PresetName = "default"
     resume: Path | None = None
     continue_from: Path | None = None
@@ -110,14 +112,14 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
         if first.env is not None or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
+        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
     if first.continue_from is not None and not helping:
         return _parse_continue(first, others)
     if first.env is None:
         if helping:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
-    spec = inspect(first.env)
+    spec = inspect(first.env, first.env_kwargs, first.wrapper)
     return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
 
 
@@ -133,7 +135,7 @@ def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options
     config = Origin("continue", str(source)).longer(read_config(source), more.steps)
     out = more.out or later_folder(source, config.steps)
     options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
-    return options, inspect(config.env)
+    return options, inspected(config)
 
 
 def _ignore(_: dict[str, Any]) -> None:
@@ -164,7 +166,7 @@ def train(
         out: the run directory, which must be new or empty.
         command: what config.json says the run was made by.
         observe: called with the metrics of every iteration.
-        spec: what `inspect(config.env)` says, if that is known.
+        spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
         origin: another run to begin from.
 
     Returns:
@@ -176,7 +178,7 @@ def train(
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
     check_new(out)  # before the workers start: an environment may print while it is made
-    spec, settings = spec or inspect(config.env), asdict(config) | (origin.record() if origin else {})
+    spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
         return _loop(learner, run, _begin(learner, run, origin), observe, spec)
 
@@ -201,7 +203,7 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
     config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
-    spec = spec or inspect(config.env)
+    spec = spec or inspected(config)
     with RunDirectory(out) as run, _learner(config, spec) as learner:
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:  # stopped before its first checkpoint
@@ -233,7 +235,7 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
 
     begun = (out / "config.json").exists()
     directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
-    with directory as run, _learner(config, inspect(config.env)) as learner:
+    with directory as run, _learner(config, inspected(config)) as learner:
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:
             run.rewind(0)

@@ -26,6 +26,9 @@ SECTIONS = {
     "radius": RadiusSettings,
     "controller": ControllerSettings,
 }
+FIELDS = tuple(f.name for f in dataclasses.fields(Config))
+LATER = ("env_kwargs", "wrapper", "eval_every", "eval_episodes")
+"""Fields that older runs do not have; they get the default."""
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 
 
@@ -58,8 +61,7 @@ def config_from_json(text: str, where: Path) -> Config:
     """
     try:
         saved = json.loads(text)
-        known = (f for f in dataclasses.fields(Config) if f.name in saved or f.default is dataclasses.MISSING)
-        values = {f.name: saved[f.name] for f in known}  # runs made before a field was there have its default
+        values = {name: saved[name] for name in FIELDS if name in saved or name not in LATER}
         for name, section in SECTIONS.items():
             values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
         return Config(**values)

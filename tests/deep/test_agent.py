@@ -6,12 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import ClipReward
 
 import deep
 from deep.run.checkpoint import read, read_newest
+from deep.sampling.environments import inspect
 from deep.training import main
 from exact.common import cli
 from exact.common.errors import FaultError, InputError
+from tests.deep.scripted import Scripted
 
 QUICK = {"sampling.N": 256, "critic.epochs": 1, "workers": 1}
 CONSTANT = {"sampling.horizon_growth": 1.0, "radius.final_fraction": 1.0, "policy.final_log_std": None}
@@ -85,7 +88,7 @@ def test_a_saved_agent_is_the_same_agent(agent, tmp_path):
     with pytest.raises(InputError, match="no state of its training"):
         loaded.learn(100)
     (tmp_path / "agent.pt").write_bytes(b"something else")
-    with pytest.raises(InputError, match="not a checkpoint of this program; expected a file of"):
+    with pytest.raises(InputError, match="not a checkpoint of this program; expected a run directory or a file"):
         deep.load(tmp_path / "agent.pt")
 
 
@@ -183,7 +186,18 @@ def test_a_wrong_setting_is_refused(settings, message, tmp_path):
 
 
 def test_an_environment_that_fails_while_it_is_played_is_a_fault(agent):
-    broken = replace(agent, spec=replace(agent.spec, env_id="tests.deep.scripted:Raising-v0"))
+    broken = replace(agent, spec=inspect("tests.deep.scripted:Raising-v0"))
     broken = replace(broken, normalise=lambda x: np.zeros(4, np.float32))
     with pytest.raises(FaultError, match=r"Raising-v0' raised .*"):
         broken.evaluate(1)
+
+
+def test_an_environment_may_be_anything_that_makes_one(tmp_path):
+    """A lambda cannot be named in config.json: whoever loads the run hands it over again."""
+    make, wrap = lambda length: Scripted(length, "truncated"), lambda env: ClipReward(env, 0, 1)
+    agent = train(tmp_path / "run", env=make, steps=512, env_kwargs={"length": 3}, wrapper=wrap)
+    assert {length for _, length in agent.evaluate(2)} == {3}
+    assert agent.learn(256, progress=False).config.env_kwargs == {"length": 3}
+    with pytest.raises(InputError, match="lambda"):
+        deep.load(agent.folder)
+    assert deep.load(agent.folder, env=make, wrapper=wrap).evaluate(2) == agent.evaluate(2)

@@ -12,7 +12,7 @@ import pytest
 import deep
 from deep.presets import preset
 from deep.run.checkpoint import read_newest
-from deep.sampling import environments
+from deep.sampling.making import Maker
 from deep.training import FirstOptions, main, parse, resume, train
 from exact.common import cli
 from exact.common.errors import InputError
@@ -228,9 +228,8 @@ def test_resuming_takes_the_runs_own_settings(finished):
 def test_an_environment_is_looked_at_once_and_then_made_where_it_is_used(env_id, made, monkeypatch):
     """The vector of pixel environments is in this process; those of flat observations are made by the workers."""
     calls = []
-    make = environments.make_env
-    for module in ("environments", "vector", "rollout"):
-        monkeypatch.setattr(f"deep.sampling.{module}.make_env", lambda *a: (calls.append(a), make(*a))[1])
+    make = Maker.__call__
+    monkeypatch.setattr(Maker, "__call__", lambda *a: (calls.append(a), make(*a))[1])
     layers = [f"--{net}.{word}" for net in ("policy", "critic") for word in ("convolutions 4 4 2", "hidden 8")]
     flags = [] if env_id == "Hopper-v4" else [*" ".join(layers).split(), "--workers", "8"]
     options, spec = parse(["--env", env_id, *flags])
