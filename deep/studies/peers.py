@@ -21,7 +21,8 @@ import numpy as np
 
 from deep.metrics import RECENT_EPISODES, summary
 from deep.run.directory import PACKAGES, RunDirectory, check_new, env_folder
-from deep.sampling.environments import inspect, make_env
+from deep.sampling.environments import inspect
+from deep.sampling.making import Maker
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -86,7 +87,8 @@ def train(options: Options, command: str) -> dict[str, Any]:
     from stable_baselines3.common.monitor import Monitor
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-    environments = VecNormalize(DummyVecEnv([lambda: Monitor(make_env(options.env))] * ENVS), gamma=SETTINGS["gamma"])
+    maker = Maker(options.env)
+    environments = VecNormalize(DummyVecEnv([lambda: Monitor(maker())] * ENVS), gamma=SETTINGS["gamma"])
     model = TRPO("MlpPolicy", environments, seed=options.seed, device="cpu", **SETTINGS)
     settings = asdict(options) | {"preset": NAME, "environments": ENVS, "trpo": SETTINGS}
     del settings["out"]
