@@ -38,7 +38,7 @@ FLOORS = (
     ("deep.training",),
     ("deep.exporting.*",),
     ("deep.agent",),
-    ("deep.evaluate", "deep.grid", "deep.export"),
+    ("deep.evaluate", "deep.grid", "deep.export", "deep.plot"),
     ("deep.studies.*",),
     ("deep.speed",),
     ("paper_figs.*",),
