@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deep.evaluate import load
+from deep.agent import load
 from deep.run.directory import env_folder, versions
 from exact.common import cli
 from exact.common.errors import InputError

@@ -23,7 +23,8 @@ import numpy as np
 
 from deep.metrics import RECENT_EPISODES, summary
 from deep.run.directory import PACKAGES, RunDirectory, check_new, env_folder
-from deep.sampling.environments import inspect, make_env
+from deep.sampling.environments import inspect
+from deep.sampling.making import Maker
 from deep.studies.zoo import OFF_POLICY, PresetName, Recipe, recipe
 from exact.common import cli
 from exact.common.errors import FaultError, InputError
@@ -113,8 +114,8 @@ def make_model(options: Options, chosen: Recipe) -> "tuple[BaseAlgorithm, VecEnv
     from stable_baselines3.common.noise import NormalActionNoise
     from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-    arguments = dict(chosen.arguments)
-    environments: VecEnv = DummyVecEnv([lambda: Monitor(make_env(options.env))] * chosen.environments)
+    arguments, maker = dict(chosen.arguments), Maker(options.env)
+    environments: VecEnv = DummyVecEnv([lambda: Monitor(maker())] * chosen.environments)
     if chosen.normalize:
         environments = VecNormalize(environments, gamma=arguments.get("gamma", 0.99))
     if "activation_fn" in (network := dict(arguments.pop("policy_kwargs", {}))):
@@ -175,7 +176,7 @@ class Recorder:
     def evaluate(self) -> list[tuple[float, int]]:
         """(undiscounted return, length) of whole episodes without noise; the normaliser stays as it is."""
         normalize = getattr(self.environments, "normalize_obs", lambda observation: observation)
-        env, played = make_env(self.options.env), []
+        env, played = Maker(self.options.env)(), []
         for seed in np.random.SeedSequence(self.options.seed).spawn(self.options.eval_episodes):
             observation, _ = env.reset(seed=int(seed.generate_state(1)[0]))
             total, length, over = 0.0, 0, False
