@@ -2,9 +2,12 @@
 
     python -m deep.train --env Walker2d-v4 [--steps 1000000 --seed 0 --preset default|paper --out DIR ...]
     python -m deep.train --resume DIR
+    python -m deep.train --continue-from DIR --steps M [--out DIR]        # M more steps, in a new run directory
+    python -m deep.train --env ... --init-from DIR                         # begin with another run's policy
 
-`--help` explains every setting. A run can be killed at any moment: --resume continues it, and its parameters and
-metrics (but for the clock) are the uninterrupted run's bit for bit.
+`--help` explains every setting. INT, TERM and HUP stop a run after its iteration, with a checkpoint. It can also be
+killed at any moment. --resume continues it, and its parameters and metrics (but for the clock) are the uninterrupted
+run's bit for bit.
 
 torch is imported when the training begins, not before: it takes longer than everything that can go wrong first.
 """
@@ -14,18 +17,20 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deep.config import Config, PresetName
+from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
+from deep.origin import Origin, begin, later_folder, read_origin
 from deep.presets import FLAT, preset
-from deep.run.directory import RunDirectory, check_new, env_folder, read_config, to_json
+from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
-from deep.sampling.environments import EnvSpec, inspect
+from deep.run.interruption import Interruption
+from deep.sampling.environments import EnvSpec, inspect, inspected
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -34,8 +39,8 @@ if TYPE_CHECKING:
     from deep.run.checkpoint import Checkpoints
 
 MODULE = "deep.train"
-Observer = Callable[[dict[str, Any]], None]
-"""Told of every iteration's metrics."""
+Observer = Callable[[dict[str, Any]], bool | None]
+"""Told of every iteration's metrics; the run stops after a checkpoint when it returns False."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,31 @@ class Options:
     tensorboard: bool = False
     """Write TensorBoard event files beside metrics.jsonl."""
     resume: Path | None = None
-    """Continue the run in this directory with its own configuration; no setting can be changed. The environment of a
-    module (module:Env-v0) must be named again by --env, because its code will be run."""
+    """Continue the run in this directory with its own configuration; no setting can be changed. An environment or a
+    wrapper of a module (module:name) must be named again, because the module's code will be run."""
+    continue_from: Path | None = None
+    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out and
+    --tensorboard can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
+    init_from: Path | None = None
+    """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
+    file of Agent.save, which has no value network."""
 
     @property
     def folder(self) -> Path:
         """The run directory."""
-        config = self.config
-        name = f"{env_folder(config.env)}-{config.preset}-seed{config.seed}"
-        return self.resume or self.out or Path("runs") / name
+        return self.resume or self.out or default_folder(self.config)
+
+    @property
+    def origin(self) -> Origin | None:
+        """The run that it begins from."""
+        if self.continue_from is not None:
+            return Origin("continue", str(self.continue_from))
+        return None if self.init_from is None else Origin("init", str(self.init_from))
+
+
+def default_folder(config: Config) -> Path:
+    """runs/ENV-PRESET-seedN."""
+    return Path("runs") / f"{env_folder(config.env)}-{config.preset}-seed{config.seed}"
 
 
 @dataclass(frozen=True)
@@ -64,9 +85,22 @@ class FirstOptions:
     """The options that decide what the defaults of all others are."""
 
     env: str | None = None
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    wrapper: str | None = None
     preset: PresetName = "default"
     resume: Path | None = None
+    continue_from: Path | None = None
     tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class ContinueOptions:
+    """The options beside --continue-from: the run has its settings already."""
+
+    steps: int
+    """Environment steps on top of those that the run has."""
+    out: Path | None = None
+    """Run directory to create. Default: the run's name with -to and the new number of steps."""
 
 
 def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
@@ -79,20 +113,49 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
     first, others = cli.parse_known(FirstOptions, MODULE, words)
     helping = bool({"-h", "--help"} & set(others))
     if first.resume is not None and not helping:
-        if first.preset != "default" or others:
+        if first.env_kwargs or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
-        config = read_config(first.resume, first.env)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
+        config = read_config(first.resume)
+        check_named(config, first.resume, first.env, first.wrapper)
+        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
+    if first.continue_from is not None and not helping:
+        return _parse_continue(first, others)
     if first.env is None:
         if helping:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
-    spec = inspect(first.env)
+    spec = inspect(first.env, first.env_kwargs, first.wrapper)
     return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
+
+
+def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options, EnvSpec]:
+    """The options of a run that goes on from a finished one."""
+    source = first.continue_from
+    assert source is not None
+    if first.env_kwargs or first.preset != "default":
+        raise InputError(
+            "--continue-from goes on with the run's own settings; expected only --steps and --out beside it"
+        )
+    more = cli.parse(ContinueOptions, MODULE, others)
+    config = read_config(source)
+    check_named(config, source, first.env, first.wrapper)
+    config = Origin("continue", str(source)).longer(config, more.steps)
+    out = more.out or later_folder(source, config.steps)
+    options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
+    return options, inspected(config)
 
 
 def _ignore(_: dict[str, Any]) -> None:
     """The observer that does nothing."""
+
+
+def together(*observers: Observer | None) -> Observer:
+    """One observer for several; each is told, and it returns False if one of them does."""
+
+    def observe(line: dict[str, Any]) -> bool:
+        return False not in [observer(line) for observer in observers if observer is not None]
+
+    return observe
 
 
 def train(
@@ -101,6 +164,7 @@ def train(
     command: str = "deep.train",
     observe: Observer = _ignore,
     spec: EnvSpec | None = None,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -109,33 +173,31 @@ def train(
         out: the run directory, which must be new or empty.
         command: what config.json says the run was made by.
         observe: called with the metrics of every iteration.
-        spec: what `inspect(config.env)` says, if that is known.
+        spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
+        origin: another run to begin from.
 
     Returns:
-        What result.json holds, see `deep.metrics.summary`.
+        What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
+        `observe` stopped the run.
 
     Raises:
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
-    from deep.run.checkpoint import Checkpoints
-
     check_new(out)  # before the workers start: an environment may print while it is made
-    with _learner(config, spec) as learner, RunDirectory.create(out, asdict(config), command) as run:
-        learner.start()
-        return _loop(learner, run, Checkpoints(run.checkpoints), 0.0, observe)
+    spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
+    with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
+        checkpoints, seconds = _begin(learner, run, origin)
+        return _loop(learner, run, checkpoints, seconds, observe, spec)
 
 
-def resume(
-    out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None, env: str | None = None
-) -> dict[str, Any]:
+def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
     """Continue an interrupted run.
 
     Args:
         out: its run directory.
         observe: as for `train`.
-        spec: as for `train`.
-        env: the run's environment. It must be given if it is one of a module (module:Env-v0), whose code will be run.
+        spec: as for `train`; needed if the run has an environment or a wrapper of a module (`check_named`).
 
     Returns:
         As `train`.
@@ -144,12 +206,15 @@ def resume(
         InputError: there is nothing to continue, or no usable checkpoint.
         FaultError: as `train`.
     """
-    config = read_config(out, env if spec is None else spec.env_id)
+    config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
+    if spec is None:
+        check_named(config, out, None, None)
+        spec = inspected(config)
     with RunDirectory(out) as run, _learner(config, spec) as learner:
         checkpoints, seconds = _continue(learner, run)
-        return _loop(learner, run, checkpoints, seconds, observe)
+        return _loop(learner, run, checkpoints, seconds, observe, spec)
 
 
 def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
@@ -171,7 +236,7 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
     """
     begun = (out / "config.json").exists()
     directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
-    with directory as run, _learner(config, None) as learner:
+    with directory as run, _learner(config, inspected(config)) as learner:
         checkpoints, before = _continue(learner, run)
         began = time.perf_counter()
         while learner.state.steps < until and not stop():
@@ -182,15 +247,29 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
 
 
 @contextlib.contextmanager
-def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
+def _learner(config: Config, spec: EnvSpec) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
     from deep.build import make_learner
 
-    learner = make_learner(config, spec or inspect(config.env))
+    learner = make_learner(config, spec)
     try:
         yield learner
     finally:
         learner.sampler.close()
+
+
+def _begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> tuple["Checkpoints", float]:
+    """Give a new run its first state, and its first checkpoint if that comes from another run.
+
+    Returns:
+        The run's checkpoints, and its seconds.
+    """
+    from deep.run.checkpoint import Checkpoints
+
+    checkpoints, seconds = Checkpoints(run.checkpoints), begin(learner, run, origin)
+    if origin is not None:
+        _save(learner, run, checkpoints, seconds)
+    return checkpoints, seconds
 
 
 def _continue(learner: "Learner", run: RunDirectory) -> tuple["Checkpoints", float]:
@@ -210,9 +289,12 @@ def _continue(learner: "Learner", run: RunDirectory) -> tuple["Checkpoints", flo
     checkpoints = Checkpoints(run.checkpoints)
     saved = checkpoints.newest(lambda line: print(line, file=sys.stderr), fits)
     if saved is None:
-        run.restart(learner.config.checkpoint_every)
-        learner.start()
-        return checkpoints, 0.0
+        origin = read_origin(run.folder)
+        if origin is None:
+            run.restart(learner.config.checkpoint_every)
+        else:  # its first checkpoint comes before its first own line
+            run.rewind(0)
+        return _begin(learner, run, origin)
     unpack(learner, saved["learner"])
     run.rewind(saved["metrics_bytes"])
     return checkpoints, saved["seconds"]
@@ -227,18 +309,33 @@ def _save(learner: "Learner", run: RunDirectory, checkpoints: "Checkpoints", sec
 
 
 def _loop(
-    learner: "Learner", run: RunDirectory, checkpoints: "Checkpoints", seconds: float, observe: Observer
+    learner: "Learner",
+    run: RunDirectory,
+    checkpoints: "Checkpoints",
+    seconds: float,
+    observe: Observer,
+    spec: EnvSpec,
 ) -> dict[str, Any]:
     """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
-    config, began = learner.config, time.perf_counter()
-    while learner.state.steps < config.steps:
+    from deep.watching import Judge
+
+    config, began, judge = learner.config, time.perf_counter(), Judge(learner, run, spec)
+    going: bool | None = True
+    while learner.state.steps < config.steps and going is not False:
+        before = learner.state.steps
         line = learner.iterate()
         line["seconds"] = seconds + time.perf_counter() - began
+        looked = time.perf_counter()
+        line |= judge.look(before)
+        began += time.perf_counter() - looked  # an evaluation is no training: clocks compare with and without it
         run.append(line)
-        if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
+        going = observe(line)
+        over = line["steps"] >= config.steps or going is False
+        if line["iteration"] % config.checkpoint_every == 0 or over:
             _save(learner, run, checkpoints, line["seconds"])
-        observe(line)
     result = summary(run.entries())
+    if learner.state.steps < config.steps:
+        return result | {"status": "stopped"}
     run.finish(result)
     return result
 
@@ -250,15 +347,15 @@ def work(options: Options, spec: EnvSpec, command: str) -> int:
     if options.tensorboard:
         observers.append(tensorboard_writer(folder))
 
-    def observe(line: dict[str, Any]) -> None:
-        for observer in observers:
-            observer(line)
-
-    with display:
+    interruption = Interruption(folder, config.env, config.wrapper)
+    observe = together(*observers, interruption.observe)
+    with interruption, display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec)
+            result = train(config, folder, command, observe, spec, options.origin)
         else:
             result = resume(folder, observe, spec)
+    if result["status"] == "stopped":
+        return cli.complain(f"interrupted after {result['steps']} steps; {interruption.advice}", cli.INTERRUPTED)
     best = (
         "no episode ended"
         if result["max100"] is None

@@ -25,6 +25,8 @@ from exact.common.files import atomic_write, read_regular, reason, sync_folder
 MAGIC = b"STRO checkpoint\n"
 VERSION = 1
 LATEST, PREVIOUS, NEXT = "latest.pt", "previous.pt", "next.pt"
+BEST = "best.pt"
+"""The policy whose evaluation was best; written by `write_one`."""
 LARGEST = 1 << 36
 """Bytes that a checkpoint may have: 64 GiB."""
 LONGEST_HEADER = 1000
@@ -55,12 +57,8 @@ class Checkpoints:
         Raises:
             FaultError: the file cannot be written; the checkpoint before is kept.
         """
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        payload = buffer.getvalue()
-        header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
         try:
-            atomic_write(self.folder / NEXT, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+            write_one(self.folder / NEXT, state)
             if self.known and _whole(self.folder / LATEST):
                 os.replace(self.folder / LATEST, self.folder / PREVIOUS)
             os.replace(self.folder / NEXT, self.folder / LATEST)
@@ -99,6 +97,15 @@ class Checkpoints:
         if reasons:
             raise InputError(f"no usable checkpoint: {'; '.join(reasons)}")
         return None
+
+
+def write_one(path: Path, state: dict[str, Any]) -> None:
+    """Write one checkpoint file, whole or not at all. Raises InputError or FaultError as `atomic_write`."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+    atomic_write(path, MAGIC + json.dumps(header).encode() + b"\n" + payload)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -24,8 +24,8 @@ from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write, check_regular, kind_of, open_append, read_regular, reason, write_all
 
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
-LARGEST_CONFIG = 1 << 20
-"""Bytes that config.json may have."""
+LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
+"""Bytes that config.json and metrics.jsonl may have."""
 TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 """Names of the files that `atomic_write` renames."""
 
@@ -64,32 +64,54 @@ def config_from_json(text: "str | bytes", where: str) -> Config:
     return config
 
 
-def read_config(folder: Path, env: str | None = None) -> Config:
-    """The configuration of a run directory.
+def read_config(folder: Path) -> Config:
+    """The configuration of a run directory. Raises InputError if there is none or it is damaged.
 
-    Args:
-        folder: the run directory.
-        env: the environment that the caller expects. An environment `module:Env-v0` imports a module, that is, runs
-            its code. Who made the directory chose it; so it must be named here as well.
-
-    Raises:
-        InputError: there is none, it is damaged, it has another environment than `env`, or it has one of a module and
-            there is no `env`.
+    Who makes its environment calls `check_named` first.
     """
+    config: Config = config_from_json(*_read_config(folder))
+    return config
+
+
+def read_origin(folder: Path) -> dict[str, Any] | None:
+    """What config.json says of the run that this one began from, None if it began anew. Raises InputError."""
+    text, where = _read_config(folder)
+    saved = schema.Open({}).read(schema.parse(text, where), where).get("origin")
+    kind = {"kind": Literal["continue", "init"], "source": str}
+    return None if saved is None else schema.read(saved, kind, f"{where}: origin")
+
+
+def _read_config(folder: Path) -> tuple[bytes, str]:
     path = folder / "config.json"
     try:
-        text = read_regular(path, LARGEST_CONFIG)
+        return read_regular(path, LARGEST_CONFIG), str(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a run directory made by deep.train") from error
-    config = config_from_json(text, str(path))
-    if env is not None and env != config.env:
-        raise InputError(f"{folder} is a run of {config.env!r}, not of {env!r}")
-    if env is None and ":" in config.env:
-        raise InputError(
-            f"{folder} is a run of {config.env!r}, whose module is code that would be run, and the directory may be "
-            f"anybody's; if you trust this module, name it: --env {shlex.quote(config.env)}"
-        )
-    return config
+
+
+def check_named(config: Config, where: Path, env: object | None, wrapper: object | None) -> None:
+    """Check that the caller has named the code that a run from a file would run.
+
+    An environment or a wrapper `module:name` imports a module, that is, runs its code. Whoever made the run directory
+    chose it, and that may be anybody. So it counts only if it is named again by the one who uses the directory.
+
+    Args:
+        config: the settings of the run.
+        where: its directory or file.
+        env: the environment that the caller named, or what it gave instead; None: nothing.
+        wrapper: likewise.
+
+    Raises:
+        InputError: something is not named again, or another name is.
+    """
+    for option, there, given in (("env", config.env, env), ("wrapper", config.wrapper, wrapper)):
+        if isinstance(given, str) and not re.fullmatch(rf"{re.escape(given)}(-v\d+)?", str(there)):
+            raise InputError(f"{where} has the {option} {there!r}, not {given!r}")
+        if given is None and there is not None and ":" in there:
+            raise InputError(
+                f"{where} has the {option} {there!r}: its module is code that would be run, and the file may be "
+                f"anybody's; if you trust this module, name it: --{option} {shlex.quote(there)}"
+            )
 
 
 def check_new(folder: Path) -> None:
@@ -211,14 +233,28 @@ class RunDirectory:
         Raises:
             InputError: it is shorter, or was altered.
         """
-        size, wanted = saved["metrics_bytes"], saved.get("metrics_sha256")
-        there = self._beginning(size)
-        if len(there) < size:
-            raise InputError(f"{self._metrics_name} has {len(there)} bytes, its checkpoint was made at {size}")
-        if wanted is not None and hashlib.sha256(there).hexdigest() != wanted:
-            raise InputError(f"{self._metrics_name} was altered: its first {size} bytes are not the run's")
-        if wanted is None:
-            self._lines(there)
+        _check_metrics(self._metrics_name, self._beginning(saved["metrics_bytes"]), saved)
+
+    def take_over(self, metrics: Path, saved: dict[str, Any]) -> None:
+        """Begin metrics.jsonl with the lines that another run's had at a checkpoint.
+
+        Args:
+            metrics: the other run's metrics.jsonl.
+            saved: what `sync` returned to the other run.
+
+        Raises:
+            InputError: the other file cannot be read, or is not what it was.
+        """
+        size = saved["metrics_bytes"]
+        try:
+            content = read_regular(metrics, LARGEST_METRICS)[:size]
+        except OSError as error:
+            raise InputError(f"cannot read {metrics}: {error.strerror}") from error
+        _check_metrics(metrics, content, saved)
+        self.digest = hashlib.sha256(content)
+        with self._faults():
+            os.ftruncate(self.metrics, 0)
+            write_all(self.metrics, content)
 
     def rewind(self, size: int) -> None:
         """Forget the metrics after a checkpoint, which was checked."""
@@ -252,20 +288,12 @@ class RunDirectory:
                 rest -= len(piece)
         return b"".join(found)
 
-    def _lines(self, content: bytes) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl. Raises InputError for one that is none."""
-        found = []
-        for number, text in enumerate(content.splitlines(), 1):
-            line = schema.parse(text, f"line {number} of {self._metrics_name}")
-            found.append(schema.Open({}).read(line, f"line {number} of {self._metrics_name}"))
-        return found
-
     def entries(self) -> list[dict[str, Any]]:
         """All lines of metrics.jsonl. Raises FaultError if they are not those that this process wrote and found."""
         content = self._beginning(os.fstat(self.metrics).st_size)
         if hashlib.sha256(content).hexdigest() != self.digest.hexdigest():
             raise FaultError(f"{self._metrics_name} was altered while the run was going on; its checkpoint stays")
-        return self._lines(content)
+        return _lines(self._metrics_name, content)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json. Raises FaultError if it cannot be written."""
@@ -273,6 +301,26 @@ class RunDirectory:
             atomic_write(self.folder / "result.json", json.dumps(result, indent=1) + "\n")
         except InputError as error:  # the folder was good when the run began: a full disk, say
             raise FaultError(str(error)) from error
+
+
+def _check_metrics(path: Path, content: bytes, saved: dict[str, Any]) -> None:
+    """Raise InputError unless these are the lines that metrics.jsonl had at a checkpoint."""
+    size, wanted = saved["metrics_bytes"], saved.get("metrics_sha256")
+    if len(content) < size:
+        raise InputError(f"{path} has {len(content)} bytes, its checkpoint was made at {size}")
+    if wanted is None:  # a checkpoint of an earlier version
+        _lines(path, content)
+    elif hashlib.sha256(content).hexdigest() != wanted:
+        raise InputError(f"{path} was altered: its first {size} bytes are not those that the run wrote")
+
+
+def _lines(path: Path, content: bytes) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl. Raises InputError for one that is none."""
+    found = []
+    for number, text in enumerate(content.splitlines(), 1):
+        where = f"line {number} of {path}"
+        found.append(schema.Open({}).read(schema.parse(text, where), where))
+    return found
 
 
 def env_folder(env: str) -> str:

@@ -76,20 +76,43 @@ class Samples:
         return found
 
 
-def check_whole(learner: Learner, saved: Any) -> None:
-    """Raise InputError unless a checkpoint's contents are those of a run with this learner's settings."""
+def check_state(learner: Learner, saved: Any) -> None:
+    """Raise InputError unless a checkpoint has a state that this learner can take."""
     kinds = {"learner": layout(learner), "config": str, "metrics_bytes": Whole(), "seconds": Finite(0)}
     read(saved, kinds | {"metrics_sha256": Absent(str)}, "checkpoint")  # absent before there was one
+
+
+def check_whole(learner: Learner, saved: Any) -> None:
+    """Raise InputError unless a checkpoint is one of a run with this learner's settings."""
+    check_state(learner, saved)
     made, given = config_from_json(saved["config"], "the checkpoint's settings"), learner.config
     if made != given:
         names = ", ".join(f.name for f in fields(Config) if getattr(made, f.name) != getattr(given, f.name))
         raise InputError(f"it was made with other settings ({names}) than config.json has")
 
 
-def check_policy(size: int, observation_shape: tuple[int, ...], saved: Any) -> None:
-    """Raise InputError unless a checkpoint holds a policy with `size` parameters and the moments that go with it."""
-    policy = {"theta": Values(torch.float32, (size,)), "observations": moments(observation_shape)}
-    read(saved, Open({"learner": Open(policy)}), "checkpoint")
+def check_parts(saved: Any) -> None:
+    """Raise InputError unless a checkpoint has what a policy needs, whatever its sizes: parameters and moments."""
+    vector, any_moments = Values(torch.float32, (-1,)), Open({"count": Finite(0), "mean": AnyShape(), "m2": AnyShape()})
+    kinds: dict[str, Any] = {"theta": vector, "observations": any_moments}
+    read(saved, Open({"learner": Open(kinds), "config": str}), "checkpoint")
+    learned = saved["learner"]
+    if "critic" in learned:
+        read(learned["critic"], Open({"phi": vector}), "checkpoint.learner.critic")
+    if "rewards" in learned:
+        read(learned["rewards"], moments(()), "checkpoint.learner.rewards")
+    if "counters" in learned:
+        read(learned["counters"], Open({"steps": Whole()}), "checkpoint.learner.counters")
+
+
+@dataclass(frozen=True)
+class AnyShape:
+    """Moments of observations of whatever shape."""
+
+    def read(self, value: Any, where: str) -> Tensor:
+        """The tensor."""
+        shape = (-1,) * value.dim() if isinstance(value, Tensor) else ()
+        return Values(torch.float64, shape).read(value, where)
 
 
 def moments(shape: tuple[int, ...]) -> dict[str, Any]:

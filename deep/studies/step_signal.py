@@ -36,11 +36,11 @@ from deep.build import make_learner
 from deep.config import Config
 from deep.innersolu import search_direction
 from deep.model.critic import Critic
-from deep.run.checkpoint import Checkpoints
-from deep.run.directory import read_config
+from deep.origin import newest
+from deep.run.directory import check_named, read_config
 from deep.run.layout import check_whole
 from deep.run.snapshot import unpack
-from deep.sampling.environments import inspect
+from deep.sampling.environments import inspected
 from deep.sampling.rollout import Rollout
 from deep.training import MODULE
 from deep.training import Options as TrainOptions
@@ -69,7 +69,9 @@ class Options:
     directory: Positional[Path]
     """A run directory with a checkpoint."""
     env: str | None = None
-    """The run's environment. It must be named if it is one of a module (module:Env-v0), whose code will be run."""
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     batches: int = 100
     """Batches to draw."""
     vary: tuple[str, ...] = ()
@@ -170,14 +172,12 @@ def row(name: str, gains: Gains) -> tuple[str, ...]:
 
 def work(options: Options) -> int:
     """Draw the batches once, then measure the run's own settings and every variant on them."""
-    config = read_config(options.directory, options.env)
+    config = read_config(options.directory)
     variants = {"as it was run": config} | {changes: variant_of(config, changes) for changes in options.vary}
-    learner = make_learner(config, inspect(config.env))
+    check_named(config, options.directory, options.env, options.wrapper)
+    learner = make_learner(config, inspected(config))
     try:
-        checkpoints = Checkpoints(options.directory / "checkpoints")
-        saved = checkpoints.newest(lambda line: print(line, file=sys.stderr), partial(check_whole, learner))
-        if saved is None:
-            raise InputError(f"{options.directory} has no checkpoint yet")
+        saved = newest(options.directory, partial(check_whole, learner))
         unpack(learner, saved["learner"])
         recorded = record(learner, options.batches)
     finally:

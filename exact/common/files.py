@@ -127,14 +127,17 @@ def read_regular(path: Path, most: int) -> bytes:
         OSError: it cannot be read, is too large, or is a pipe or a device, which might never end.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
         there = os.fstat(descriptor)
         if not stat.S_ISREG(there.st_mode):
             what = "a folder" if stat.S_ISDIR(there.st_mode) else "a pipe or a device"
             raise OSError(errno.EINVAL, f"this is {what}, expected a regular file")
         if there.st_size > most:
             raise OSError(errno.EFBIG, f"has {there.st_size:,} bytes, expected at most {most:,}")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ what was expected, what is there.  A kind is
 
     bool, int, float, str, None       a number is never a bool; an int may stand for a float; NaN is no float
     Literal[...], X | Y, list[X]      as in type hints
+    dict[str, Any]                    as it is
     tuple[X, ...], tuple[X, Y]        from a list, as JSON has it, or a tuple
     a dataclass                       from a dictionary of its fields; its own checks are made as well
     {"name": kind, ...}               a dictionary with these keys and no others
@@ -181,6 +182,8 @@ def read(value: Any, kind: Any, where: str) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _dataclass(value, kind, where)
     origin = get_origin(kind)
+    if origin is dict:
+        return _free(value, where)
     if origin is Literal:
         if not any(type(value) is type(choice) and value == choice for choice in get_args(kind)):
             raise wrong(where, f"one of {', '.join(map(str, get_args(kind)))}", value)
@@ -234,6 +237,13 @@ def _tuple(value: Any, kinds: tuple[Any, ...], where: str) -> tuple[Any, ...]:
     if len(value) != len(kinds):
         raise wrong(where, f"a list of {len(kinds)}", value)
     return tuple(read(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, kinds, strict=True)))
+
+
+def _free(value: Any, where: str) -> dict[str, Any]:
+    """A dictionary with any JSON values."""
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise wrong(where, "a dictionary", value)
+    return value
 
 
 def _dictionary(value: Any, kinds: dict[str, Any], where: str) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from deep.presets import DEFAULT_FLAT
-from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
+from deep.run.directory import RunDirectory, check_named, check_new, config_from_json, env_folder, read_config, to_json
 from exact.common.errors import FaultError, InputError
 from tests import HANG_SECONDS
 
@@ -187,13 +188,19 @@ def test_reading_a_configuration_is_bounded(tmp_path):
         read_config(tmp_path)
 
 
-def test_an_environment_of_a_module_must_be_named_again(tmp_path):
-    (tmp_path / "config.json").write_text(to_json(replace(DEFAULT_FLAT, env="stranger:Env-v0")))
-    with pytest.raises(InputError, match=r"if you trust this module, name it: --env stranger:Env-v0"):
-        read_config(tmp_path)
-    with pytest.raises(InputError, match=r"is a run of 'stranger:Env-v0', not of 'CartPole-v1'"):
-        read_config(tmp_path, "CartPole-v1")
-    assert read_config(tmp_path, "stranger:Env-v0").env == "stranger:Env-v0"
+def test_code_of_a_module_must_be_named_again():
+    config = replace(DEFAULT_FLAT, env="stranger:Env-v0", wrapper="stranger:wrap")
+    for named, message in (
+        ((None, "stranger:wrap"), r"if you trust this module, name it: --env stranger:Env-v0"),
+        (("stranger:Env-v0", None), r"if you trust this module, name it: --wrapper stranger:wrap"),
+        (("CartPole-v1", "stranger:wrap"), r"has the env 'stranger:Env-v0', not 'CartPole-v1'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_named(config, Path("run"), *named)
+    check_named(config, Path("run"), "stranger:Env-v0", "stranger:wrap")
+    check_named(config, Path("run"), "stranger:Env", "stranger:wrap")  # a run keeps the version that gymnasium chose
+    check_named(config, Path("run"), object, object)  # what takes their place
+    check_named(replace(DEFAULT_FLAT, env="ALE/Pong-v5"), Path("run"), None, None)
 
 
 def test_a_result_that_cannot_be_written_is_a_fault(tmp_path):
