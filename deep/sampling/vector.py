@@ -196,7 +196,13 @@ class VectorSampler:
     """
 
     def __init__(self, spec: EnvSpec, seeds: Sequence[int], sticky: float, reward_sign: bool):
-        self.runner, self.reward_sign = VectorRunner(spec, seeds, sticky), reward_sign
+        self.reward_sign = reward_sign
+        try:
+            self.runner = VectorRunner(spec, seeds, sticky)
+        except (InputError, FaultError):
+            raise
+        except Exception as error:  # a user's environment may raise anything, in its first reset too
+            raise FaultError(f"environment {spec.env_id!r} raised {type(error).__name__}: {error}") from error
 
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
         """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.

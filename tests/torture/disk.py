@@ -21,6 +21,7 @@ def failing_calls(kind: str, scratch: Path, every: int = 1) -> Iterator[Row]:
     whole, _ = reference(kind, scratch)
     for name in CALLS:
         names = (name,)
+        (scratch / f"count-{name}").mkdir(exist_ok=True)
         calls = count_calls(kind, scratch / f"count-{name}", names)
         for code in ERRORS:
             row = Row(PART, f"{kind}: {errno.errorcode[code]} at the k-th {name}; one line, resumed the same")
