@@ -22,6 +22,7 @@ from exact.common.files import atomic_write, reason
 from verify import (
     contraction,
     counts,
+    estimates,
     inexact,
     ladder,
     lemma32,
@@ -49,8 +50,9 @@ STUDIES: tuple[Study[Any], ...] = tuple(
         trapezoid,
         contraction,
         counts,
-        inexact,
         termination,
+        inexact,
+        estimates,
     )
 )
 

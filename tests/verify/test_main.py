@@ -21,7 +21,7 @@ def test_summary_page_has_every_statement_and_figure(tmp_path):
     failing = [row["statement"] for row in rows if row["expected"] == "fails"]
     assert failing == [
         *("Lemma 3.2 without rho0 > 0", "(3.10)", "Lemma 3.6", "Lemma 3.7"),
-        *("global budget", "an emptied action stays empty"),
+        *("global budget", "an emptied action stays empty", "a fixed number of episodes"),
     ]
     assert all(row["violations"] > 0 for row in rows if row["expected"] == "fails")
 
