@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from exact.common.aggregates import interval, iqm, summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, counted, publish
-from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.paper import COLUMNS, RANDOM_POLICIES, PaperTable, PaperTask, normalised, read_random_policy, read_table
-from paper_figs.results import ATARI, MUJOCO, Result, load
+from paper_figs.results import ATARI, MUJOCO, Result, load, say_left_out
 from paper_figs.tables import MISSING, by_env, interval_text, mean_std, number, provenance
 
 HEADER = (
@@ -118,6 +118,8 @@ def compare(options: Options, number: int) -> int:
     """
     roots = [root for root in options.runs if root.is_dir() or root not in (MUJOCO, ATARI)]
     results, table, random_policy = load(roots), read_table(number), read_random_policy(RANDOM_POLICIES[number])
+    if roots:
+        say_left_out(results, [name for name, _ in options.variants], [task.env for task in table.tasks], roots)
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     tables = [section(table, results, name, asked, random_policy, rng) for name, asked in options.variants]
     publish(tables, options.out)

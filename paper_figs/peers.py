@@ -15,9 +15,9 @@ import numpy as np
 
 from deep.studies.peers import NAME as PEER
 from exact.common import cli
+from exact.common.aggregates import summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
-from paper_figs.aggregates import summarise
 from paper_figs.paper import PaperTask, read_table
 from paper_figs.results import DATA, MUJOCO, Result, load
 from paper_figs.tables import by_env, interval_text, mean_std, provenance
