@@ -233,7 +233,7 @@ def check_returning() -> Iterator[Check]:
 
 
 def check(options: SearchOptions) -> list[Check]:
-    """The counts in every MDP of the plan, the counterexample, and what the falsifier finds for Howard's bound."""
+    """The counts in every MDP of the plan, the counterexample, and what the falsifier finds for the budget per state."""
     runs = plan(options)
     small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
     if not options.mdp:
@@ -247,8 +247,13 @@ def _search(trials: int, run: Run) -> list[Check]:
     start, d = beginning(run, mdp)
     rng = np.random.default_rng([run.seed, 8])
     first = Place.on_grid(mdp, start.astype(float), float(d))
-    place, _ = climb(first, lambda here: _at(here, "").claimed, lambda here: neighbour(here, rng), trials)
+    place, _ = climb(first, _closeness, lambda here: neighbour(here, rng), trials)
     return [_at(place, f"falsifier near {run} --search {trials}")]
+
+
+def _closeness(place: Place) -> float:
+    check = _at(place, "")
+    return check.claimed / check.actual
 
 
 def _at(place: Place, where: str) -> Check:
