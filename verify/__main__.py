@@ -1,6 +1,6 @@
 """All statement files at once: `python -m verify` checks every statement and writes one summary page.
 
-    python -m verify [--out DIR] [--instances N --seed K --certify --jobs J]
+    python -m verify [--out DIR] [--instances N --seed K --jobs J]
 
 DIR gets summary.md (the tables and the figures), summary.json (one object for every statement) and one figure for every
 statement file.
@@ -19,12 +19,35 @@ from typing import Any
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, reason
-from verify import ladder, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
+from verify import (
+    algorithm31,
+    ladder,
+    lemma32,
+    lemma34,
+    lemma36,
+    lemma37,
+    radius_floor,
+    theorem35,
+    theorem38,
+    trapezoid,
+)
 from verify.core.command import CommonOptions, SearchOptions, Study, carry_out
 from verify.core.report import Row, as_json, summary_table
 
 STUDIES: tuple[Study[Any], ...] = tuple(
-    module.STUDY for module in (lemma32, lemma34, theorem35, lemma36, lemma37, theorem38, ladder, trapezoid)
+    module.STUDY
+    for module in (
+        algorithm31,
+        lemma32,
+        lemma34,
+        theorem35,
+        radius_floor,
+        lemma36,
+        lemma37,
+        theorem38,
+        ladder,
+        trapezoid,
+    )
 )
 
 
