@@ -37,6 +37,7 @@ from verify.core.report import Row, as_json, summary_table
 STUDIES: tuple[Study[Any], ...] = tuple(
     module.STUDY
     for module in (
+        section2,
         algorithm31,
         lemma32,
         lemma34,

@@ -10,7 +10,7 @@ take a step of the software and ask what is true of it.  This one asks whether i
     (3.6), dual   The step is optimal for the radius that was given: with the price lambda that the solver names,
                   gain >= lambda delta_k + sum rho pi_k (G - lambda)_+, which no feasible policy exceeds (proof:
                   `exact.subproblem.tv`), up to lambda n max rho / 2^b for the rounding of the masses.
-    reports       gain, distance, eta, V, rho and the ratio (3.2) of the software are those of its own policies.
+    reports       gain, distance, eta, V, A, rho and the ratio (3.2) of the software are those of its own policies.
     (3.3)         A trial is accepted if and only if the ratio is at least beta0; then pi_{k+1} is the trial, else pi_k.
     (3.4)         delta_{k+1} = gamma1 delta_k, gamma2 delta_k or gamma3 delta_k as the ratio says.
 
@@ -24,6 +24,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from exact.algorithm import Iteration
 from exact.controller import ControllerSettings, Outcome
@@ -50,11 +52,12 @@ GAIN = Statement("gain, as said", "new", "u max|Q|/(1-gamma) >= |gain said - gai
 DISTANCE = Statement("distance, as said", "new", "u/(1-gamma) >= |D said - D|")
 ETA = Statement("eta, as said", "new", "u max|Q| >= |eta said - eta| of pi_k and pi'")
 VALUES = Statement("V, as said", "new", "u max|Q| >= max_s |V said - V|")
+ADVANTAGES = Statement("A, as said", "new", "u max|Q| >= max |A said - A|")
 VISITS = Statement("rho, as said", "new", "u/(1-gamma) >= sum_s |rho said - rho|")
 RATIO = Statement("ratio (3.2), as said", "new", "u max|Q|/(1-gamma) >= |ratio said gain - (eta' - eta)|")
 ACCEPTANCE = Statement("acceptance (3.3)", "printed", "0 >= |pi_k+1 - (pi' if r_k >= beta0 else pi_k)|")
 RADIUS = Statement("radius (3.4)", "printed", "0 >= |delta_k+1 - delta_k (gamma1, gamma2 or gamma3)|")
-STATEMENTS = (BUDGET, SPENT, DUAL, GAIN, DISTANCE, ETA, VALUES, VISITS, RATIO, ACCEPTANCE, RADIUS)
+STATEMENTS = (BUDGET, SPENT, DUAL, GAIN, DISTANCE, ETA, VALUES, ADVANTAGES, VISITS, RATIO, ACCEPTANCE, RADIUS)
 
 HALF_THE_DIGITS = 2.0**-26
 """u."""
@@ -79,10 +82,13 @@ def claims(t: TrialPoint, grid: int) -> Iterator[Claim]:
     yield Claim(ETA, u * Q, max(errors), t.rounding, bool(Q > 0))
     errors = [abs(_like(t, said.V) - true.V).max() for said, true in _evaluations(t)]
     yield Claim(VALUES, u * Q, max(errors), t.rounding, bool(Q > 0))
+    errors = [abs(_like(t, said.A) - true.A).max() for said, true in _evaluations(t)]
+    yield Claim(ADVANTAGES, u * Q, max(errors), t.rounding, bool(Q > 0))
     errors = [abs(_like(t, said.rho) - true.rho).sum() for said, true in _evaluations(t)]
     yield Claim(VISITS, u / one, max(errors), t.rounding, True)
     if t.gain > u * Q / one:
-        wrong = abs(exact(t.said.ratio) * t.gain - t.actual)
+        finite = np.isfinite(t.said.ratio)
+        wrong = abs(exact(t.said.ratio) * t.gain - t.actual) if finite else t.gain
         yield Claim(RATIO, u * Q / one, wrong, t.rounding, True)
 
 

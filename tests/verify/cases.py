@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from verify import algorithm31, ladder, lemma32, lemma34, radius_floor, theorem35
+from verify import algorithm31, ladder, lemma32, lemma34, radius_floor, section2, theorem35
 from verify.core.report import tally
 
 TABULAR = {
+    "section2": section2,
     "algorithm31": algorithm31,
     "lemma32": lemma32,
     "lemma34": lemma34,

@@ -18,7 +18,9 @@ from tests.verify.cases import options
 from verify import algorithm31, lemma34, radius_floor
 from verify.core.statement import Verdict
 
-MDPS = ("cash-in", "dadashi-2a", "garnet:S=7,A=3,b=2,gamma=0.9,seed=1")
+MDPS = ("cash-in", "garnet:S=7,A=3,b=2,gamma=0.9,seed=1")
+SEED = 17
+"""Of runs with a strict ratio test, in which trials are rejected."""
 
 
 def greedy_step(policy, A, rho, share):
@@ -71,7 +73,7 @@ def violated(monkeypatch):
     def run(files=(algorithm31,)):
         found = set()
         for module in files:
-            chosen = options(module, mdp=MDPS, instances=2, **({"search": 0} if module is lemma34 else {}))
+            chosen = options(module, mdp=MDPS, seed=SEED, instances=1, **({"search": 0} if module is lemma34 else {}))
             expected = {s for s in module.STATEMENTS if s.expected == "holds"}
             found |= {c.statement.name for c in module.check(chosen) if c.verdict is Verdict.VIOLATED} & {
                 s.name for s in expected
@@ -147,7 +149,7 @@ CONTROLLERS = {
     "radius never grows": one_sided,
     "radius updated the wrong way": lambda settings, state, r: (
         decide(settings, state, r)[0],
-        ControllerState(state.radius**2 / decide(settings, state, r)[1].radius),
+        ControllerState(min(1e6, state.radius**2 / decide(settings, state, r)[1].radius)),
     ),
     "beta0 and beta1 exchanged": lambda settings, state, r: decide(
         replace(settings, beta0=settings.beta1 - 1e-9), state, r

@@ -33,6 +33,7 @@ empty up to rounding would keep some mass."""
 def on_grid(subproblem: Subproblem, grid: int = FINE_GRID) -> Subproblem:
     """The same solver, with the masses that it moves rounded down to multiples of 1/grid. pi_k has to be on that grid.
 
+    The mass that leaves the actions of a state goes to the action that gained most, as every maximiser has it.
     What the solver says of its step (gain and distance) is passed on, less what the rounding has taken away. So a
     solver that says something wrong still says it.
     """
@@ -41,11 +42,11 @@ def on_grid(subproblem: Subproblem, grid: int = FINE_GRID) -> Subproblem:
         step = subproblem(policy, A, rho, delta)
         wanted = np.maximum(policy - step.policy, 0)
         moved = np.floor(wanted * grid + SNAP) / grid
-        states, best = np.arange(len(A)), A.argmax(axis=1)
+        states, target = np.arange(len(A)), (step.policy - policy).argmax(axis=1)
         trial = policy - moved
-        trial[states, best] += moved.sum(axis=1)
+        trial[states, target] += moved.sum(axis=1)
         lost = wanted - moved
-        gain = step.gain - float(rho @ (lost * (A[states, best][:, None] - A)).sum(axis=1))
+        gain = step.gain - float(rho @ (lost * (A[states, target][:, None] - A)).sum(axis=1))
         return Step(trial, gain, step.distance - float(rho @ lost.sum(axis=1)), step.price)
 
     return solve
