@@ -27,6 +27,7 @@ from verify import (
     lemma36,
     lemma37,
     radius_floor,
+    section2,
     theorem35,
     theorem38,
     trapezoid,

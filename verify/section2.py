@@ -46,10 +46,12 @@ RETURN = Statement("(2.1), by values and by visits", "printed", "rho0'V = sum rh
 CENTRED = Statement("(2.2), the mean of A", "printed", "sum_a pi A = 0 in every state")
 DIFFERENCE = Statement("(2.3), performance difference", "printed", "eta' - eta = sum rho' pi' A")
 SURROGATE = Statement("(2.4), L at pi", "printed", "L_pi(pi) = eta(pi)")
-FIRST_ORDER = Statement("(2.7), first order", "printed", "2 gamma alpha^2 x^2 R/(1-gamma)^3 >= |eta(pi_x) -
-L_pi(pi_x)|") MAXIMUM = Statement("Definition 3.1, A* is the maximum", "printed", "A*_pi >= A_pi(pi')") ATTAINED =
-Statement("(3.5), A* is attained", "printed", "A_pi(greedy) >= sum rho max A") STATEMENTS = (MASS, VISITED, RETURN,
-CENTRED, DIFFERENCE, SURROGATE, FIRST_ORDER, MAXIMUM, ATTAINED)
+FIRST_ORDER = Statement(
+    "(2.7), first order", "printed", "2 gamma alpha^2 x^2 R/(1-gamma)^3 >= |eta(pi_x) - L_pi(pi_x)|"
+)
+MAXIMUM = Statement("Definition 3.1, A* is the maximum", "printed", "A*_pi >= A_pi(pi')")
+ATTAINED = Statement("(3.5), A* is attained", "printed", "A_pi(greedy) >= sum rho max A")
+STATEMENTS = (MASS, VISITED, RETURN, CENTRED, DIFFERENCE, SURROGATE, FIRST_ORDER, MAXIMUM, ATTAINED)
 
 SHORT = 2.0**-40
 """x of (2.7)."""
