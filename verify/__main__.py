@@ -21,6 +21,9 @@ from exact.common.errors import InputError
 from exact.common.files import atomic_write, reason
 from verify import (
     algorithm31,
+    contraction,
+    counts,
+    inexact,
     ladder,
     lemma32,
     lemma34,
@@ -28,6 +31,7 @@ from verify import (
     lemma37,
     radius_floor,
     section2,
+    termination,
     theorem35,
     theorem38,
     trapezoid,
@@ -49,6 +53,10 @@ STUDIES: tuple[Study[Any], ...] = tuple(
         theorem38,
         ladder,
         trapezoid,
+        contraction,
+        counts,
+        inexact,
+        termination,
     )
 )
 
