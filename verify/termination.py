@@ -95,7 +95,7 @@ def check_end(mdp: RationalMDP, policy: Rationals, u: Any, best: Evaluation, whe
     room = costs.min() - mdp.discount * (best.V - now.V).max() if costs.size else 0
     if room > 0 and not is_optimal(now):
         step = next(moves(mdp, policy, projected((1 / u + 1) / room, u), 1))
-        yield judge(PROJECTION_ENDS, rational(0), (best.V - step.after.V).max(), where)
+        yield judge(PROJECTION_ENDS, rational(0), (best.V - step.after.V).max(), where, nontrivial=True)
 
 
 def divergence(p: Rationals, q: Rationals) -> Any:
