@@ -233,7 +233,7 @@ def check_returning() -> Iterator[Check]:
 
 
 def check(options: SearchOptions) -> list[Check]:
-    """The counts in every MDP of the plan, the counterexample, and what the falsifier finds for the budget per state."""
+    """The counts in every MDP of the plan, the counterexample, and the falsifier's for the budget per state."""
     runs = plan(options)
     small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
     if not options.mdp:

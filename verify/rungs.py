@@ -98,12 +98,16 @@ def check_inexact(it: Inexact, where: str) -> Check:
 
 
 def best_mixture(mdp: RationalMDP, policy: Rationals, now: Evaluation, eps: Any = 0) -> tuple[Rationals, Any]:
-    """The mixture whose size maximises the bound, and the bound; `now.A` may be off by eps."""
+    """The mixture whose size maximises the bound, and its bound; `now.A` may be off by eps.
+
+    The size is rounded to 24 bits, so that fractions stay short; the bound is that of the rounded size.
+    """
     direction = howard(policy, now) - policy
     m = (direction * now.A).sum(axis=1)
     a = (now.rho * m).sum() - 2 * eps / (1 - mdp.discount)
     b = mdp.discount * (now.rho * abs(direction).sum(axis=1) / 2).sum() * span(m) / (1 - mdp.discount)
-    zeta = 1 if 2 * b <= a else max(a / (2 * b), 0 * a)
+    best = 0.0 if a <= 0 else 1.0 if 2 * b <= a else float(a / (2 * b))
+    zeta = dyadic(float(np.float32(best)))
     return policy + zeta * direction, zeta * (a - zeta * b)
 
 
