@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from exact.common.aggregates import interval, iqm, summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, counted, publish
-from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.last_policies import Scores
 from paper_figs.paper import (
     COLUMNS,
@@ -20,7 +20,7 @@ from paper_figs.paper import (
     read_random_policy,
     read_table,
 )
-from paper_figs.results import ATARI, MUJOCO, PEERS, Result, load
+from paper_figs.results import ATARI, MUJOCO, PEERS, Result, load, say_left_out
 from paper_figs.tables import MISSING, interval_text, mean_std, number, provenance
 
 OURS = ("seeds", "steps", "ours, mean±std", "IQM", "95% interval of IQM", "ours at the end")
@@ -194,6 +194,9 @@ def compare(options: Options, number: int, beside: Beside) -> int:
     """
     roots = [root for root in options.runs if root.is_dir() or root not in (MUJOCO, ATARI, PEERS)]
     results, table, random_policy = load(roots), read_table(number), read_random_policy(RANDOM_POLICIES[number])
+    if roots:
+        shown = [*(name for name, _ in options.variants), *beside.peers]
+        say_left_out(results, shown, [task.env for task in table.tasks], roots)
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     tables = [section(table, results, name, asked, random_policy, beside, rng) for name, asked in options.variants]
     publish(tables, options.out)

@@ -18,10 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exact.common import cli
+from exact.common.curves import Curve, learning_curve
 from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
-from paper_figs.drawing import Curve, learning_curve, note
-from paper_figs.results import WALL_CLOCK, Result, load
+from paper_figs.drawing import note
+from paper_figs.results import WALL_CLOCK, Result, load, say_left_out
 from paper_figs.tables import by_env
 
 TASKS = ("Swimmer-v4", "Ant-v4", "Humanoid-v4", "HalfCheetah-v4")
@@ -121,9 +122,8 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
 def work(options: Options) -> int:
     """Draw the figure."""
     check_figure_suffix(options.out)
-    results = [one for one in load(options.runs) if one.variant in options.variants and one.env in TASKS]
-    if not results:
-        raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
+    results = load(options.runs)
+    say_left_out(results, options.variants, TASKS, options.runs)
     save_figure(draw(results, options), options.out)
     print(f"wrote {options.out}")
     return cli.DONE

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from exact.common import cli
+from exact.common.aggregates import summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
-from paper_figs.aggregates import summarise
 from paper_figs.paper import PaperTask, read_table
 from paper_figs.results import MUJOCO, PEERS, Result, load
 from paper_figs.tables import MISSING, by_env, interval_text, mean_std, provenance

@@ -15,6 +15,7 @@ import json
 import math
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ import numpy as np
 from deep.run.directory import env_folder
 from exact.common.errors import InputError
 from exact.common.files import read_json, write
+from exact.common.tables import counted
 
 DATA = Path(__file__).parent / "data"
 MUJOCO, ATARI, PEERS, WALL_CLOCK = DATA / "mujoco", DATA / "atari", DATA / "peers", DATA / "wall_clock"
@@ -240,6 +242,29 @@ def check_comparable(results: Iterable[Result]) -> None:
                 f"{name}: seeds {reference.seed} and {result.seed} were run with different settings "
                 f"({', '.join(differing) or 'preset'}), expected runs that differ in their seed only"
             )
+
+
+def say_left_out(
+    results: Sequence[Result], variants: Iterable[str], envs: Iterable[str], roots: Sequence[Path]
+) -> None:
+    """Name on standard error the results that a table or figure of these variants and environments does not show.
+
+    Of the committed results every table and figure shows a part; nothing is said of them.
+
+    Raises:
+        InputError: none of the results under `roots` is shown.
+    """
+    wanted, tasks = set(variants), set(envs)
+    if not any(r.variant in wanted and r.env in tasks for r in results):
+        names = ", ".join(wanted)
+        raise InputError(f"no run of {names} on one of the paper's tasks under {', '.join(map(str, roots))}")
+    if not {MUJOCO, ATARI, PEERS, WALL_CLOCK}.isdisjoint(roots):
+        return
+    missed = [(r.variant, r.env) for r in results if r.variant not in wanted or r.env not in tasks]
+    for variant, env in dict.fromkeys(missed):
+        why = "no task of this table or figure" if env not in tasks else f"expected --variants {variant}"
+        n = missed.count((variant, env))
+        print(f"left out {counted(n, 'run')} of {variant} on {env}: {why}; deep.plot draws any runs", file=sys.stderr)
 
 
 def load(roots: Sequence[Path]) -> list[Result]:

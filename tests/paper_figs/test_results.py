@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from exact.common.errors import InputError
+from paper_figs import fig1, table1
 from paper_figs.results import (
     DATA,
     RENAMED,
@@ -120,3 +121,21 @@ def test_every_command_in_the_committed_files_exists_under_its_present_name():
     records = [json.loads(path.read_text()) for path in DATA.rglob("*.json")]
     words = [present_command(record["command"])[0].split() for record in records if "command" in record]
     assert {(*word[:2], exists(word[2])) for word in words} == {("python", "-m", True)}
+
+
+@pytest.mark.parametrize(("command", "suffix"), [(fig1, ".svg"), (table1, ".md")])
+def test_runs_that_are_not_shown_are_named(command, suffix, runs, make_run, tmp_path, capsys):
+    make_run("CartPole-v1", 0, 500.0)
+    make_run("CartPole-v1", 1, 500.0)
+    make_run("Ant-v4", 0, 500.0, variant="mine")
+    assert command.main(["--runs", str(runs), "--out", str(tmp_path / f"out{suffix}")]) == 0
+    err = capsys.readouterr().err
+    assert "left out 2 runs of default on CartPole-v1: no task of this table or figure; deep.plot draws any runs" in err
+    assert "left out 1 run of mine on Ant-v4: expected --variants mine" in err
+    assert err.count("\n") == 2
+
+
+@pytest.mark.parametrize("command", [fig1, table1])
+def test_runs_of_which_none_is_shown_are_refused(command, make_run, tmp_path, refused):
+    make_run("CartPole-v1", 0, 500.0)
+    assert "on one of the paper's tasks" in refused(command.main, "--runs", tmp_path / "runs")

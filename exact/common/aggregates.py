@@ -1,4 +1,4 @@
-"""Statistics layer: mean and standard deviation, interquartile mean, stratified-bootstrap 95% intervals.
+"""Statistics of several runs: mean and standard deviation, interquartile mean, stratified-bootstrap 95% intervals.
 
 The interquartile mean and its interval follow Agarwal et al., "Deep Reinforcement Learning at the Edge of the
 Statistical Precipice" (NeurIPS 2021), section 4.3 and the authors' package rliable: the mean of the middle half of all
