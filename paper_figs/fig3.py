@@ -113,8 +113,7 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
                 ax.set_ylabel(label)
             if values is stepped and ax.lines:
                 ax.set_yscale("log")
-        if panels[0, column].lines:
-            panels[0, column].legend(fontsize=7)
+                ax.legend(fontsize=7, loc="lower right")
     figure.supxlabel("minutes of wall-clock time, evaluations not counted: IQM over (seeds), 95% bootstrap interval")
     return figure
 
