@@ -7,7 +7,7 @@ Where to look:
 
     lemma32 lemma34 theorem35 ladder trapezoid      statements about finite MDPs
     lemma36 lemma37 theorem38                       statements about Gaussian policies
-    contraction counts termination                  how fast policy iteration and trust-region steps are, which steps end
+    contraction counts termination                  how fast policy iteration and trust-region steps are, and which end
     inexact estimates rungs                         errors of advantages and returns, further lower bounds
     core/       what all of them use: statements and verdicts, the checking, exact arithmetic, reports, figures
     tabular/    the runs of Algorithm 3.1 that are checked, one step with all its quantities, the falsifier's neighbours

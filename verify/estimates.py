@@ -45,6 +45,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,11 @@ from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
 from verify.core.checking import check_all
-from verify.core.command import Options, Study, run
+from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.statement import Check, Statement, judge
+from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
@@ -79,6 +81,8 @@ STATEMENTS = (MODEL, ENOUGH, NECESSARY, FIXED, ACCEPTANCE, COMMON, COUPLED, ATTA
 
 MAX_STATES = 30
 """MDPs with more states are left out: exact evaluation grows as S^3."""
+SEARCHED_RUNS, SEARCHED_STATES = 4, 6
+"""The falsifier starts at the first runs, so many, in MDPs of at most so many states."""
 EPISODES = (4, 16, 32)
 """Numbers n of episodes in the checks of exact probabilities."""
 RADII = tuple(Fraction(1, 2**j) for j in range(1, 7))
@@ -244,13 +248,34 @@ def check_acceptance(n: int, p: Fraction, q: Fraction, gain: Fraction) -> Check:
     return judge(ACCEPTANCE, probability, bound, where)
 
 
-def check(options: Options) -> list[Check]:
-    """Two policies of every MDP of the plan, the MDP of the proof, and exact probabilities."""
+def check(options: SearchOptions) -> list[Check]:
+    """Pairs of policies in every MDP of the plan, the MDP of the proof, exact probabilities, and the falsifier's."""
     mdp, policy, trial = fork()
     found, where = difference(mdp, policy, trial), "the MDP of `fork`"
     attained = judge(ATTAINED, found.common, found.D_c / (1 - mdp.discount) ** 2, where)
-    checks = check_all(_check_run, plan(options), options.jobs, "pairs of policies")
-    return [*checks, attained, *check_difference(mdp, policy, trial, where), *check_probabilities()]
+    runs = plan(options)
+    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
+    checks = check_all(_check_run, runs, options.jobs, "pairs of policies")
+    checks += [attained, *check_difference(mdp, policy, trial, where), *check_probabilities()]
+    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+
+
+def _search(trials: int, run: Run) -> list[Check]:
+    mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 16])
+    delta = 2.0 ** -rng.integers(6) / (1 - mdp.discount)
+    first = Place.on_grid(mdp, start_policy(mdp.rewards.shape, rng), delta)
+    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
+    return tightest(first, at, COUPLED, trials, rng)
+
+
+def check_at(place: Place, where: str) -> list[Check]:
+    """MODEL, COMMON and COUPLED for the step of (3.6) at a place; nothing where the policy is optimal."""
+    mdp, policy = from_mdp(place.mdp()), dyadics(place.policy)
+    now = evaluate_exactly(mdp, policy)
+    if is_optimal(now):
+        return []
+    trial = knapsack(dyadic(place.delta))(policy, now)
+    return [*check_model(mdp, policy, trial, where), *check_difference(mdp, policy, trial, where)]
 
 
 def draw(checks: list[Check]) -> "Figure":
@@ -301,7 +326,7 @@ def variance_panel(ax: "Axes") -> "Axes":
     return ax
 
 
-STUDY = Study("Conditions of stochastic trust regions", "verify.estimates", STATEMENTS, Options, check, draw)
+STUDY = Study("Conditions of stochastic trust regions", "verify.estimates", STATEMENTS, SearchOptions, check, draw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

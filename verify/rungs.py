@@ -31,6 +31,7 @@ Approximate: f_hat = zeta m_hat >= 0, D' <= zeta/(1-gamma).
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,11 +40,12 @@ from exact.bounds import total_variation
 from exact.evaluation import Evaluation
 from exact.mdps.library import load
 from verify.core.checking import check_all
-from verify.core.command import Options, Study, run
+from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
+from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.statement import Check, Statement, judge
 from verify.inexact import Inexact, take
+from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 
@@ -59,6 +61,10 @@ LARGER = Statement("best mixture against Kakade and Langford", "new", "zeta (A* 
 APPROXIMATE = Statement("best mixture, inexact", "new", "eta' - eta >= zeta (a - zeta b), zeta = min(1, a/(2b))")
 STATEMENTS = (KERNEL, SUCCESSORS, INEXACT, MIXTURE, KAKADE, LARGER, APPROXIMATE)
 
+SEARCHED = (KERNEL, SUCCESSORS, MIXTURE)
+"""Statements that the falsifier tries to break."""
+SEARCHED_RUNS, SEARCHED_STATES = 4, 6
+"""It starts at the first runs, so many, in MDPs of at most so many states."""
 MAX_STATES = 20
 """MDPs with more states are left out: exact evaluation grows as S^3."""
 
@@ -145,9 +151,32 @@ def _check_run(run: Run) -> list[Check]:
     return checks
 
 
-def check(options: Options) -> list[Check]:
-    """All rungs at three radii and errors in every MDP of the plan."""
-    return check_all(_check_run, plan(options), options.jobs, "rungs")
+def check(options: SearchOptions) -> list[Check]:
+    """All rungs at three radii and errors in every MDP of the plan, and the worst places that the falsifier finds."""
+    runs = plan(options)
+    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
+    jobs = [(statement, run) for statement in SEARCHED for run in small]
+    checks = check_all(_check_run, runs, options.jobs, "rungs")
+    return checks + check_all(partial(_search, options.search), jobs, options.jobs, "falsifier")
+
+
+def _search(trials: int, job: tuple[Statement, Run]) -> list[Check]:
+    statement, run = job
+    mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 15])
+    policy = start_policy(mdp.rewards.shape, rng)
+    first = Place.on_grid(mdp, policy, 2.0 ** -rng.integers(6) / (1 - mdp.discount))
+    at = partial(check_at, where=f"falsifier of {statement.label} near {run} --search {trials}")
+    return tightest(first, at, statement, trials, rng)
+
+
+def check_at(place: Place, where: str) -> list[Check]:
+    """KERNEL, SUCCESSORS and MIXTURE at a place; nothing where the policy is optimal."""
+    mdp, policy = from_mdp(place.mdp()), dyadics(place.policy)
+    now = evaluate_exactly(mdp, policy)
+    if is_optimal(now) or span(mdp.rewards) == 0:
+        return []
+    trial = knapsack(dyadic(place.delta))(policy, now)
+    return [*check_surrogate(mdp, policy, trial, where), *check_mixtures(mdp, policy, now, where)]
 
 
 def draw(checks: list[Check]) -> "Figure":
@@ -157,7 +186,7 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, Options, check, draw)
+STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.verify.cases import SMALL, row_of
 from verify import estimates
-from verify.core.command import Options
+from verify.core.command import SearchOptions
 from verify.core.rational import dyadics
 from verify.core.statement import Verdict
 from verify.tabular.runs import load, rational_mdp
@@ -16,7 +16,7 @@ HALF = Fraction(1, 2)
 
 
 def test_all_statements_come_out_as_expected_whatever_the_number_of_processes():
-    one, two = (estimates.check(Options(mdp=SMALL, instances=1, jobs=jobs)) for jobs in (1, 2))
+    one, two = (estimates.check(SearchOptions(search=2, mdp=SMALL, instances=1, jobs=jobs)) for jobs in (1, 2))
     assert one == two
     assert all(check.exact for check in one)
     assert all(row.as_expected and row.checks for row in row_of(estimates, one).values())

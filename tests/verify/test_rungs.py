@@ -4,7 +4,7 @@ import pytest
 
 from tests.verify.cases import SMALL, row_of
 from verify import rungs
-from verify.core.command import Options
+from verify.core.command import SearchOptions
 from verify.core.rational import dyadics, evaluate_exactly
 from verify.core.statement import Verdict
 from verify.tabular.runs import load, rational_mdp
@@ -13,7 +13,7 @@ FEW = ("cash-in", "dadashi-2a", "forest")
 
 
 def test_all_rungs_hold_whatever_the_number_of_processes():
-    one, two = (rungs.check(Options(mdp=SMALL, instances=1, jobs=jobs)) for jobs in (1, 2))
+    one, two = (rungs.check(SearchOptions(search=2, mdp=SMALL, instances=1, jobs=jobs)) for jobs in (1, 2))
     assert one == two
     assert all(check.exact for check in one)
     assert all(row.as_expected and row.checks for row in row_of(rungs, one).values())
@@ -22,7 +22,7 @@ def test_all_rungs_hold_whatever_the_number_of_processes():
 def test_a_span_of_half_the_size_is_found_out(monkeypatch):
     whole = rungs.span
     monkeypatch.setattr(rungs, "span", lambda x: whole(x) / 2)
-    rows = row_of(rungs, rungs.check(Options(mdp=FEW, instances=3)))
+    rows = row_of(rungs, rungs.check(SearchOptions(search=0, mdp=FEW, instances=3)))
     violated = {name for (name, _), row in rows.items() if row.violations}
     assert {rungs.KERNEL.name, rungs.SUCCESSORS.name, rungs.INEXACT.name} <= violated
 
@@ -35,7 +35,7 @@ def test_a_mixture_that_goes_half_of_the_way_is_found_out(monkeypatch):
         return (policy + trial) / 2, bound
 
     monkeypatch.setattr(rungs, "best_mixture", half)
-    rows = row_of(rungs, rungs.check(Options(mdp=FEW, instances=3)))
+    rows = row_of(rungs, rungs.check(SearchOptions(search=0, mdp=FEW, instances=3)))
     assert rows[rungs.MIXTURE.name, "new"].violations > 0
 
 
