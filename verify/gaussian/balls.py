@@ -21,6 +21,7 @@ from flint import arb, arb_mat, ctx
 
 from exact.gaussian.instances import Instance
 from exact.gaussian.measures import Measures, larger
+from exact.gaussian.model import GaussianPolicy
 from exact.gaussian.steps import MeanStep
 
 Balls = Any
@@ -135,6 +136,16 @@ def _dual_peak(current: Enclosure, s: int, price: arb, radius: arb, cells: int) 
     return high
 
 
+def used_budget(instance: Instance, trial: GaussianPolicy, effort: Effort) -> arb:
+    """sum_s rho(s) KL(pi_k(.|s) || trial(.|s)), the distance of (3.12) and (3.13)."""
+    with ctx.workprec(effort.bits):
+        current = enclose(instance, _exact(instance.policy.mu))
+        ratio = arb(instance.policy.sigma) / arb(trial.sigma)
+        shifts = (_exact(trial.mu) - current.means) / arb(trial.sigma)
+        total: arb = (current.rho * (shifts**2 / 2 + ((ratio**2 - 1) / 2 - ratio.log()))).sum()
+        return total
+
+
 def gradient_norm(instance: Instance, effort: Effort) -> arb:
     """||grad_mu eta|| at the policy of the instance."""
     with ctx.workprec(effort.bits):
@@ -245,6 +256,7 @@ def _collect(current: Enclosure, trial: Balls, delta: arb, cells: int) -> Measur
         g_natural=sigma * _norm([w.sqrt() * x for w, x in zip(rho, slopes, strict=True)]),
         h=1 + _largest([w * x for w, x in zip(rho, bends, strict=True)]),
         h_natural=sigma**2 * _largest(bends),
+        bend_natural=sigma**4 * sum((w * x**2 * b for w, x, b in zip(rho, slopes, bends, strict=True)), arb(0)),
         gain=attained,
         change=after.eta - current.eta,
         attained=attained,
