@@ -74,7 +74,7 @@ def claims(m: Measures) -> Iterator[Claim]:
     """Both sides of the statements."""
     printed, repaired, natural = bounds.gain_lemma36(m), bounds.gain_repaired(m), bounds.gain_natural(m)
     second_order, first_order = m.delta * m.h_natural, (2 * m.delta) ** 0.5 * m.g_natural
-    yield Claim(OPTIMAL, 64 * m.attained, 63 * m.gain, ROUNDING * abs(m.gain))
+    yield Claim(OPTIMAL, 64 * m.attained, 63 * m.dual, ROUNDING * abs(m.dual))
     yield Claim(PRINTED, m.gain, printed, GRID_ERROR * printed)
     if m.rho_max <= 2:
         yield Claim(SMALL, m.gain, printed, GRID_ERROR * printed)

@@ -44,6 +44,7 @@ from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSet
 from exact.gaussian.bounds import gain_repaired
 from exact.gaussian.instances import Instance, two_state
 from exact.gaussian.measures import Measures, Number, larger, measure
+from exact.mdp import Array
 from verify.core.checking import check_all
 from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
@@ -93,7 +94,9 @@ FLOOR_322 = Statement(
 FLOOR_322_REPAIRED = Statement(
     "(3.22), the inference", "repaired", "delta_k >= min(delta_K, gamma2 delta_bar, gamma3 delta_hat)"
 )
-STATEMENTS = (STATIONARY, INCREASE, FLOOR, LENGTH, LENGTH_REPAIRED, FLOOR_322, FLOOR_322_REPAIRED)
+ACCEPTANCE = Statement("acceptance (3.3), mean step", "printed", "0 >= |mu_k+1 - (mu' if r_k >= beta0 else mu_k)|")
+RADIUS = Statement("radius (3.4), mean step", "printed", "0 >= |delta_k+1 - delta_k (gamma1, gamma2 or gamma3)|")
+STATEMENTS = (ACCEPTANCE, RADIUS, STATIONARY, INCREASE, FLOOR, LENGTH, LENGTH_REPAIRED, FLOOR_322, FLOOR_322_REPAIRED)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,9 @@ def check_trajectory(trajectory: GaussianTrajectory) -> list[Check]:
     for k, it in enumerate(result.iterations):
         place = f"{where}, iteration {k}"
         shrunk = it.delta < delta0
+        following = result.iterations[k + 1] if k + 1 < len(result.iterations) else None
+        mu = (following.current if following else result.final).policy.mu
+        checks += loop_checks(it, mu, following.delta if following else None, settings, place)
         checks.append(judge_balls(FLOOR, arb(it.delta), floor, place, shrunk))
         if it.outcome is Outcome.ACCEPT:
             here = replace(instance, policy=it.current.policy)
@@ -160,6 +166,21 @@ def check_trajectory(trajectory: GaussianTrajectory) -> list[Check]:
         with ctx.workprec(EFFORTS[0].bits):
             room = largest_return(instance) - return_of(instance)
             checks.append(judge_balls(STATIONARY, room, total, f"{where}, {result.message}"))
+    return checks
+
+
+def loop_checks(
+    it: GaussianIteration, mu: Array, delta: float | None, settings: ControllerSettings, where: str
+) -> list[Check]:
+    """(3.3) and (3.4): the means and the radius that the loop went on with, by the ratio that it names."""
+    accepted = it.r >= settings.beta0
+    factor = settings.gamma1 if it.r >= settings.beta1 else settings.gamma2 if accepted else settings.gamma3
+    right = it.step.policy.mu if accepted else it.current.policy.mu
+    moved = float(abs(mu - right).max()) + float(accepted != (it.outcome is Outcome.ACCEPT))
+    checks = [judge_balls(ACCEPTANCE, arb(-moved), arb(0), where, nontrivial=True)]
+    if delta is not None:
+        wrong = abs(delta - min(it.delta * factor, settings.radius_max))
+        checks.append(judge_balls(RADIUS, arb(-wrong), arb(0), where, nontrivial=True))
     return checks
 
 

@@ -56,6 +56,8 @@ class Measures:
     gain: Number
     """Largest L_k(mu) - eta(pi_k) over the trust region: a ball between what the trial point attains and what duality
     allows; as a float, what the trial point attains."""
+    dual: Number
+    """price delta + sum rho max psi at the price that the step names; no feasible point gains more."""
     change: Number
     """eta(trial) - eta(pi_k)."""
     attained: Number
@@ -105,6 +107,7 @@ def measure(instance: Instance, delta: float, step: MeanStep, current: GaussianE
         h_natural=sigma**2 * float(bends.max()),
         bend_natural=sigma**4 * float((g**2 / rho * bends).sum()),
         gain=step.gain,
+        dual=step.bound,
         change=evaluate(mdp, step.policy).eta - current.eta,
         attained=float(rho @ policy_advantage(mdp, current, step.policy)),
         A_max=_largest_advantage(instance, current.V),

@@ -123,17 +123,18 @@ def peak(coefficients: Balls, sigma: float, order: int, centre: arb, radius: arb
 
 
 def _dual_peak(current: Enclosure, s: int, price: arb, radius: arb, cells: int) -> arb:
-    """Upper bound of max over |x| <= radius of q_s(mu_s + x) - V(s) - price x^2 / (2 sigma^2)."""
+    """A ball that contains the maximum over |x| <= radius of q_s(mu_s + x) - V(s) - price x^2 / (2 sigma^2)."""
     sigma = current.instance.policy.sigma
     stiffness, w = price / arb(sigma) ** 2, radius / cells
     sag = (_amplitude(current.Q[s], sigma, 2) + stiffness) * w**2 / 2
-    high = arb(0)  # the value at x = 0
+    low, high = arb(0), arb(0)  # the value at x = 0
     for i in range(cells):
         x = (2 * i + 1 - cells) * w
         m = current.means[s] + x
         value = current.q(s, m, 0) - current.V[s] - stiffness * x**2 / 2
+        low = low.max(value.lower())
         high = high.max((value + abs(current.q(s, m, 1) - stiffness * x) * w + sag).upper())
-    return high
+    return low.union(high)
 
 
 def used_budget(instance: Instance, trial: GaussianPolicy, effort: Effort) -> arb:
@@ -181,7 +182,7 @@ def measure_balls(instance: Instance, delta: float, step: MeanStep, effort: Effo
         for s, rho in enumerate(current.rho):
             reach = _region(rho, instance.policy.sigma, radius)
             bound += rho * _dual_peak(current, s, price, reach, effort.cells)
-        return replace(measures, gain=measures.attained.union(bound))
+        return replace(measures, gain=measures.attained.union(bound.upper()), dual=bound)
 
 
 def maximiser_balls(instance: Instance, step: MeanStep, effort: Effort) -> Measures:
@@ -258,6 +259,7 @@ def _collect(current: Enclosure, trial: Balls, delta: arb, cells: int) -> Measur
         h_natural=sigma**2 * _largest(bends),
         bend_natural=sigma**4 * sum((w * x**2 * b for w, x, b in zip(rho, slopes, bends, strict=True)), arb(0)),
         gain=attained,
+        dual=attained,
         change=after.eta - current.eta,
         attained=attained,
         A_max=_largest(circle),
