@@ -250,13 +250,28 @@ def sigma_step(
     centre = math.log(current.policy.sigma)
     low, high = (math.log(bound) for bound in sigma_range)
     grid = np.clip(np.linspace(centre - width, centre + width, 2 * MIN_CELLS + 1), low, high)
+    return best_sigma(mdp, current, current.policy.mu, grid, sigma_range)
+
+
+def best_sigma(
+    mdp: GaussianMDP, current: GaussianEvaluation, mu: Array, grid: Array, sigma_range: tuple[float, float]
+) -> GaussianPolicy:
+    """The policy N(mu_s, sigma^2) with the largest surrogate for log sigma between the ends of a grid.
+
+    Args:
+        mdp: the MDP.
+        current: evaluation of pi_k, to which the surrogate belongs.
+        mu: the means, shape (S,).
+        grid: values of log sigma, rising. The search is refined around the best one.
+        sigma_range: smallest and largest sigma allowed.
+    """
 
     def loss(log_sigma: float) -> float:
-        return -surrogate(mdp, current, GaussianPolicy(current.policy.mu, math.exp(log_sigma)))
+        return -surrogate(mdp, current, GaussianPolicy(mu, math.exp(log_sigma)))
 
     losses = [loss(point) for point in grid]
     best = int(np.argmin(losses))
     bracket = (grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)])
     polished = minimize_scalar(loss, bounds=bracket, method="bounded", options={"xatol": 1e-10})
     point = float(polished.x) if polished.fun < losses[best] else float(grid[best])
-    return GaussianPolicy(current.policy.mu, min(max(math.exp(point), sigma_range[0]), sigma_range[1]))
+    return GaussianPolicy(mu, min(max(math.exp(point), sigma_range[0]), sigma_range[1]))
