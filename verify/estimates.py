@@ -298,11 +298,15 @@ def acceptance_panel(ax: "Axes") -> "Axes":
     def none(ones: int) -> Fraction:
         return Fraction(0)
 
-    rules = (("(4.14), beta0 = -1/2", BETA0, sample_variance), ("no sigma, beta0 = 1/4", Fraction(1, 4), none))
-    for color, (name, beta0, variance) in zip(("C0", "C1"), rules, strict=True):
-        for law, style in ((independent, "-"), (common, "--")):
-            for sign, marker in ((1, "^"), (-1, "v")):
-                shown = [float(accepted(n, law(n, p, p + sign * d), d, beta0, variance)) for d in radii]
+    rules = (
+        ("(4.14), beta0 = -1/2", "C0", BETA0, sample_variance),
+        ("no sigma, beta0 = 1/4", "C1", Fraction(1, 4), none),
+    )
+    for law, style in ((independent, "-"), (common, "--")):
+        for sign, marker in ((1, "^"), (-1, "v")):
+            laws = [law(n, p, p + sign * d) for d in radii]
+            for name, color, beta0, variance in rules:
+                shown = [float(accepted(n, each, d, beta0, variance)) for each, d in zip(laws, radii, strict=True)]
                 label = f"{name}, {law.__name__}" if sign > 0 else None
                 ax.semilogx([float(d) for d in radii], shown, style, color=color, marker=marker, ms=4, label=label)
     ax.set(xlabel=r"radius $\delta$", ylabel="P(accepted)", title=r"better by $\delta$ (up), worse by $\delta$ (down)")

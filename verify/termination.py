@@ -76,7 +76,7 @@ TILTS = 12
 """Tilted steps of a one-state MDP that are checked: the fractions grow with every step."""
 TILTED_RUNS = 10
 """One-state MDPs, at most."""
-DRAWN = 25
+DRAWN = 15
 """Steps of the figure, at most."""
 
 
