@@ -42,11 +42,10 @@ reward for ever, the other to the worst.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +54,7 @@ from exact.bounds import total_variation
 from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
+from verify.core.binomial import accepted, accurate, common, independent
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
@@ -89,9 +89,6 @@ RADII = tuple(Fraction(1, 2**j) for j in range(1, 7))
 """Radii delta there; eps_F = 1."""
 BETA0 = Fraction(-1, 2)
 """Threshold of (4.14)."""
-
-Law = list[tuple[int, int, Fraction]]
-"""The law of a pair of counts: both counts and their probability."""
 
 
 def second_moment(mdp: RationalMDP, policy: Rationals, now: Evaluation) -> Evaluation:
@@ -177,51 +174,6 @@ def fork() -> tuple[RationalMDP, Rationals, Rationals]:
     to = np.eye(3)[[[1, 2], [1, 1], [2, 2]]]
     mdp = from_mdp(MDP(to, np.array([[0, 1], [0, 0], [1, 1]]), np.array([1.0, 0, 0]), 0.9, "fork"))
     return mdp, dyadics(np.array([[0.75, 0.25], [1, 0], [1, 0]])), dyadics(np.array([[0.5, 0.5], [1, 0], [1, 0]]))
-
-
-def binomial(n: int, p: Fraction) -> list[Fraction]:
-    """P(i) of the binomial distribution, i = 0..n."""
-    return [comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(n + 1)]
-
-
-def accurate(n: int, p: Fraction, error: Fraction) -> Fraction:
-    """P(|i/n - p| <= error) for the mean of n returns that are 1 with probability p, else 0."""
-    return sum((w for i, w in enumerate(binomial(n, p)) if abs(Fraction(i, n) - p) <= error), Fraction(0))
-
-
-def accepted(n: int, law: Law, gain: Fraction, beta0: Fraction, variance: Callable[[int], Fraction]) -> Fraction:
-    """P(eta_hat' - eta_hat >= beta0 (sigma + gain)) for n returns of either policy that are 0 or 1.
-
-    Args:
-        n: number of episodes of either policy.
-        law: the joint probabilities of the numbers of ones.
-        gain: predicted gain.
-        beta0: threshold.
-        variance: sigma^2, given the number of ones of the first policy.
-    """
-    return sum((w for i, j, w in law if at_least(Fraction(j - i, n) - beta0 * gain, beta0, variance(i))), Fraction(0))
-
-
-def independent(n: int, p: Fraction, q: Fraction) -> Law:
-    """The joint law of the numbers of ones among n returns of eta = p and n of eta = q, independent."""
-    return [(i, j, v * w) for i, v in enumerate(binomial(n, p)) for j, w in enumerate(binomial(n, q))]
-
-
-def common(n: int, p: Fraction, q: Fraction) -> Law:
-    """The same with common random numbers: a return of 1 stays 1 if q >= p, and a return of 0 stays 0 if q <= p."""
-    if q < p:
-        return [(i, j, w) for j, i, w in common(n, q, p)]
-    return [
-        (i, i + more, v * w)
-        for i, v in enumerate(binomial(n, p))
-        for more, w in enumerate(binomial(n - i, (q - p) / (1 - p)))
-    ]
-
-
-def at_least(x: Fraction, beta0: Fraction, variance: Fraction) -> bool:
-    """Whether x >= beta0 sqrt(variance), without a root."""
-    bound = beta0 * beta0 * variance
-    return (x >= 0 and x * x >= bound) if beta0 >= 0 else (x >= 0 or x * x <= bound)
 
 
 def check_probabilities() -> Iterator[Check]:

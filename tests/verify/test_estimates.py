@@ -7,6 +7,7 @@ import pytest
 
 from tests.verify.cases import SMALL, row_of
 from verify import estimates
+from verify.core.binomial import accepted, accurate, binomial, common, independent
 from verify.core.command import SearchOptions
 from verify.core.rational import dyadics
 from verify.core.statement import Verdict
@@ -68,7 +69,7 @@ def test_the_bound_of_common_random_numbers_is_attained():
     assert found.common == found.D_c / (1 - mdp.discount) ** 2
 
 
-@pytest.mark.parametrize("law", [estimates.independent, estimates.common])
+@pytest.mark.parametrize("law", [independent, common])
 @pytest.mark.parametrize("q", [Fraction(3, 4), Fraction(1, 4), HALF])
 def test_laws_have_the_right_margins(law, q):
     joint = law(5, HALF, q)
@@ -76,23 +77,21 @@ def test_laws_have_the_right_margins(law, q):
     assert sum(i * w for i, _, w in joint) == 5 * HALF
     assert sum(j * w for _, j, w in joint) == 5 * q
     ones = [sum(w for _, j, w in joint if j == k) for k in range(6)]
-    assert ones == estimates.binomial(5, q)
-    if law is estimates.common:
+    assert ones == binomial(5, q)
+    if law is common:
         assert sum((j - i) ** 2 * w for i, j, w in joint) == 5 * abs(q - HALF) * (1 + 4 * abs(q - HALF))
 
 
 def test_probabilities_by_hand():
-    assert estimates.accurate(2, HALF, Fraction(0)) == HALF
-    joint = estimates.independent(1, HALF, HALF)
-    assert estimates.accepted(1, joint, Fraction(0), Fraction(-1), lambda ones: HALF**2) == Fraction(3, 4)
-    assert estimates.accepted(1, joint, Fraction(0), Fraction(-2), lambda ones: HALF**2) == 1
+    assert accurate(2, HALF, Fraction(0)) == HALF
+    joint = independent(1, HALF, HALF)
+    assert accepted(1, joint, Fraction(0), Fraction(-1), lambda ones: HALF**2) == Fraction(3, 4)
+    assert accepted(1, joint, Fraction(0), Fraction(-2), lambda ones: HALF**2) == 1
 
 
 def test_fewer_episodes_than_the_claim_counts_are_found_out(monkeypatch):
     ends = (HALF, HALF, Fraction(1, 64))
     assert estimates.check_acceptance(64, *ends).verdict is Verdict.HOLDS
     whole = estimates.accepted
-    monkeypatch.setattr(
-        estimates, "accepted", lambda n, law, *rest: whole(4, estimates.independent(4, HALF, HALF), *rest)
-    )
+    monkeypatch.setattr(estimates, "accepted", lambda n, law, *rest: whole(4, independent(4, HALF, HALF), *rest))
     assert estimates.check_acceptance(64, *ends).verdict is Verdict.VIOLATED
