@@ -23,8 +23,9 @@ True of it, with proofs:
         k.  Follow each of them until ||g|| < eps.  The accepted trials in between gain at least beta0/2 min(eps^2/h,
         eps sigma_bar sqrt(2 (1-gamma) delta_k)).  These gains are summable, so delta_k -> 0 along them and the sum of
         sqrt(delta_k) over a stretch tends to 0.  But mu moves by at most sigma sqrt(2 delta_k/p0) and log sigma by at
-        most e sqrt((1-gamma) delta_k), and g is Lipschitz in (mu/sigma_bar, log sigma) there: it cannot fall from 2 eps
-        to eps. (Where sigma is not bounded, measure mu in units of sigma; sigma ||g|| is Lipschitz then.)
+        most e sqrt((1-gamma) delta_k); and since the first three derivatives of a smoothed bounded function are at most
+        C/sigma, C/sigma^2 and C/sigma^3, such moves change g by at most C sqrt(delta_k)/sigma_bar: it cannot fall from
+        2 eps to eps.
 
 Not true of it: what rests on f(s) >= 0 in every state, since one sigma serves all states.  The joint trial can be worse
 than pi_k however much the surrogate promises, and r >= min rho'/rho >= (1-gamma) p0 fails: the MDP `shared_sigma` of

@@ -1,4 +1,6 @@
-"""Trust-region steps for Gaussian policies on finite states: the mean step (3.12) and the sigma step (3.13).
+"""Trust-region steps for Gaussian policies on finite states: the mean step (3.12) and a sigma step.
+
+The sigma step is a variant of the paper's (3.13), which is in `exact.gaussian.joint`.
 
 Zhao, Li and Wen (arXiv 1911.11640), section 3.2, in the notation of `exact.gaussian.model`.  The mean step (3.12) is
 
@@ -233,7 +235,7 @@ def _settle_tie(mdp: GaussianMDP, current: GaussianEvaluation, delta: float, sta
 def sigma_step(
     mdp: GaussianMDP, current: GaussianEvaluation, width: float, sigma_range: tuple[float, float]
 ) -> GaussianPolicy:
-    """Solve the sigma step (3.13): maximise L at the current means over |log sigma - log sigma_k| <= width.
+    """The sigma step: maximise L at the current means over |log sigma - log sigma_k| <= width.
 
     The distance is the one of (4.12). The problem has one variable. Like the mean step it is solved globally, by a grid
     (L varies with log sigma on a scale of 1) and a bounded scalar search around the best grid point.
