@@ -1,8 +1,10 @@
 """Lemmas 3.3 and 3.4: the numbers of the cash-in MDP, and steps that are no maximisers."""
 
+import numpy as np
 import pytest
 
 from exact.algorithm import iterate
+from exact.evaluation import evaluate
 from exact.mdps.library import load
 from exact.subproblem.step import Step
 from exact.subproblem.tv import solve_tv
@@ -53,3 +55,16 @@ def test_a_step_that_is_no_maximiser_is_found_out(step, violated):
     fake = type(it)(**{**vars(it), "step": bad})
     checks = check_step(lemma34.claims, mdp, fake, Options(), "here")
     assert violated <= {c.statement for c in checks if c.verdict is Verdict.VIOLATED}
+
+
+def test_a_step_that_helps_one_state_and_harms_another_is_not_monotone():
+    """Nor is it statewise: a maximum in the place of a minimum would let it pass."""
+    mdp = load("garnet:S=7,A=3,b=2,gamma=0.9,seed=1")
+    it = next(iterate(mdp, on_grid(solve_tv), start=np.full((7, 3), [0.5, 0.25, 0.25]), delta0=100.0))
+    order = it.before.A.argsort(axis=1)
+    trial = np.eye(3)[np.where(np.arange(7) < 4, order[:, -1], order[:, 0])]
+    after = evaluate(mdp, trial)
+    assert (after.V - it.before.V).min() < 0 < (after.V - it.before.V).max()
+    fake = type(it)(**{**vars(it), "step": Step(trial, 1.0, 1.0, 0.0)})
+    found = {c.statement: c.verdict for c in check_step(lemma34.claims, mdp, fake, Options(), "here")}
+    assert found[lemma34.MONOTONE] is found[lemma34.STATEWISE] is Verdict.VIOLATED
