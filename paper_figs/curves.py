@@ -12,7 +12,7 @@ from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
 from paper_figs.drawing import note, paper_line
 from paper_figs.paper import PaperTable, read_table
-from paper_figs.results import MUJOCO, Result, load, say_left_out
+from paper_figs.results import MUJOCO, PEERS, Result, load, say_left_out
 from paper_figs.tables import by_env
 
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown")
@@ -27,7 +27,7 @@ class Options:
     """Variants to draw, at most five."""
     out: Path
     """Write the figure to this PNG, PDF or SVG file."""
-    runs: tuple[Path, ...] = (MUJOCO,)
+    runs: tuple[Path, ...] = (MUJOCO, PEERS)
     """Folders of runs or of result files."""
     seed: int = 0
     """Seed of the bootstrap."""

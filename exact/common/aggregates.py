@@ -73,9 +73,9 @@ def summarise(values: Sequence[float], rng: np.random.Generator) -> Summary:
 
 
 def common_grid(
-    curves: Sequence[Sequence[tuple[int, float]]],
+    curves: Sequence[Sequence[tuple[float, float]]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Learning curves of several runs at common steps, by linear interpolation.
+    """Learning curves of several runs at common steps (or times), by linear interpolation.
 
     Args:
         curves: for each run its points (steps, value), steps increasing; none empty.

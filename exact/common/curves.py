@@ -10,12 +10,12 @@ from exact.common.aggregates import common_grid, interval, iqm
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Curve = Sequence[tuple[int, float]]
-"""Points (environment steps, return) of one run, steps increasing."""
+Curve = Sequence[tuple[float, float]]
+"""Points of one run, such as (environment steps, return); the first number increases."""
 
 
 def learning_curve(ax: "Axes", curves: Sequence[Curve], label: str, color: str, rng: np.random.Generator) -> "Axes":
-    """Draw the interquartile mean over seeds against steps, and its 95% bootstrap interval as a band.
+    """Draw the interquartile mean over seeds against steps or time, and its 95% bootstrap interval as a band.
 
     Args:
         ax: drawn on.

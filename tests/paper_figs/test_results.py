@@ -13,7 +13,7 @@ from paper_figs.results import (
     load,
     portable,
     present_command,
-    read_curve,
+    read_metrics,
     read_run,
     write_result,
 )
@@ -32,9 +32,41 @@ def test_a_folder_of_this_machine_is_no_part_of_the_command():
 
 def test_a_long_curve_is_thinned_to_about_100_points_with_its_ends(make_run):
     directory = make_run("Walker2d-v4", 0, 1000.0, points=5000)
-    curve = read_curve(directory / "metrics.jsonl")
-    assert 90 <= len(curve) <= 100
-    assert (curve[0], curve[-1]) == ((10, 0.2), (50000, 1000.0))
+    found = read_metrics(directory / "metrics.jsonl")
+    assert 90 <= len(found["curve"]) <= 100
+    assert (found["curve"][0], found["curve"][-1]) == ((10, 0.2), (50000, 1000.0))
+    assert found["times"] == tuple(3.0 * steps for steps, _ in found["curve"])
+
+
+def test_evaluations_and_times_are_kept_and_read_back(tmp_path, make_run):
+    result = read_run(make_run("Walker2d-v4", 0, 100.0, evaluated=70.0))
+    assert result.evaluations == ((10, 0.0), (50, 70.0))
+    assert result.by_time(result.evaluations) == [(30.0, 0.0), (150.0, 70.0)]
+    write_result(result, tmp_path / "data")
+    assert load([tmp_path / "data"]) == [result]
+
+
+def test_a_file_made_before_times_were_kept_has_none(tmp_path, make_run):
+    file = write_result(read_run(make_run("Walker2d-v4", 0, 100.0)), tmp_path / "data")
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({name: kept[name] for name in kept.keys() - {"times", "evaluations"}}))
+    (old,) = load([tmp_path / "data"])
+    assert (old.times, old.evaluations) == ((), ())
+    with pytest.raises(InputError, match="default/Walker2d-v4/seed0 has no times: collect the run again"):
+        old.by_time(old.curve)
+
+
+def test_times_that_do_not_fit_the_curve_are_refused(tmp_path, make_run):
+    file = write_result(read_run(make_run("Walker2d-v4", 0, 100.0)), tmp_path / "data")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"times": [1.0]}))
+    with pytest.raises(InputError, match="1 times do not fit the 5 points"):
+        load([tmp_path / "data"])
+
+
+def test_how_often_a_run_was_looked_at_is_no_other_setting(tmp_path, make_run):
+    make_run("Walker2d-v4", 0, 100.0, eval_every=0, threads=1)
+    make_run("Walker2d-v4", 1, 100.0, eval_every=50000, threads=2)
+    assert len(load([tmp_path / "runs"])) == 2
 
 
 def test_a_damaged_result_file_is_named(tmp_path, make_run):
