@@ -312,6 +312,11 @@ class Config:
     half the time; float32 elsewhere. The policy always computes in float32, see deep.build.make_policy."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
+    eval_every: int = 0
+    """Environment steps between evaluations of the current policy, without noise and in an environment of its own. The
+    best policy of all evaluations is kept as checkpoints/best.pt. 0: none."""
+    eval_episodes: int = 10
+    """Episodes of such an evaluation."""
     policy: PolicySettings
     critic: CriticSettings
     sampling: SamplingSettings
@@ -323,6 +328,8 @@ class Config:
         for name in ("steps", "workers", "checkpoint_every"):
             _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
+        _check("config", self.eval_every >= 0, "eval_every", self.eval_every, ">= 0")
+        _check("config", self.eval_episodes >= 1, "eval_episodes", self.eval_episodes, ">= 1")
         sticky = self.sticky_actions
         _check("config", 0 <= sticky < 1, "sticky_actions", sticky, "in [0, 1)")
         if self.steps <= self.sampling.N:

@@ -39,8 +39,11 @@ RENAMED = {
 """Former names of commands that committed files and notes may use, and their present names."""
 CURVE_POINTS = 100
 """Points kept of a learning curve: enough for a figure a few centimetres wide."""
-RUN_FIELDS = frozenset({"seed", "command", "versions", "workers", "device", "checkpoint_every"})
-"""Fields of config.json in which the runs of one setting may differ: they identify a run, or where it ran."""
+RUN_FIELDS = frozenset(
+    {"seed", "command", "versions", "workers", "device", "checkpoint_every", "eval_every", "eval_episodes"}
+)
+"""Fields of config.json in which the runs of one setting may differ: they identify a run, or where it ran, or only what
+is looked at."""
 
 
 @dataclass(frozen=True)

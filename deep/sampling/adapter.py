@@ -107,6 +107,13 @@ class Adapter:
         except UnfitError as error:
             self._broken(str(error))
 
+    def render(self) -> NDArray[Any]:
+        """A picture, shape (height, width, 3). Raises FaultError if the renderer shows none."""
+        frame = self.env.render()
+        if not isinstance(frame, np.ndarray) or frame.ndim != 3:
+            self._broken(f"render returned {shown(frame)}; expected an image, as render_mode 'rgb_array' gives it")
+        return frame.copy()
+
     def close(self) -> None:
         """Close the environment."""
         self.env.close()

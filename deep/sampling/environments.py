@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from deep.config import Config
 from deep.sampling.atari import AtariGame
 from deep.sampling.making import Env, Maker, Wrapper
 from exact.common.errors import InputError
@@ -242,3 +243,8 @@ def _wide(seen: Any) -> bool:
     array = np.asarray(seen)
     exact = array.itemsize >= {"f": 8, "i": 4, "u": 4}.get(array.dtype.kind, np.inf)
     return bool(exact and array.size and (np.abs(array.astype(np.float64)) >= WIDE_FROM).any())
+
+
+def inspected(config: Config) -> EnvSpec:
+    """What `inspect` says of a run's environment. Raises InputError as it does."""
+    return inspect(config.env, config.env_kwargs, config.wrapper)

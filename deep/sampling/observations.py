@@ -94,6 +94,34 @@ def part_of(space: Any, seen: Any, where: str = "") -> NDArray[Any]:
     return np.asarray(flat)
 
 
+def batch_of(space: Any, seen: Any) -> list[Any] | None:
+    """The observations in a batch, arrays of shape (n, ...) in a Dict or Tuple as in the space; None for a single one.
+
+    Raises:
+        UnfitError: it is neither.
+    """
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        keys: list[Any] = list(space.spaces) if isinstance(space, spaces.Dict) else list(range(len(space.spaces)))
+        inside: Any = space.spaces
+        try:
+            parts = [batch_of(inside[key], seen[key]) for key in keys]
+        except (KeyError, IndexError, TypeError):
+            raise UnfitError(f"the observation is {shown(seen)}; its space is {space}") from None
+        if any(part is None for part in parts):
+            return None
+        rows = zip(*[part or [] for part in parts], strict=True)
+        return [dict(zip(keys, row, strict=True)) if isinstance(space, spaces.Dict) else row for row in rows]
+    array = np.asarray(seen)
+    if array.ndim > 0 and array.shape[1:] == space.shape:
+        return list(array)
+    if array.shape != space.shape and not (array.size == 1 == math.prod(space.shape)):
+        raise UnfitError(
+            f"expected an observation of shape {space.shape} or a batch of shape "
+            f"(n, {', '.join(map(str, space.shape))}), got shape {array.shape}"
+        )
+    return None
+
+
 def _box(space: Any, seen: Any, where: str) -> NDArray[Any]:
     """An observation of a Box as an array."""
     try:
