@@ -116,7 +116,7 @@ def batch_of(space: Any, seen: Any) -> list[Any] | None:
         return list(array)
     if array.shape != space.shape and not (array.size == 1 == math.prod(space.shape)):
         raise UnfitError(
-            f"expected an observation of shape {space.shape} or a batch of shape "
+            f"expected an observation of shape {space.shape}, or a batch of shape "
             f"(n, {', '.join(map(str, space.shape))}), got shape {array.shape}"
         )
     return None
