@@ -67,6 +67,8 @@ class State:
     steps: int = 0
     """Environment steps so far."""
     iteration: int = 0
+    restarted: int = 0
+    """Running episodes that a resume could not restore; said in the next line of metrics."""
     mean_spread: float = 0.0
     """Exponential average of the standard deviations of the batches' advantages; 0 before the first."""
 
@@ -86,7 +88,8 @@ class State:
         """The part of a line of metrics.jsonl that counts steps and episodes; it empties `episodes`."""
         episodes, self.episodes = self.episodes, []
         mean = float(np.mean(self.recent)) if self.recent else None
-        return {"iteration": self.iteration, "steps": self.steps, "episodes": episodes, "return100": mean}
+        lost, self.restarted = {"restarted_episodes": self.restarted} if self.restarted else {}, 0
+        return {"iteration": self.iteration, "steps": self.steps, "episodes": episodes, "return100": mean} | lost
 
 
 class Learner:

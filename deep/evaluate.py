@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from tyro.conf import Positional
 
 from deep.agent import Agent, load
-from deep.playing import run_episode
+from deep.playing import MAX_STEPS, run_episode
+from deep.sampling.adapter import Adapter
 from exact.common import cli
-from exact.common.errors import InputError
+from exact.common.errors import FaultError, InputError
 
 VIDEO_SUFFIXES = (".mp4", ".gif")
 DEFAULT_FPS = 30
@@ -39,12 +40,16 @@ class Options:
     """Sample actions, as in training."""
     deterministic: bool = False
     """Take the most probable actions, which is what happens without --stochastic."""
+    max_steps: int = MAX_STEPS
+    """An episode that has not ended after so many steps is cut off."""
     video: Path | None = None
     """Film the first episode (.mp4 or .gif)."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
             raise InputError(f"expected --episodes >= 1 and --seed >= 0, got {self.episodes} and {self.seed}")
+        if self.max_steps < 1:
+            raise InputError(f"expected --max-steps >= 1, got {self.max_steps}")
         if self.stochastic and self.deterministic:
             raise InputError("--stochastic and --deterministic exclude each other")
         if self.video is not None and self.video.suffix not in VIDEO_SUFFIXES:
@@ -66,11 +71,12 @@ def _follow(env: gym.Env) -> None:
         renderer.camera_id = cameras.index("track")
 
 
-def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
+def record(agent: Agent, path: Path, seed: int, stochastic: bool, max_steps: int = MAX_STEPS) -> None:
     """Film the first episode of `Agent.evaluate` with the same seed.
 
     Raises:
         InputError: the package for videos is missing, the environment cannot be rendered, or the file not written.
+        FaultError: the environment failed, or its renderer shows no image.
     """
     try:
         import imageio.v3 as imageio
@@ -78,12 +84,14 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
         raise InputError("--video needs the packages imageio and imageio-ffmpeg, which are not installed") from None
     frames: list[NDArray[Any]] = []
     try:
-        env = agent.make_env("rgb_array")
-        _follow(env)
-        fps = env.metadata.get("render_fps", DEFAULT_FPS)
-        run_episode(env, agent, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames)
-        env.close()
-    except InputError:
+        env = Adapter(agent.spec, agent.sticky, "rgb_array")
+        try:
+            _follow(env.env)
+            fps = env.env.metadata.get("render_fps", DEFAULT_FPS)
+            run_episode(env, agent, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames, max_steps)
+        finally:
+            env.close()
+    except (InputError, FaultError):
         raise
     except Exception as error:  # renderers fail in many ways where there is no display
         raise InputError(f"--video: cannot render {agent.spec.env_id!r}: {type(error).__name__}: {error}") from error
@@ -101,9 +109,9 @@ def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
 def work(options: Options) -> int:
     """Play the episodes, film the first one if asked to, and say what came out."""
     agent = load(options.folder)
-    results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic))
+    results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic, options.max_steps))
     if options.video is not None:
-        record(agent, options.video, options.seed, options.stochastic)
+        record(agent, options.video, options.seed, options.stochastic, options.max_steps)
     returns, lengths = results.T
     spread = f"±{returns.std(ddof=1):.1f}" if len(returns) > 1 else ""
     kind = "stochastic" if options.stochastic else "deterministic"
@@ -111,6 +119,8 @@ def work(options: Options) -> int:
         f"{agent.spec.env_id}, {kind} policy, {len(returns)} episodes: return {returns.mean():.1f}{spread} "
         f"(median {np.median(returns):.1f}, {returns.min():.1f} to {returns.max():.1f}), length {lengths.mean():.0f}"
     )
+    if (cut := int((lengths >= options.max_steps).sum())) > 0:
+        print(f"note: {cut} of {len(lengths)} episodes were cut off after --max-steps {options.max_steps} steps")
     return cli.DONE
 
 
