@@ -1,5 +1,6 @@
 """A policy with fixed parameters and its normaliser: it acts, and it plays whole episodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -106,7 +107,12 @@ class Player:
         return self.spec.maker(render_mode, self.sticky)
 
     def evaluate(
-        self, episodes: int = 100, seed: int = 0, stochastic: bool = False, max_steps: int = MAX_STEPS
+        self,
+        episodes: int = 100,
+        seed: int = 0,
+        stochastic: bool = False,
+        max_steps: int = MAX_STEPS,
+        tell: Callable[[int], None] = lambda _: None,
     ) -> list[tuple[float, int]]:
         """Play whole episodes.
 
@@ -115,6 +121,7 @@ class Player:
             seed: of the environment and the actions; the same seed gives the same episodes.
             stochastic: whether to sample actions, as in training, or to take the most probable ones.
             max_steps: an episode that has not ended by then is cut off.
+            tell: called before each episode with the number of those that are over.
 
         Returns:
             (undiscounted return, length) of each episode.
@@ -125,7 +132,11 @@ class Player:
         """
         env, seeds = Adapter(self.spec, self.sticky), np.random.SeedSequence(seed).spawn(episodes)
         try:
-            return [run_episode(env, self, one, stochastic, max_steps=max_steps) for one in seeds]
+            found = []
+            for done, one in enumerate(seeds):
+                tell(done)
+                found.append(run_episode(env, self, one, stochastic, max_steps=max_steps))
+            return found
         finally:
             env.close()
 

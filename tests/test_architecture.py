@@ -34,6 +34,7 @@ FLOORS = (
     ("deep.build",),
     ("deep.run.*",),
     ("deep.playing",),
+    ("deep.film",),
     ("deep.origin", "deep.watching"),
     ("deep.training",),
     ("deep.exporting.*",),
