@@ -35,7 +35,7 @@ FLOORS = (
     ("deep.run.*",),
     ("deep.playing",),
     ("deep.origin", "deep.watching"),
-    ("deep.training",),
+    ("deep.training", "deep.check"),
     ("deep.agent",),
     ("deep.evaluate", "deep.grid"),
     ("deep.studies.*",),
