@@ -10,6 +10,7 @@ A second thread fits the critic to B while InnerSolu computes and the workers dr
 are first needed for the advantages of those samples.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from deep.batch import Batch, BatchMaker
 from deep.config import Config
-from deep.innersolu import TrialPoint, inner_solu, log_std_step
+from deep.innersolu import LOG_STD_SLACK, TrialPoint, inner_solu, log_std_step
 from deep.metrics import RECENT_EPISODES, judged
 from deep.model.critic import BackgroundFit, Critic
 from deep.model.policies import Policy
@@ -185,7 +186,9 @@ class Learner:
         delta = self.radius(L, information)
         step = inner_solu(L, delta, config.inner, self.rng)
         rate, limits = config.inner.log_std_rate * information, config.policy.log_std_range(self.progress)
-        theta, pi = log_std_step(L, step, limits, rate, config.inner)
+        ceiling = config.policy.final_log_std is not None
+        farthest = delta * (1 + LOG_STD_SLACK) if ceiling else math.inf
+        theta, pi = log_std_step(L, step, limits, rate, config.inner, farthest)
         if not torch.isfinite(theta).all():
             number = self.state.iteration
             raise FaultError(f"environment {config.env!r}: the policy step of iteration {number} is not finite")

@@ -10,6 +10,7 @@ from exact.common import cli
 
 COMMANDS = {
     "train": ("deep.training", "train an agent"),
+    "check": ("deep.check", "look at an environment before training in it"),
     "evaluate": ("deep.evaluate", "score and film a trained agent"),
     "plot": ("deep.plot", "draw the learning curves of runs"),
     "export": ("deep.export", "write a policy for programs without this project"),

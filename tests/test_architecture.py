@@ -36,7 +36,7 @@ FLOORS = (
     ("deep.playing",),
     ("deep.film",),
     ("deep.origin", "deep.watching"),
-    ("deep.training",),
+    ("deep.training", "deep.check"),
     ("deep.exporting.*",),
     ("deep.agent",),
     ("deep.evaluate", "deep.grid", "deep.export", "deep.plot"),

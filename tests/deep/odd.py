@@ -189,6 +189,23 @@ class Closing(Counting):
             file.write("closed\n")
 
 
+class Deadline(Counting):
+    """Its time limit is a termination, and its rewards are large."""
+
+    LENGTH = 60
+
+    def step(self, action):
+        observation, _, _, over, info = super().step(action)
+        return observation, 1e6, over, False, info
+
+
+class Barren(Counting):
+    """It earns nothing."""
+
+    def reward(self):
+        return 0.0
+
+
 class Endless(Counting):
     """It never ends."""
 
@@ -216,6 +233,8 @@ KINDS = {
     "multi": lambda: Counting(action=spaces.MultiDiscrete([3, 2])),
     "binary": lambda: Counting(action=spaces.MultiBinary(3)),
     "lopsided": lambda: Counting(action=LOPSIDED),
+    "deadline": Deadline,
+    "barren": Barren,
     "plain": Counting,
 }
 
