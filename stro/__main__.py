@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": ("deep.evaluate", "score and film a trained agent"),
     "plot": ("deep.plot", "draw the learning curves of runs"),
     "export": ("deep.export", "write a policy for programs without this project"),
+    "tune": ("deep.tune", "search for good settings"),
     "grid": ("deep.grid", "train on many environments and seeds"),
     "solve": ("exact.solving", "solve a finite MDP"),
     "classroom": ("exact.classroom.__main__", "the web page that explains trust regions"),
