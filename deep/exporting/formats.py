@@ -5,6 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,18 +160,27 @@ def to_onnx(policy: Portable) -> bytes:
     return content
 
 
+def to_html(policy: Portable) -> bytes:
+    """A page that plays CartPole-v1 with the policy in a browser. Raises InputError for another environment."""
+    if policy.env != "CartPole-v1":
+        raise InputError(f"--format html: the page plays CartPole-v1, not {policy.env}; expected another format")
+    page = resources.files("deep").joinpath("pages", "cartpole.html").read_text(encoding="utf-8")
+    return page.replace("POLICY", to_json(policy).decode().replace("<", "\\u003c")).encode()
+
+
 def _missing(package: str) -> InputError:
     return InputError(
         f"export needs the package {package}, which is not installed; expected pip install 'stro[export]'"
     )
 
 
-Format = Literal["onnx", "torchscript", "safetensors", "json"]
+Format = Literal["onnx", "torchscript", "safetensors", "json", "html"]
 WRITERS: dict[Format, tuple[str, Callable[[Portable], bytes]]] = {
     "onnx": (".onnx", to_onnx),
     "torchscript": (".pt", to_torchscript),
     "safetensors": (".safetensors", to_safetensors),
     "json": (".json", to_json),
+    "html": (".html", to_html),
 }
 """The ending of each format's files, and what writes it."""
 

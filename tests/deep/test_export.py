@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from functools import partial
 
 import gymnasium as gym
@@ -11,6 +12,7 @@ import pytest
 import safetensors.numpy
 import torch
 from gymnasium import spaces
+from playwright import sync_api
 
 import deep
 from deep.build import make_policy
@@ -25,6 +27,7 @@ from exact.common import cli
 from exact.common.errors import InputError
 from tests.deep import catch  # noqa: F401
 
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TOLERANCE = 1e-5
 SHALLOW = {"policy.convolutions": ((8, 4, 2), (8, 3, 1)), "policy.hidden": (16,)}
 KINDS = {
@@ -172,7 +175,7 @@ def folder(tmp_path_factory):
     return deep.train("CartPole-v1", out, steps=512, settings=settings, progress=False).folder
 
 
-@pytest.mark.parametrize("kind", ["onnx", "torchscript", "safetensors", "json"])
+@pytest.mark.parametrize("kind", ["onnx", "torchscript", "safetensors", "json", "html"])
 def test_the_command_writes_into_the_run(folder, kind, capsys):
     assert main([str(folder), "--format", kind]) == cli.DONE
     path = capsys.readouterr().out.removeprefix("wrote ").strip()
@@ -201,3 +204,29 @@ def test_bad_input_is_one_line_and_status_2(folder, arguments, message, capfd):
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH: install Debian's package chromium")
+def test_the_page_plays_as_the_agent_does(folder, tmp_path):
+    agent, target = deep.load(folder), tmp_path / "page.html"
+    agent.export(target)
+    env = gym.make("CartPole-v1")
+    first, _ = env.reset(seed=0)
+    wanted, state = [], first
+    for _ in range(8):
+        action, _ = agent.predict(state, deterministic=True)
+        state, *_ = env.step(int(action))
+        wanted.append((int(action), *map(float, state)))
+    env.close()
+    script = "s => Array.from({length: 8}, () => { const a = act(s); s = step(s, a); return [a, ...s]; })"
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        context, complaints = browser.new_context(offline=True), []
+        tab = context.new_page()
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(target.as_uri())
+        sync_api.expect(tab.locator("#steps")).not_to_have_text("0", timeout=15000)
+        np.testing.assert_allclose(tab.evaluate(script, first.tolist()), wanted, atol=TOLERANCE)
+        browser.close()
+    assert complaints == []
