@@ -29,6 +29,7 @@ from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
 from deep.sampling.environments import EnvSpec, inspect, inspected
+from deep.sampling.examination import glance
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -179,6 +180,8 @@ def train(
     """
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
+    for finding in glance(spec):
+        print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
     with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
         return _loop(learner, run, _begin(learner, run, origin), observe, spec)
 
