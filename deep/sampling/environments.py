@@ -110,11 +110,13 @@ class ActionMap:
         self.most = np.where(both, 1, np.where(above, high, np.inf)).astype(np.float32)
         self.scaled = bool((self.half != 1).any() or self.middle.any())
         self.low, self.high = low, high
-        ends = (self.middle + self.half * np.clip(x, self.least, self.most) for x in (-np.inf, np.inf))
+        ends = (self.middle + self.half * end for end in (self.least, self.most))
         exact = all(space.contains(np.nan_to_num(x, posinf=0, neginf=0).reshape(space.shape)) for x in ends)
         self.integer = np.issubdtype(space.dtype, np.integer)
         self.plain = exact and len(space.shape) == 1 and space.dtype == np.float32
         """Whether scaling alone gives an action of the space; else it is cast and clipped."""
+        self.symmetric = self.plain and bool((self.least == -self.most).all())
+        """Whether the action is middle + half * clip(x, -most, most)."""
 
     def __call__(self, action: NDArray[Any]) -> NDArray[Any] | int:
         """The action to hand to env.step."""

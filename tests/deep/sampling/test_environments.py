@@ -21,6 +21,7 @@ def test_actions_are_scaled_to_the_bounds_and_clipped(env_id, wanted):
     spec = inspect(env_id)
     given = np.array([-5, -1, 0, 0.5, 1, 5], np.float32)
     assert [float(ActionMap(spec)(np.full(spec.actions, a))[0]) for a in given] == wanted
+    assert ActionMap(spec).plain  # no cast and no second clip in every step
 
 
 def test_discrete_actions_start_where_the_space_does():
