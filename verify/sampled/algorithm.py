@@ -118,7 +118,7 @@ class Replications:
     first_norms: tuple[Array, Array]
     """`gradient_norms` of the first batch, each (R,)."""
     resampling: Booleans
-    """Whether the next N steps belong to pi_k, because a sampled trial was rejected or a rule is renewed. Shape (R,)."""
+    """Whether the next N steps belong to pi_k: a sampled trial was rejected, or the rule is renewed. Shape (R,)."""
     best: Array
     """Largest estimated gain among the rejected trials of this k, -inf if there are none. Shape (R,)."""
     best_policy: Array
