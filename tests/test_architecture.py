@@ -16,7 +16,7 @@ FLOORS = (
     ("exact.mdp",),
     ("exact.controller", "exact.bounds", "exact.evaluation"),
     ("exact.subproblem.*", "exact.mdps.*"),
-    ("exact.algorithm",),
+    ("exact.algorithm", "exact.optimum"),
     ("exact.baselines",),
     ("exact.gaussian.*",),
     ("exact.classroom.*", "exact.solving", "exact.speed"),

@@ -74,10 +74,10 @@ def from_gymnasium(
     row, successor, p, r = _absorb(_outcomes(table, S, A, name), A)
     kernel = sparse.coo_array((p, (row, successor)), shape=(S * A, S)).tocsr()  # adds up duplicates
     kernel.data = nearest_fractions(kernel.data)
-    rewards: Array = np.bincount(row, weights=p * r, minlength=S * A).reshape(S, A).astype(np.float64)
+    rewards, sizes = (np.bincount(row, weights=x, minlength=S * A).reshape(S, A) for x in (p * r, np.abs(p * r)))
     own = np.asarray(getattr(env.unwrapped, "initial_state_distrib", np.full(S, 1 / S)), dtype=np.float64)
     initial = nearest_fractions((1 - mix) * own + mix / S)
-    return MDP(dense_if_small(kernel, A), nearest_fractions(rewards), initial, discount, name)
+    return MDP(dense_if_small(kernel, A), nearest_fractions(rewards, sizes), initial, discount, name)
 
 
 def _make(environment: str) -> "gymnasium.Env[Any, Any]":
