@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from exact.common import cli
-from exact.common.drawing import check_figure_path, save_figure
+from exact.common.drawing import check_figure_path, plain_text, save_figure
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
 from exact.common.tables import Table, counted
@@ -206,7 +206,7 @@ def draw(trajectory: "Trajectory", eta_star: float, mdp: "MDP", options: Options
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 7), layout="constrained")
-    figure.suptitle(f"{options.method} on {mdp.name}")
+    figure.suptitle(plain_text(f"{options.method} on {mdp.name}"))
     regret, advantage, size, ratio = figure.subplots(2, 2, sharex=True).ravel()
     records = trajectory.records
     marked(regret, trajectory, [eta_star - r.eta for r in records], r"missing return $\eta^* - \eta_k$")

@@ -26,15 +26,15 @@ class Display:
         self.config, self.accepted = config, 1.0
         self.console = Console()
         self.bar = Progress(
-            TextColumn(config.env),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:3.0f}%"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("", total=config.steps, text="starting")
+        self.task = self.bar.add_task(config.env, total=config.steps, text="starting")
         self.first: tuple[int, float] | None = None
         self.printed = 0
 
@@ -82,9 +82,9 @@ class GridDisplay:
 
     def __init__(self, console: Console, runs: int, steps: int) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
+            TextColumn("{task.percentage:3.0f}% {task.fields[status]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,

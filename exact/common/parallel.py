@@ -23,7 +23,7 @@ def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: in
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     jobs = min(jobs, len(items))
     # The pool comes first: processes must not be forked while the progress bar's thread runs.
     pool = multiprocessing.Pool(jobs) if jobs > 1 else None

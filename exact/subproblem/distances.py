@@ -33,7 +33,7 @@ def distance(D: Distance, policy: Array, trial: Array) -> Array:
     p, q = (policy, trial) if D is Distance.KL_FORWARD else (trial, policy)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         change = (q - p) / p
-        # For small changes sum p log(p/q) would be a rounded zero; sum p (x - log(1+x)) is the same, because sum p x = 0.
+        # Of small changes sum p log(p/q) is a rounded zero. sum p (x - log(1+x)) is the same, because sum p x = 0.
         near = p * (change - np.log1p(change))
         far = p * (np.log(p) - np.log(q)) - (p - q)
         kl: Array = np.where(p > 0, np.where(np.abs(change) < 0.5, near, far), q).sum(axis=1)
