@@ -23,7 +23,6 @@ from enum import Enum
 
 from exact.common.errors import InputError
 
-
 SMALLEST, LARGEST = sys.float_info.min, sys.float_info.max
 """A radius stays a positive finite number, however long it shrinks or grows."""
 

@@ -178,7 +178,7 @@ def _renormalised(p: Any, sums: Array) -> Any:
     divisor = np.where(off, sums, 1.0)
     if sparse.issparse(p):
         return sparse.csr_array((p.data / np.repeat(divisor, np.diff(p.indptr)), p.indices, p.indptr), shape=p.shape)
-    scaled = p / divisor.reshape(p.shape[:-1] + (1,))
+    scaled = p / divisor.reshape((*p.shape[:-1], 1))
     scaled.flags.writeable = False
     return scaled
 

@@ -22,7 +22,9 @@ def test_the_fraction_that_a_float_means(x, p, q):
     assert rational(x) == fmpq(p, q)
 
 
-@pytest.mark.parametrize("text", ["1e-15", "0.99999999999999", "0.5000000000001", "1e-300", "123456.789012345", "-1e22"])
+@pytest.mark.parametrize(
+    "text", ["1e-15", "0.99999999999999", "0.5000000000001", "1e-300", "123456.789012345", "-1e22"]
+)
 def test_decimals_are_read_as_they_are_given(text):
     """rational(1e-15) was 0, and 1 - 1e-14 was 1: another MDP was decided."""
     given = Fraction(text)
