@@ -2,10 +2,10 @@
 
     import deep
 
-    config = deep.preset("default", "Walker2d-v4")
-    deep.train(config, Path("runs/walk"))
-    agent = deep.load(Path("runs/walk"))
+    agent = deep.train("Walker2d-v4", steps=200_000, seed=0)
     agent.evaluate(episodes=10)
+    agent = deep.load("runs/Walker2d-v4-default-seed0")
+    action, state = agent.predict(observation, deterministic=True)
 
 A name is imported when it is first asked for, so that a process that only samples does not load torch.
 """
@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deep.agent import Agent, load, resume, train
     from deep.config import (
         Config,
         CriticSettings,
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
         RadiusSettings,
         SamplingSettings,
     )
-    from deep.evaluate import Agent, load
     from deep.presets import preset
-    from deep.training import resume, train
     from exact.common.errors import FaultError, InputError
     from exact.controller import ControllerSettings
 
@@ -46,7 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Agent": "deep.evaluate",
+    "Agent": "deep.agent",
     "Config": "deep.config",
     "ControllerSettings": "exact.controller",
     "CriticSettings": "deep.config",
@@ -56,10 +55,10 @@ _HOMES = {
     "PolicySettings": "deep.config",
     "RadiusSettings": "deep.config",
     "SamplingSettings": "deep.config",
-    "load": "deep.evaluate",
+    "load": "deep.agent",
     "preset": "deep.presets",
-    "resume": "deep.training",
-    "train": "deep.training",
+    "resume": "deep.agent",
+    "train": "deep.agent",
 }
 
 

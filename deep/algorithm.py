@@ -120,13 +120,27 @@ class Learner:
         self.rng = np.random.default_rng(inner)
         self.state: State
 
-    def start(self) -> None:
-        """Draw theta_0 and the first batch."""
-        theta = self.policy.initial(np.random.default_rng(self.initial_seed)).to(self.device)
-        nothing, none = Batch.empty(theta, self.observation_shape), RunningMoments.empty(self.observation_shape)
+    def start(
+        self,
+        theta: Tensor | None = None,
+        observations: RunningMoments | None = None,
+        rewards: RunningMoments | None = None,
+    ) -> None:
+        """Draw theta_0 and the first batch.
+
+        Args:
+            theta: theta_0, shape (size,), if it is given.
+            observations: the moments of observations to begin with; none by default.
+            rewards: those of rewards.
+        """
+        if theta is None:
+            theta = self.policy.initial(np.random.default_rng(self.initial_seed))
+        theta = theta.to(self.device)
+        nothing = Batch.empty(theta, self.observation_shape)
         controller = ControllerState(self.config.radius.initial)
         window: deque[float] = deque(maxlen=self.config.radius.window)
-        self.state = State(nothing, controller, [], none, RunningMoments.empty(), window=window)
+        observations = observations or RunningMoments.empty(self.observation_shape)
+        self.state = State(nothing, controller, [], observations, rewards or RunningMoments.empty(), window=window)
         self.adopt(self.sample(theta))
 
     def iterate(self) -> dict[str, Any]:

@@ -8,14 +8,41 @@ docs/presets.md says what the presets chose and why.
 """
 
 import itertools
+import json
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+from tyro.constructors import PrimitiveConstructorSpec
 
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings
 
 PresetName = Literal["default", "paper", "paper-first"]
+
+
+def _object(words: list[str]) -> dict[str, Any]:
+    """The value of --env-kwargs. Raises ValueError if it is no JSON object."""
+    try:
+        value = json.loads(words[0])
+    except ValueError as error:
+        raise ValueError(f"{words[0]!r} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{words[0]!r} is no JSON object")
+    return value
+
+
+EnvKwargs = Annotated[
+    dict[str, Any],
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="JSON",
+        instance_from_str=_object,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda value: [json.dumps(value)],
+    ),
+]
+"""Keyword arguments of an environment; on the command line one JSON object."""
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
@@ -256,7 +283,12 @@ class Config:
     """A training run. Raises InputError for a value out of range."""
 
     env: str
-    """Gymnasium id, or module:Env-v0 for an environment of another package."""
+    """Gymnasium id; module:Env-v0 for an environment that another package registers; or module:name of a class or
+    function that makes one."""
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    """Keyword arguments of the environment, a JSON object: '{"terrain": "hard"}'."""
+    wrapper: str | None = None
+    """module:name of what wraps the environment: it takes one and returns one."""
     steps: int
     """Environment steps, those of rejected trials and of merged re-samples included."""
     seed: int = 0
@@ -280,6 +312,11 @@ class Config:
     half the time; float32 elsewhere. The policy always computes in float32, see deep.build.make_policy."""
     checkpoint_every: int = 50
     """Iterations between checkpoints."""
+    eval_every: int = 0
+    """Environment steps between evaluations of the current policy, without noise and in an environment of its own. The
+    best policy of all evaluations is kept as checkpoints/best.pt. 0: none."""
+    eval_episodes: int = 10
+    """Episodes of such an evaluation."""
     policy: PolicySettings
     critic: CriticSettings
     sampling: SamplingSettings
@@ -291,6 +328,8 @@ class Config:
         for name in ("steps", "workers", "checkpoint_every"):
             _check("config", getattr(self, name) >= 1, name, getattr(self, name), ">= 1")
         _check("config", self.seed >= 0, "seed", self.seed, ">= 0")
+        _check("config", self.eval_every >= 0, "eval_every", self.eval_every, ">= 0")
+        _check("config", self.eval_episodes >= 1, "eval_episodes", self.eval_episodes, ">= 1")
         sticky = self.sticky_actions
         _check("config", 0 <= sticky < 1, "sticky_actions", sticky, "in [0, 1)")
         if self.steps <= self.sampling.N:

@@ -8,7 +8,6 @@ The observation normaliser is part of the checkpoint and stays fixed, so a resto
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tyro.conf import Positional
 
-from deep.build import make_policy
-from deep.model.actors import Actor
-from deep.run.checkpoint import read_newest
-from deep.run.directory import read_config
-from deep.run.snapshot import unpack_moments
-from deep.sampling.environments import ActionMap, EnvSpec, inspect, make_env
-from deep.sampling.normalise import Preprocess, preprocess
+from deep.agent import Agent, load
+from deep.playing import run_episode
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -57,94 +51,6 @@ class Options:
             raise InputError(f"--video: expected a name that ends in .mp4 or .gif, got {self.video}")
         if self.video is not None and not self.video.parent.is_dir():
             raise InputError(f"--video: there is no folder {self.video.parent}")
-
-
-@dataclass(frozen=True)
-class Agent:
-    """A trained policy with its normaliser."""
-
-    spec: EnvSpec
-    """The environment it was trained in."""
-    sticky: float
-    """Probability of a sticky action in Atari games."""
-    actor: Actor
-    normalise: Preprocess
-
-    def act(self, observation: NDArray[Any], rng: np.random.Generator | None = None) -> NDArray[Any] | int:
-        """The action to hand to env.step.
-
-        Args:
-            observation: as the environment gives it, shape spec.observation_shape.
-            rng: samples the action; without it the most probable action is taken.
-        """
-        seen = self.normalise(np.asarray(observation) if self.spec.pixels else np.asarray(observation, np.float32))
-        action = self.actor.mode(seen) if rng is None else self.actor.act(seen, self.actor.draw_noise(rng, 1)[0])
-        return self.to_env(action)
-
-    @cached_property
-    def to_env(self) -> ActionMap:
-        """From the policy's actions to the environment's."""
-        return ActionMap(self.spec)
-
-    def make_env(self, render_mode: str | None = None) -> gym.Env:
-        """An environment like the one it was trained in."""
-        return make_env(self.spec.env_id, render_mode, self.sticky)
-
-    def evaluate(self, episodes: int = 100, seed: int = 0, stochastic: bool = False) -> list[tuple[float, int]]:
-        """Play whole episodes.
-
-        Args:
-            episodes: their number, >= 1.
-            seed: of the environment and the actions; the same seed gives the same episodes.
-            stochastic: whether to sample actions, as in training, or to take the most probable ones.
-
-        Returns:
-            (undiscounted return, length) of each episode.
-        """
-        env = self.make_env()
-        try:
-            return [run_episode(env, self, one, stochastic) for one in np.random.SeedSequence(seed).spawn(episodes)]
-        finally:
-            env.close()
-
-
-def load(folder: Path | str) -> Agent:
-    """The agent of a run directory's newest whole checkpoint.
-
-    Raises:
-        InputError: no run directory, no usable checkpoint, or they do not match.
-    """
-    folder = Path(folder)
-    config = read_config(folder)
-    saved = read_newest(folder / "checkpoints", lambda line: print(line, file=sys.stderr))
-    if saved is None:
-        raise InputError(f"{folder} has no checkpoint yet")
-    spec = inspect(config.env)
-    policy = make_policy(config, spec)
-    theta, moments = saved["learner"]["theta"], unpack_moments(saved["learner"]["observations"])
-    if theta.shape != (policy.size,):
-        raise InputError(
-            f"the checkpoint in {folder} does not match its config.json: {len(theta)} parameters, "
-            f"expected {policy.size}"
-        )
-    clip = config.sampling.observation_clip if config.normalize else np.inf
-    return Agent(spec, config.sticky_actions, policy.actor(theta), preprocess(moments, clip, spec.pixels))
-
-
-def run_episode(
-    env: gym.Env, agent: Agent, seed: np.random.SeedSequence, stochastic: bool, frames: list[NDArray[Any]] | None = None
-) -> tuple[float, int]:
-    """(undiscounted return, length) of one episode; its rendered frames are added to `frames`."""
-    reset, noise = seed.spawn(2)
-    rng = np.random.default_rng(noise) if stochastic else None
-    observation, _ = env.reset(seed=int(reset.generate_state(1)[0]))
-    total, length, over = 0.0, 0, False
-    while not over:
-        if frames is not None:
-            frames.append(np.asarray(env.render()))
-        observation, reward, terminated, truncated, _ = env.step(agent.act(observation, rng))
-        total, length, over = total + float(reward), length + 1, terminated or truncated
-    return total, length
 
 
 def _follow(env: gym.Env) -> None:

@@ -4,7 +4,9 @@ A preset is a Config without an environment; `preset` fills that in.  Fields tha
 leaves their mechanism out, see deep.config.
 """
 
-from dataclasses import replace
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from deep.config import (
@@ -159,10 +161,48 @@ def preset(name: PresetName, env: EnvSpec | str) -> Config:
     if name not in FLAT:
         raise InputError(f"there is no preset {name!r}; expected {' or '.join(FLAT)}")
     spec = inspect(env) if isinstance(env, str) else env
+    maker = spec.maker
+    task: dict[str, Any] = {"env": spec.env_id, "env_kwargs": maker.env_kwargs, "wrapper": maker.wrapper_name}
     if spec.pixels:
         if name not in PIXELS:
             raise InputError(f"the preset {name!r} is for flat observations; expected {' or '.join(PIXELS)}")
-        return replace(PIXELS[name], env=spec.env_id)
-    config = replace(FLAT[name], env=spec.env_id)
+        return replace(PIXELS[name], **task)
+    config = replace(FLAT[name], **task)
     own = TASKS.get(spec.env_id.rsplit("-v", 1)[0], {}) if name == "default" else {}
     return replace(config, sampling=replace(config.sampling, **own))
+
+
+def change(config: Config, settings: Mapping[str, Any]) -> Config:
+    """The settings with some changed, named as on the command line.
+
+    Args:
+        config: what to start from.
+        settings: such as {"steps": 50_000, "sampling.N": 512}; a section's settings follow its name and a dot.
+
+    Raises:
+        InputError: there is no such setting, or a value is of the wrong type or out of range.
+    """
+    own: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        section, _, key = name.replace("-", "_").rpartition(".")
+        part = getattr(config, section, None) if section else config
+        if not (is_dataclass(part) and key in {f.name for f in fields(part)} and not is_dataclass(getattr(part, key))):
+            close = difflib.get_close_matches(name, names(config), n=1)
+            raise InputError(f"there is no setting {name!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        value = tuple(value) if isinstance(value, list) else value
+        (sections.setdefault(section, {}) if section else own)[key] = value
+    try:
+        changed = {section: replace(getattr(config, section), **values) for section, values in sections.items()}
+        return replace(config, **own, **changed)
+    except TypeError as error:
+        raise InputError(f"settings {dict(settings)}: a value is of the wrong type ({error})") from error
+
+
+def names(config: Config) -> list[str]:
+    """The names of all settings, as on the command line."""
+    found = []
+    for f in fields(config):
+        value = getattr(config, f.name)
+        found += [f"{f.name}.{inner.name}" for inner in fields(value)] if is_dataclass(value) else [f.name]
+    return found

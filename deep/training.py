@@ -2,6 +2,8 @@
 
     python -m deep.train --env Walker2d-v4 [--steps 1000000 --seed 0 --preset default|paper --out DIR ...]
     python -m deep.train --resume DIR
+    python -m deep.train --continue-from DIR --steps M [--out DIR]        # M more steps, in a new run directory
+    python -m deep.train --env ... --init-from DIR                         # begin with another run's policy
 
 `--help` explains every setting. A run can be killed at any moment: --resume continues it, and its parameters and
 metrics (but for the clock) are the uninterrupted run's bit for bit.
@@ -14,18 +16,19 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from deep.config import Config, PresetName
+from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
+from deep.origin import Origin, begin, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
-from deep.sampling.environments import EnvSpec, inspect
+from deep.sampling.environments import EnvSpec, inspect, inspected
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
     from deep.algorithm import Learner
 
 MODULE = "deep.train"
-Observer = Callable[[dict[str, Any]], None]
-"""Told of every iteration's metrics."""
+Observer = Callable[[dict[str, Any]], bool | None]
+"""Told of every iteration's metrics; the run stops after a checkpoint when it returns False."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,29 @@ class Options:
     """Write TensorBoard event files beside metrics.jsonl."""
     resume: Path | None = None
     """Continue the run in this directory with its own configuration; no setting can be changed."""
+    continue_from: Path | None = None
+    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out and
+    --tensorboard can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
+    init_from: Path | None = None
+    """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
+    file of Agent.save, which has no value network."""
 
     @property
     def folder(self) -> Path:
         """The run directory."""
-        config = self.config
-        name = f"{env_folder(config.env)}-{config.preset}-seed{config.seed}"
-        return self.resume or self.out or Path("runs") / name
+        return self.resume or self.out or default_folder(self.config)
+
+    @property
+    def origin(self) -> Origin | None:
+        """The run that it begins from."""
+        if self.continue_from is not None:
+            return Origin("continue", str(self.continue_from))
+        return None if self.init_from is None else Origin("init", str(self.init_from))
+
+
+def default_folder(config: Config) -> Path:
+    """runs/ENV-PRESET-seedN."""
+    return Path("runs") / f"{env_folder(config.env)}-{config.preset}-seed{config.seed}"
 
 
 @dataclass(frozen=True)
@@ -62,9 +81,22 @@ class FirstOptions:
     """The options that decide what the defaults of all others are."""
 
     env: str | None = None
+    env_kwargs: EnvKwargs = field(default_factory=dict)
+    wrapper: str | None = None
     preset: PresetName = "default"
     resume: Path | None = None
+    continue_from: Path | None = None
     tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class ContinueOptions:
+    """The options beside --continue-from: the run has its settings already."""
+
+    steps: int
+    """Environment steps on top of those that the run has."""
+    out: Path | None = None
+    """Run directory to create. Default: the run's name with -to and the new number of steps."""
 
 
 def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
@@ -80,17 +112,43 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
         if first.env is not None or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspect(config.env)
+        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
+    if first.continue_from is not None and not helping:
+        return _parse_continue(first, others)
     if first.env is None:
         if helping:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
-    spec = inspect(first.env)
+    spec = inspect(first.env, first.env_kwargs, first.wrapper)
     return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
+
+
+def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options, EnvSpec]:
+    """The options of a run that goes on from a finished one."""
+    source = first.continue_from
+    assert source is not None
+    if first.env is not None or first.preset != "default":
+        raise InputError(
+            "--continue-from goes on with the run's own settings; expected only --steps and --out beside it"
+        )
+    more = cli.parse(ContinueOptions, MODULE, others)
+    config = Origin("continue", str(source)).longer(read_config(source), more.steps)
+    out = more.out or later_folder(source, config.steps)
+    options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
+    return options, inspected(config)
 
 
 def _ignore(_: dict[str, Any]) -> None:
     """The observer that does nothing."""
+
+
+def together(*observers: Observer | None) -> Observer:
+    """One observer for several; each is told, and it returns False if one of them does."""
+
+    def observe(line: dict[str, Any]) -> bool:
+        return False not in [observer(line) for observer in observers if observer is not None]
+
+    return observe
 
 
 def train(
@@ -99,6 +157,7 @@ def train(
     command: str = "deep.train",
     observe: Observer = _ignore,
     spec: EnvSpec | None = None,
+    origin: Origin | None = None,
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -107,19 +166,21 @@ def train(
         out: the run directory, which must be new or empty.
         command: what config.json says the run was made by.
         observe: called with the metrics of every iteration.
-        spec: what `inspect(config.env)` says, if that is known.
+        spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
+        origin: another run to begin from.
 
     Returns:
-        What result.json holds, see `deep.metrics.summary`.
+        What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
+        `observe` stopped the run.
 
     Raises:
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
     check_new(out)  # before the workers start: an environment may print while it is made
-    with _learner(config, spec) as learner, RunDirectory.create(out, asdict(config), command) as run:
-        learner.start()
-        return _loop(learner, run, 0.0, observe)
+    spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
+    with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
+        return _loop(learner, run, _begin(learner, run, origin), observe, spec)
 
 
 def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
@@ -142,15 +203,15 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
     config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
+    spec = spec or inspected(config)
     with RunDirectory(out) as run, _learner(config, spec) as learner:
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:  # stopped before its first checkpoint
             run.rewind(0)
-            learner.start()
-            return _loop(learner, run, 0.0, observe)
+            return _loop(learner, run, _begin(learner, run, read_origin(out)), observe, spec)
         restore(learner, saved, out)
         run.rewind(saved["metrics_bytes"])
-        return _loop(learner, run, saved["seconds"], observe)
+        return _loop(learner, run, saved["seconds"], observe, spec)
 
 
 def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
@@ -174,7 +235,7 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
 
     begun = (out / "config.json").exists()
     directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
-    with directory as run, _learner(config, None) as learner:
+    with directory as run, _learner(config, inspected(config)) as learner:
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:
             run.rewind(0)
@@ -191,15 +252,23 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
 
 
 @contextlib.contextmanager
-def _learner(config: Config, spec: EnvSpec | None) -> Iterator["Learner"]:
+def _learner(config: Config, spec: EnvSpec) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
     from deep.build import make_learner
 
-    learner = make_learner(config, spec or inspect(config.env))
+    learner = make_learner(config, spec)
     try:
         yield learner
     finally:
         learner.sampler.close()
+
+
+def _begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float:
+    """Give a new run its first state, and its first checkpoint if that comes from another run; returns its seconds."""
+    seconds = begin(learner, run, origin)
+    if origin is not None:
+        _save(learner, run, seconds)
+    return seconds
 
 
 def _save(learner: "Learner", run: RunDirectory, seconds: float) -> None:
@@ -228,17 +297,27 @@ def restore(learner: "Learner", saved: dict[str, Any], folder: Path) -> None:
         raise InputError(f"the checkpoint in {folder} does not match {folder / 'config.json'}: {error}") from error
 
 
-def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observer) -> dict[str, Any]:
+def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observer, spec: EnvSpec) -> dict[str, Any]:
     """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
-    config, began = learner.config, time.perf_counter()
-    while learner.state.steps < config.steps:
+    from deep.watching import Judge
+
+    config, began, judge = learner.config, time.perf_counter(), Judge(learner, run, spec)
+    going: bool | None = True
+    while learner.state.steps < config.steps and going is not False:
+        before = learner.state.steps
         line = learner.iterate()
         line["seconds"] = seconds + time.perf_counter() - began
+        looked = time.perf_counter()
+        line |= judge.look(before)
+        began += time.perf_counter() - looked  # an evaluation is no training: clocks compare with and without it
         run.append(line)
-        if line["iteration"] % config.checkpoint_every == 0 or line["steps"] >= config.steps:
+        going = observe(line)
+        over = line["steps"] >= config.steps or going is False
+        if line["iteration"] % config.checkpoint_every == 0 or over:
             _save(learner, run, line["seconds"])
-        observe(line)
     result = summary(run.entries())
+    if learner.state.steps < config.steps:
+        return result | {"status": "stopped"}
     run.finish(result)
     return result
 
@@ -250,13 +329,10 @@ def work(options: Options, spec: EnvSpec, command: str) -> int:
     if options.tensorboard:
         observers.append(tensorboard_writer(folder))
 
-    def observe(line: dict[str, Any]) -> None:
-        for observer in observers:
-            observer(line)
-
+    observe = together(*observers)
     with display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec)
+            result = train(config, folder, command, observe, spec, options.origin)
         else:
             result = resume(folder, observe, spec)
     best = (

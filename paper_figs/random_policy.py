@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from deep.sampling.environments import make_env
+from deep.sampling.making import Maker
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import write
@@ -41,7 +41,7 @@ class Options:
 def random_return(env_id: str, episodes: int, seed: np.random.SeedSequence) -> float:
     """Mean undiscounted return of `episodes` episodes of actions drawn uniformly from the action space."""
     reset_seed, action_seed = (int(child.generate_state(1)[0]) for child in seed.spawn(2))
-    env = make_env(env_id)
+    env = Maker(env_id)()
     env.action_space.seed(action_seed)
     env.reset(seed=reset_seed)
     total = 0.0

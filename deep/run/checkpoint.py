@@ -21,6 +21,8 @@ from exact.common.files import atomic_write, sync_folder
 MAGIC = b"STRO checkpoint\n"
 VERSION = 1
 LATEST, PREVIOUS, NEXT = "latest.pt", "previous.pt", "next.pt"
+BEST = "best.pt"
+"""The policy whose evaluation was best; written by `write_one`."""
 
 
 class DamagedError(Exception):
@@ -36,18 +38,23 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     Raises:
         FaultError: the file cannot be written; the checkpoint before is kept.
     """
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    payload = buffer.getvalue()
-    header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
     try:
-        atomic_write(folder / NEXT, MAGIC + json.dumps(header).encode() + b"\n" + payload)
+        write_one(folder / NEXT, state)
         if _whole(folder / LATEST):
             os.replace(folder / LATEST, folder / PREVIOUS)
         os.replace(folder / NEXT, folder / LATEST)
         sync_folder(folder)
     except InputError as error:  # the folder was good when the run began
         raise FaultError(str(error)) from error
+
+
+def write_one(path: Path, state: dict[str, Any]) -> None:
+    """Write one checkpoint file, whole or not at all. Raises InputError or FaultError as `atomic_write`."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    header = {"version": VERSION, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+    atomic_write(path, MAGIC + json.dumps(header).encode() + b"\n" + payload)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -26,6 +26,9 @@ SECTIONS = {
     "radius": RadiusSettings,
     "controller": ControllerSettings,
 }
+FIELDS = tuple(f.name for f in dataclasses.fields(Config))
+LATER = ("env_kwargs", "wrapper", "eval_every", "eval_episodes")
+"""Fields that older runs do not have; they get the default."""
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 
 
@@ -58,7 +61,7 @@ def config_from_json(text: str, where: Path) -> Config:
     """
     try:
         saved = json.loads(text)
-        values = {f.name: saved[f.name] for f in dataclasses.fields(Config)}
+        values = {name: saved[name] for name in FIELDS if name in saved or name not in LATER}
         for name, section in SECTIONS.items():
             values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
         return Config(**values)
@@ -154,6 +157,22 @@ class RunDirectory:
         """Make metrics.jsonl durable; returns its size in bytes, for `rewind`."""
         os.fsync(self.metrics.fileno())
         return self.metrics.tell()
+
+    def take_over(self, metrics: Path, size: int) -> None:
+        """Begin metrics.jsonl with the first `size` bytes of another run's.
+
+        Raises:
+            InputError: the other file cannot be read, or is shorter.
+        """
+        try:
+            content = metrics.read_bytes()[:size]
+        except OSError as error:
+            raise InputError(f"cannot read {metrics}: {error.strerror}") from error
+        if len(content) < size:
+            raise InputError(f"{metrics} has {len(content)} bytes, its checkpoint was made at {size}")
+        self.metrics.truncate(0)
+        self.metrics.write(content)
+        self.metrics.flush()
 
     def rewind(self, size: int) -> None:
         """Forget the metrics after a checkpoint.

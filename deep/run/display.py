@@ -1,6 +1,6 @@
 """What runs show: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
 
-import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,17 +13,22 @@ from deep.config import Config
 from deep.run.cell import Cell
 from exact.common.errors import InputError
 
-LINES = 20
-"""Lines per run where the output is no terminal."""
+LINE_SECONDS = 5.0
+"""Between lines where the output is no terminal. An iteration may take some seconds more."""
 SMOOTHING = 0.95
 """Weight of the past in the acceptance rate shown."""
 
 
 class Display:
-    """Progress of one run; a context manager."""
+    """Progress of one run; a context manager.
 
-    def __init__(self, config: Config):
-        self.config, self.accepted = config, 1.0
+    Args:
+        config: the run's settings.
+        quiet: show nothing.
+    """
+
+    def __init__(self, config: Config, quiet: bool = False):
+        self.config, self.accepted, self.quiet = config, 1.0, quiet
         self.console = Console()
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -32,11 +37,11 @@ class Display:
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}", markup=False),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=quiet or not (self.console.is_terminal or self.console.is_jupyter),
         )
         self.task = self.bar.add_task(config.env, total=config.steps, text="starting")
         self.first: tuple[int, float] | None = None
-        self.printed = 0
+        self.printed = time.monotonic()
 
     def __enter__(self) -> "Display":
         self.bar.start()
@@ -52,9 +57,10 @@ class Display:
         self.accepted = SMOOTHING * self.accepted + (1 - SMOOTHING) * (line["outcome"] == "accept")
         texts = self._texts(line)
         self.bar.update(self.task, completed=line["steps"], text="\n".join(texts))
-        part = math.floor(LINES * line["steps"] / self.config.steps)
-        if not self.console.is_terminal and part > self.printed:
-            self.printed = part
+        now = time.monotonic()
+        silent = self.quiet or not self.bar.disable
+        if not silent and now - self.printed >= LINE_SECONDS:
+            self.printed = now
             print(f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {', '.join(texts)}", flush=True)
 
     def _texts(self, line: dict[str, Any]) -> tuple[str, str, str]:
@@ -64,8 +70,9 @@ class Display:
         steps, seconds = line["steps"] - self.first[0], line["seconds"] - self.first[1]
         speed = f"{steps / seconds:,.0f} steps/s" if seconds > 0 else "- steps/s"
         mean = "-" if line["return100"] is None else f"{line['return100']:,.1f}"
+        judged = f" (without noise {line['eval_return']:,.1f})" if "eval_return" in line else ""
         return (
-            f"return {mean}, {speed}",
+            f"return {mean}{judged}, {speed}",
             f"accepted {self.accepted:.0%}, delta {line['delta']:.4f}, kl {line['kl']:.4f}",
             f"entropy {line['entropy']:.2f}, expl. var. {line['explained_variance']:.2f}",
         )

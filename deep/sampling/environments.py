@@ -1,7 +1,6 @@
-"""Making an environment from its gymnasium id, and the facts about it that the learner needs."""
+"""What the learner needs to know of an environment: its spaces, and how to make it."""
 
-import difflib
-import warnings
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from deep.sampling.atari import AtariGame, game_of
+from deep.config import Config
+from deep.sampling.making import Env, Maker, Wrapper
 from exact.common.errors import InputError
 
 
@@ -22,7 +22,9 @@ class EnvSpec:
     """
 
     env_id: str
-    """Gymnasium id."""
+    """Its name in messages and config.json: the id with its version, or the name of what makes it."""
+    maker: Maker
+    """Makes one. Everything that plays this environment makes it by this."""
     observation_shape: tuple[int, ...]
     """(inputs,), or three numbers for images."""
     discrete: bool
@@ -67,44 +69,14 @@ class ActionMap:
         return x
 
 
-def make_env(env_id: str, render_mode: str | None = None, sticky: float = 0.0) -> gym.Env:
-    """gymnasium.make without its checker, which would cost time in every step; Atari games by deep.sampling.atari.
-
-    Args:
-        env_id: gymnasium id.
-        render_mode: gymnasium's, None or "rgb_array".
-        sticky: Atari only, the probability of a sticky action.
-
-    Raises:
-        InputError: the id is unknown or the environment cannot be made here.
-    """
-    if (game := game_of(env_id)) is not None:
-        return AtariGame(game, sticky)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # v4 ids are the task here; gymnasium calls them out of date
-            rendering: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-            return gym.make(env_id, disable_env_checker=True, **rendering)
-    except gym.error.UnregisteredEnv:
-        known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]
-        close = difflib.get_close_matches(env_id, known, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(close)}?" if close else "expected a registered id or module:Env-v0"
-        raise InputError(f"unknown environment {env_id!r}; {hint}") from None
-    except Exception as error:  # a user's package may raise anything while it is being imported or built
-        reason = str(error).strip().splitlines()
-        raise InputError(
-            f"cannot make environment {env_id!r}: {type(error).__name__}: {reason[0] if reason else ''}"
-        ) from None
-
-
-def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
+def spec_of(env: gym.Env, maker: Maker) -> EnvSpec:
     """Check the spaces and describe them.
 
     Raises:
         InputError: the observation is neither a flat Box nor uint8 images, or the action is neither a flat Box nor
             Discrete (for images: not Discrete).
     """
-    observation, action = env.observation_space, env.action_space
+    observation, action, env_id = env.observation_space, env.action_space, full_name(env, maker)
     shape = observation.shape if isinstance(observation, spaces.Box) else ()
     pixels = len(shape) == 3 and observation.dtype == np.uint8
     if not (pixels or (len(shape) == 1 and shape[0] > 0)):
@@ -114,23 +86,41 @@ def spec_of(env: gym.Env, env_id: str) -> EnvSpec:
         )
     if isinstance(action, spaces.Discrete):
         empty = np.zeros(0, np.float32)
-        return EnvSpec(env_id, shape, True, int(action.n), empty, empty, int(action.start))
+        return EnvSpec(env_id, maker, shape, True, int(action.n), empty, empty, int(action.start))
     if pixels:
         raise InputError(f"environment {env_id!r}: action space {action} is not supported with images; use Discrete")
     if isinstance(action, spaces.Box) and len(action.shape) == 1 and action.shape[0] > 0:
         low, high = (np.asarray(b, np.float32) for b in (action.low, action.high))
-        return EnvSpec(env_id, shape, False, action.shape[0], low, high)
+        return EnvSpec(env_id, maker, shape, False, action.shape[0], low, high)
     raise InputError(f"environment {env_id!r}: action space {action} is not supported; expected a flat Box or Discrete")
 
 
-def inspect(env_id: str) -> EnvSpec:
+def full_name(env: gym.Env, maker: Maker) -> str:
+    """The maker's name, with the version of an id that was given without one: gymnasium takes the newest."""
+    made = "" if env.spec is None else env.spec.id
+    module, colon, name = maker.name.rpartition(":")
+    return f"{module}{colon}{made}" if re.fullmatch(rf"{re.escape(name)}-v\d+", made) else maker.name
+
+
+def inspect(env: Env, env_kwargs: dict[str, Any] | None = None, wrapper: Wrapper | None = None) -> EnvSpec:
     """The spaces of an environment, which is made and closed again for it.
+
+    Args:
+        env: gymnasium id, `module:Env-v0`, `module:name` of a callable, or a callable that makes an environment.
+        env_kwargs: its keyword arguments, JSON values.
+        wrapper: takes the environment and returns another, a callable or its `module:name`.
 
     Raises:
         InputError: it cannot be made here, or is not supported.
     """
-    env = make_env(env_id)
+    maker = Maker(env, env_kwargs or {}, wrapper)
+    made = maker()
     try:
-        return spec_of(env, env_id)
+        return spec_of(made, maker)
     finally:
-        env.close()
+        made.close()
+
+
+def inspected(config: Config) -> EnvSpec:
+    """What `inspect` says of a run's environment. Raises InputError as it does."""
+    return inspect(config.env, config.env_kwargs, config.wrapper)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep.model.actors import Actor
-from deep.sampling.environments import ActionMap, EnvSpec, make_env
+from deep.sampling.environments import ActionMap, EnvSpec
 from deep.sampling.normalise import Preprocess
 from exact.common.errors import FaultError
 
@@ -84,7 +84,7 @@ class EpisodeRunner:
     """Actions of the running episode, in the policy's coordinates."""
 
     def __post_init__(self) -> None:
-        self.env = make_env(self.spec.env_id)
+        self.env = self.spec.maker()
         self.to_env = ActionMap(self.spec)
         noise, self.seeds = np.random.SeedSequence(self.seed).spawn(2)
         self.rng = np.random.default_rng(noise)

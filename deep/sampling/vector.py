@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from deep.model.actors import Actor
 from deep.sampling.atari import AtariGames, game_of
-from deep.sampling.environments import EnvSpec, make_env
+from deep.sampling.environments import EnvSpec
 from deep.sampling.normalise import Preprocess
 from deep.sampling.rollout import Rollout, episode_seed
 from exact.common.errors import FaultError, InputError
@@ -41,7 +41,7 @@ def make_vector(spec: EnvSpec, number: int, sticky: float) -> AtariGames | SyncV
     """`number` environments side by side; `sticky` is for Atari, the probability of a sticky action."""
     if (game := game_of(spec.env_id)) is not None:
         return AtariGames(game, number, sticky, min(threads(), number))
-    return SyncVectorEnv([lambda: make_env(spec.env_id)] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
+    return SyncVectorEnv([spec.maker] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
 
 
 class Transition(NamedTuple):

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from deep.run.cell import TRAINER, last_line
-from deep.sampling.environments import EnvSpec, make_env
+from deep.sampling.environments import EnvSpec
+from deep.sampling.making import Maker
 from deep.studies import speed_pixels
 
 RAW_PROCESSES = 2
@@ -67,7 +68,7 @@ class Job:
 
 def step_alone(env_id: str, steps: int, seed: int) -> float:
     """Steps per second of one process that only steps an environment."""
-    env = make_env(env_id)
+    env = Maker(env_id)()
     env.action_space.seed(seed)
     actions = [env.action_space.sample() for _ in range(ACTIONS)]
     env.reset(seed=seed)
@@ -103,7 +104,7 @@ def train_peer(peer: str, job: Job) -> float:
     package, name = PEERS[peer]
     algorithm = getattr(importlib.import_module(package), name)
     start = time.monotonic()
-    model = algorithm("MlpPolicy", make_env(job.spec.env_id), seed=job.seed, device="cpu")
+    model = algorithm("MlpPolicy", job.spec.maker(), seed=job.seed, device="cpu")
     model.learn(job.steps)
     return float(model.num_timesteps / (time.monotonic() - start))
 

@@ -37,7 +37,7 @@ from deep.innersolu import search_direction
 from deep.model.critic import Critic
 from deep.run.checkpoint import read_newest
 from deep.run.directory import read_config
-from deep.sampling.environments import inspect
+from deep.sampling.environments import inspected
 from deep.sampling.rollout import Rollout
 from deep.training import MODULE, restore
 from deep.training import Options as TrainOptions
@@ -170,7 +170,7 @@ def work(options: Options) -> int:
     saved = read_newest(options.directory / "checkpoints", lambda line: print(line, file=sys.stderr))
     if saved is None:
         raise InputError(f"{options.directory} has no checkpoint yet")
-    learner = make_learner(config, inspect(config.env))
+    learner = make_learner(config, inspected(config))
     try:
         restore(learner, saved, options.directory)
         recorded = record(learner, options.batches)

@@ -7,13 +7,14 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from deep import load, train
+from deep import load
 from deep.build import make_learner, value_type
 from deep.evaluate import record
 from deep.innersolu import TrialPoint, inner_solu
 from deep.presets import DEFAULT_PIXELS, preset
 from deep.run.checkpoint import read_newest
 from deep.sampling.environments import inspect
+from deep.training import train
 
 CATCH = "tests.deep.catch:Catch-v0"
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 import pytest
 
 import deep
-from deep import resume, train
 from deep.presets import preset
 from deep.run.checkpoint import read_newest
-from deep.sampling import environments
-from deep.training import FirstOptions, main, parse
+from deep.sampling.making import Maker
+from deep.training import FirstOptions, main, parse, resume, train
 from exact.common import cli
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
@@ -169,6 +168,12 @@ PONG = ["--env", "ALE/Pong-v5"]
         (["--env", "Hopper-v4", "--out", "/proc/run"], "cannot write run directory"),
         (["--resume", "/no/such/run"], "expected a run directory"),
         (["--resume", "/no/such/run", "--steps", "5"], "its own configuration"),
+        (["--continue-from", "/no/such/run", "--steps", "5"], "expected a run directory"),
+        (["--continue-from", "/no/such/run"], "--steps is required"),
+        (["--continue-from", "/no/such/run", "--steps", "5", "--seed", "1"], "unknown option --seed"),
+        (["--continue-from", "/no/such/run", "--steps", "5", "--env", "CartPole-v1"], "the run's own settings"),
+        (["--env", "CartPole-v1", "--init-from", "/no/such/run"], "expected a run directory"),
+        (["--env", "Hopper-v4", "--eval-every", "-1"], "config.eval_every must be >= 0, got -1"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, message, capfd):
@@ -223,9 +228,8 @@ def test_resuming_takes_the_runs_own_settings(finished):
 def test_an_environment_is_looked_at_once_and_then_made_where_it_is_used(env_id, made, monkeypatch):
     """The vector of pixel environments is in this process; those of flat observations are made by the workers."""
     calls = []
-    make = environments.make_env
-    for module in ("environments", "vector", "rollout"):
-        monkeypatch.setattr(f"deep.sampling.{module}.make_env", lambda *a: (calls.append(a), make(*a))[1])
+    make = Maker.__call__
+    monkeypatch.setattr(Maker, "__call__", lambda *a: (calls.append(a), make(*a))[1])
     layers = [f"--{net}.{word}" for net in ("policy", "critic") for word in ("convolutions 4 4 2", "hidden 8")]
     flags = [] if env_id == "Hopper-v4" else [*" ".join(layers).split(), "--workers", "8"]
     options, spec = parse(["--env", env_id, *flags])
@@ -251,7 +255,7 @@ def test_help_shows_the_presets_values_and_needs_no_torch():
 
 def test_the_first_options_are_options_of_the_whole():
     text = parse(["--env", "CartPole-v1", "--preset", "default"])[0]
-    assert set(FirstOptions.__dataclass_fields__) - {"resume", "tensorboard"} <= set(text.config.__dataclass_fields__)
+    assert set(FirstOptions.__dataclass_fields__) <= {*text.__dataclass_fields__, *text.config.__dataclass_fields__}
 
 
 def test_the_face_has_what_it_names():

@@ -6,7 +6,7 @@ import pytest
 
 from deep.sampling import atari
 from deep.sampling.atari import AtariGame, AtariGames, game_of
-from deep.sampling.environments import make_env
+from deep.sampling.making import Maker
 from exact.common.errors import InputError
 
 
@@ -158,12 +158,12 @@ def test_games_are_known_by_their_gymnasium_ids(env_id, game):
 @pytest.mark.parametrize("env_id", ["ALE/Pogn-v5", "PongNoFrameskip-v9"])
 def test_an_unknown_game_is_refused_with_suggestions(env_id):
     with pytest.raises(InputError, match=r"did you mean .*Pong") as error:
-        make_env(env_id)
+        Maker(env_id)()
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_rom_is_refused_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("ALE_ROMS_DIR", str(tmp_path))
     with pytest.raises(InputError, match="no ROM of the Atari game 'pong'") as error:
-        make_env("ALE/Pong-v5")
+        Maker("ALE/Pong-v5")()
     assert "\n" not in str(error.value)

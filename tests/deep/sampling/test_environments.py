@@ -4,7 +4,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from deep.sampling.environments import ActionMap, inspect, make_env, spec_of
+from deep.sampling.environments import ActionMap, inspect, spec_of
+from deep.sampling.making import Maker
 from exact.common.errors import InputError
 from tests.deep.sampling.actors import TERMINATING
 
@@ -20,9 +21,10 @@ def test_actions_are_scaled_to_the_bounds_and_clipped(env_id, wanted):
 
 def test_discrete_actions_start_where_the_space_does():
     space = gym.spaces.Discrete(3, start=-1)
-    env = make_env("CartPole-v1")
+    maker = Maker("CartPole-v1")
+    env = maker()
     env.unwrapped.action_space = space
-    assert [ActionMap(spec_of(env, "x"))(a) for a in range(3)] == [-1, 0, 1]
+    assert [ActionMap(spec_of(env, maker))(a) for a in range(3)] == [-1, 0, 1]
     env.close()
 
 

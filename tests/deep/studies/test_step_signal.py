@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from deep import train
 from deep.presets import preset
 from deep.studies.step_signal import main, measure, variant_of
+from deep.training import train
 from exact.common.errors import InputError
 
 G = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [3.0, 1.0], [1.0, 3.0], [2.0, 0.0]])
