@@ -72,7 +72,7 @@ class Iteration:
 
 
 def actual_gain(policy: Array, before: Evaluation, trial: Array, after: Evaluation) -> float:
-    """eta(trial) - eta(policy) = sum_s rho'(s) sum_a (trial - policy)(a|s) A(s,a), (2.3); policies have shape (S, A)."""
+    """eta(trial) - eta(policy) = sum_s rho'(s) sum_a (trial - policy)(a|s) A(s,a), (2.3); policies are (S, A)."""
     return float(after.rho @ ((trial - policy) * before.A).sum(axis=1))
 
 

@@ -105,7 +105,8 @@ def evaluate(mdp: MDP, policy: Array, guess: Evaluation | None = None) -> Evalua
         guess: the evaluation of a nearby policy, from which the iterative solver starts.
 
     Raises:
-        EvaluationError: the values overflow, the discount is too close to one, or the iterative solver did not converge.
+        EvaluationError: the values overflow, the discount is too close to one, or the iterative solver
+            did not converge.
     """
     one = 1 - mdp.discount
     size = float(np.abs(mdp.rewards).max())

@@ -73,6 +73,8 @@ class Options:
     """Stop after so many trials."""
     figure: Path | None = None
     """Draw the convergence into this file (.png, .pdf or .svg)."""
+    certificate: Path | None = None
+    """Write a certificate of the final policy to this file: exact fractions that verify/check_certificate.py checks."""
     json: Path | None = None
     """Write the options, every trial and the final policy to this file."""
 
@@ -81,8 +83,9 @@ class Options:
             raise InputError("--max-iterations and --seed must be at least 0")
         if self.figure is not None:
             check_figure_path(self.figure)
-        if self.json is not None:
-            check_writable(self.json)
+        for file in (self.json, self.certificate):
+            if file is not None:
+                check_writable(file)
 
     @property
     def has_radius(self) -> bool:
@@ -110,6 +113,12 @@ def work(options: Options) -> int:
     if options.json is not None:
         atomic_write(options.json, as_json(options, trajectory))
         print(f"wrote {options.json}")
+    if options.certificate is not None:
+        from exact.certificate import as_json as certificate_json
+        from exact.certificate import policy_certificate
+
+        atomic_write(options.certificate, certificate_json([policy_certificate(mdp, trajectory.policy)]))
+        print(f"wrote {options.certificate}")
     missing = reference.values.eta - trajectory.final.eta
     slack = options.tolerance * reward_range(mdp)[1] / (1 - mdp.discount) + reference.gap
     if trajectory.converged and missing > slack:
@@ -272,7 +281,7 @@ def marked(ax: "Axes", trajectory: "Trajectory", values: list[float], label: str
 
 def as_json(options: Options, trajectory: "Trajectory") -> str:
     """The run's options, every record and the final policy as JSON; null where a number is not finite."""
-    setting = {name: value for name, value in asdict(options).items() if name not in ("figure", "json")}
+    setting = {name: value for name, value in asdict(options).items() if name not in ("figure", "json", "certificate")}
     result = {"eta": trajectory.final.eta, "converged": trajectory.converged, "policy": trajectory.policy.tolist()}
     records = [asdict(record) for record in trajectory.records]
     everything = finite({"options": setting, **result, "records": records})

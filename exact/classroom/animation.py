@@ -84,7 +84,8 @@ def draw_frame(figure: Figure, axes: tuple[Axes, Axes, Axes], shown: dict[str, A
         ax.clear()
     last = len(shown["eta"]) - 1
     figure.suptitle(
-        f"{plain_text(shown['name'])}   k = {k} of {last}   η = {shown['eta'][k]:.4g}   A* = {shown['advantage'][k]:.3g}"
+        f"{plain_text(shown['name'])}   k = {k} of {last}   "
+        f"η = {shown['eta'][k]:.4g}   A* = {shown['advantage'][k]:.3g}"
     )
     now = shown["steps"][k] if k < len(shown["steps"]) else None
     if shown["square"]:

@@ -92,7 +92,9 @@ def admitted(port: int, key: str, headers: dict[str, str]) -> bool:
 def websocket(port: int, query: str, headers: dict[str, str]) -> int:
     """Status of the answer to a WebSocket's handshake; 101 if it is open."""
     upgrade = {
-        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_SECONDS)
