@@ -62,6 +62,27 @@ def radius_floor(
     return min(delta0, gamma2 * (1 - beta1) * c, gamma3 * (1 - beta0) * c)
 
 
+def radius_printed(discount: Number, p0: Number, eps: Number, A_bar: Number, beta1: Number) -> Number:
+    """delta_bar of the paper's (3.10): p0^2 (1-gamma)^3 eps (1-beta1) / (4 A_bar gamma), as long as A_star >= eps."""
+    one = 1 - discount
+    return p0 * p0 * one * one * one * eps * (1 - beta1) / (4 * A_bar * discount)
+
+
+def ratio_span(discount: Any, D: Any, f: Any, gain: Any) -> Any:
+    """r_k >= 1 - gamma D span(f) / ((1-gamma) gain): known before pi' is evaluated, for any two policies."""
+    return 1 - discount * D * _span(f) / ((1 - discount) * gain)
+
+
+def regret_bounds(discount: Number, initial: Any, m: Any) -> tuple[Number, Number]:
+    """rho0'm <= eta* - eta <= max m / (1-gamma), with m(s) = max_a A(s,a), shape (S,). They need no rho0 > 0."""
+    return (initial * m).sum(), max(m) / (1 - discount)
+
+
+def rate_sharper(discount: Number, greedy_cost: Number, A_star: Number, max_m: Number, delta: Number) -> Number:
+    """eta' - eta >= r rate (eta* - eta), rate = min(1, delta/B) (1-gamma) A_star / max m, B = `greedy_cost` > 0."""
+    return min(1, delta / greedy_cost) * (1 - discount) * A_star / max_m
+
+
 def surrogate_error_ladder(
     discount: Number, TV: Any, f: Any, D: Number, A_bar: Number, V: Any, V_new: Any
 ) -> dict[str, Any]:
