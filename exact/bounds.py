@@ -32,7 +32,7 @@ def gain_sharper(greedy_cost: Number, A_star: Number, delta: Number) -> Number:
 
 def lemma34(discount: Number, p0: Number, A_bar: Number, A_star: Number, delta: Number) -> Number:
     """Lemma 3.4 as printed: a lower bound of the ratio r_k. It needs A_star > 0."""
-    scale = 4 * A_bar * discount * delta / (p0 * p0 * A_star)
+    scale = 4 * A_bar * discount * delta / A_star / p0 / p0  # p0 * p0 would underflow
     one = 1 - discount
     return min(1 - scale * delta / (one * one), 1 - scale / (one * one * one))
 
@@ -44,12 +44,12 @@ def ratio_from_visitations(rho: Any, rho_new: Any) -> Any:
 
 def ratio_prior(discount: Number, min_rho: Number, D: Number) -> Number:
     """r_k >= 1 - gamma D / ((1-gamma) min rho): known before pi' is evaluated, and without A_star and A_bar."""
-    return 1 - discount * D / ((1 - discount) * min_rho)
+    return 1 - discount * D / (1 - discount) / min_rho
 
 
 def ratio_posterior(discount: Number, min_rho_new: Number, D_new: Number) -> Number:
     """r_k >= 1 / (1 + gamma D' / ((1-gamma) min rho')): known once pi' is evaluated, and always positive."""
-    return 1 / (1 + discount * D_new / ((1 - discount) * min_rho_new))
+    return 1 / (1 + discount * D_new / (1 - discount) / min_rho_new)
 
 
 def radius_floor(

@@ -30,15 +30,15 @@ class Display:
         self.config, self.accepted = config, 1.0
         self.console = Console()
         self.bar = Progress(
-            TextColumn(config.env),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:3.0f}%"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             console=self.console,
             disable=quiet or not (self.console.is_terminal or self.console.is_jupyter),
         )
-        self.task = self.bar.add_task("", total=config.steps, text="starting")
+        self.task = self.bar.add_task(config.env, total=config.steps, text="starting")
         self.first: tuple[int, float] | None = None
         self.text = f"{config.env} seed {config.seed}: starting"
         self.ticker = Ticker(lambda: self.text, sys.stdout, silent=quiet or not self.bar.disable)
@@ -87,9 +87,9 @@ class GridDisplay:
 
     def __init__(self, console: Console, runs: int, steps: int) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
+            TextColumn("{task.percentage:3.0f}% {task.fields[status]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,

@@ -16,13 +16,14 @@ import numpy as np
 from contourpy import contour_generator
 
 from exact import bounds
-from exact.algorithm import DETERMINISTIC, Iteration, Trajectory, iterate, record, solve
+from exact.algorithm import DETERMINISTIC, Iteration, actual_gain, iterate, record
 from exact.baselines import conservative, policy_iteration
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.grids import GRIDS
+from exact.optimum import optimum
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import gaps, solve_tv
 
@@ -48,7 +49,8 @@ COLUMNS = (
 POLYTOPE_ACTIONS = 8
 """Largest number of actions for which the value polytope is drawn. With more of them its web is a blot."""
 RELATIVE_TOLERANCE = 1e-10
-"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values. Rounding stays far below it."""
+"""What counts as zero, as a share of the range of the rewards, or of max|r| / (1-gamma), the scale of all values.
+Rounding stays far below it."""
 
 Visit = tuple[Array, Evaluation]
 """A policy, shape (S, A), and its evaluation."""
@@ -83,7 +85,7 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
     horizon = 1 / (1 - mdp.discount)
     grid = np.geomspace(SMALLEST_RADIUS, horizon, RADII)
     zero = tolerance(mdp)
-    optimum = float(mdp.initial @ _everywhere(mdp, mdp.rewards).final.V)
+    best = optimum(mdp).values.eta
     return {
         "name": mdp.name,
         "discount": mdp.discount,
@@ -91,9 +93,9 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
         "actions": mdp.n_actions,
         "beta0": settings.controller.beta0,
         "beta1": settings.controller.beta1,
-        "optimum": digits(optimum),
+        "optimum": digits(best),
         "eta": digits([value.eta for _, value in path]),
-        "gap": digits([_settled(optimum - value.eta, zero) for _, value in path]),
+        "gap": digits([_settled(best - value.eta, zero) for _, value in path]),
         "advantage": digits([_settled(value.policy_advantage, zero) for _, value in path]),
         "delta": digits([it.delta for it in run]),
         "accepted": [it.outcome is not Outcome.REJECT for it in run],
@@ -123,7 +125,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
         start=(1 - share) * worst_policy(mdp) + share * mdp.uniform_policy(),
         delta0=min(settings.first_radius * horizon, controller.radius_max),
         settings=controller,
-        tolerance=tolerance(mdp),
+        tolerance=RELATIVE_TOLERANCE,
     )
     shown = list(islice(run, MAX_ITERATIONS))
     if not shown:
@@ -141,18 +143,11 @@ def visited(run: Sequence[Iteration]) -> list[Visit]:
 
 def worst_policy(mdp: MDP) -> Array:
     """A policy that minimises V in every state, shape (S, A)."""
-    return _everywhere(mdp, -mdp.rewards).policy
-
-
-def _everywhere(mdp: MDP, rewards: Array) -> Trajectory:
-    """Policy iteration for other rewards. Every state is a start, as Lemma 3.2 requires: so all reach their optimum."""
-    uniform = np.full(mdp.n_states, 1 / mdp.n_states)
-    everywhere = replace(mdp, rewards=rewards, initial=uniform)
-    return solve(everywhere, policy_iteration, settings=None, tolerance=tolerance(mdp))
+    return optimum(replace(mdp, rewards=-mdp.rewards)).policy
 
 
 def tolerance(mdp: MDP) -> float:
-    """A run ends at A*_k <= this, in units of return."""
+    """Differences of returns, and gaps, that are drawn as zero."""
     return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
 
 
@@ -165,7 +160,7 @@ def digits(x: Any) -> Any:
 
 
 def _settled(x: float, zero: float) -> float:
-    """x, or zero if the stopping rule takes it for zero."""
+    """x, or zero if it is drawn as zero."""
     return x if x > zero else 0.0
 
 
@@ -190,7 +185,8 @@ def _at_radius(mdp: MDP, it: Iteration, delta: float) -> Iteration:
     """The trial as it would have been with another radius."""
     step = solve_tv(it.policy, it.before.A, it.before.rho, delta)
     after = evaluate(mdp, step.policy)
-    return replace(it, delta=delta, step=step, after=after, ratio=ratio(after.eta - it.before.eta, step.gain))
+    actual = actual_gain(it.policy, it.before, step.policy, after)
+    return replace(it, delta=delta, step=step, after=after, ratio=ratio(actual, step.gain))
 
 
 def _visitation_bound(mdp: MDP, it: Iteration) -> float:
@@ -268,7 +264,7 @@ def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
 
 def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Visit]:
     """The policies of another method from the same start, for no more iterations than the run's."""
-    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=tolerance(mdp))
+    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=RELATIVE_TOLERANCE)
     return visited(list(islice(run, len(path) - 1)))
 
 

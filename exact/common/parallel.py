@@ -27,7 +27,7 @@ def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], jobs: in
 
     from exact.common.progress import counter
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     jobs = min(jobs, len(items))
     # The pool comes first: processes must not be forked while the progress bar's thread runs.
     pool = multiprocessing.Pool(jobs) if jobs > 1 else None
