@@ -20,7 +20,7 @@ import numpy as np
 from deep.config import PresetName
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, read_json
 
 MOMENTS = (0.0, 0.1, 0.3, 1.0)
 """Shares of the steps at which the policy is filmed."""
@@ -101,11 +101,14 @@ def work(options: Options) -> int:
 
     config = replace(preset(options.preset, options.env), steps=options.steps, seed=options.seed, workers=1)
     films, lines = [], []
-    for share in MOMENTS:
+    for i, share in enumerate(MOMENTS):
         lines = advance(config, options.run, round(share * options.steps), "deep.studies.lecture", lambda: False)
-        steps = lines[-1]["steps"] if lines else 0
-        films.append({"steps": steps, **film(options.run, options.seed)})
-        print(f"{options.env}: filmed after {steps} steps")
+        kept = options.run / f"film-{i}.json"
+        if not kept.exists():  # otherwise filmed at its moment, before an interruption
+            steps = lines[-1]["steps"] if lines else 0
+            atomic_write(kept, json.dumps({"steps": steps, **film(options.run, options.seed)}))
+            print(f"{options.env}: filmed after {steps} steps")
+        films.append(read_json(kept))
     content = {
         "command": f"python -m deep.studies.lecture --run {options.run} --out {options.out} --env {options.env} "
         f"--preset {options.preset} --steps {options.steps} --seed {options.seed}",
@@ -113,6 +116,7 @@ def work(options: Options) -> int:
         "env": options.env,
         "preset": options.preset,
         "rejected": _short(np.mean([line["outcome"] == "reject" for line in lines])),
+        "gained": _short(np.mean([line["actual_gain"] > 0 for line in lines])),
         "iterations": len(lines),
         "curve": curve(lines),
         "films": films,
