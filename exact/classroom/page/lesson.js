@@ -3,6 +3,8 @@
 const STEPS = [...document.querySelectorAll(".step")];
 const HAS_LESSON = STEPS.every((step) => !step.dataset.mdp || sceneNamed(step.dataset.mdp) >= 0);
 const answered = new Set();
+const SETTLE = 800;
+let quiet = 0; // until then scrolling is the page's own and chooses no step
 
 function sceneNamed(name) {
   return DATA.scenes.findIndex((scene) => scene.name === name);
@@ -34,7 +36,10 @@ function activate(i, scroll = false) {
   state.mine = null;
   if (mdp) choose(sceneNamed(mdp), Number(k), radius === "own" ? null : Number(radius));
   document.body.classList.toggle("no-run", ["noise", "deep", "play"].includes(views[0]));
-  if (scroll) step.scrollIntoView({ block: "center" });
+  if (scroll) {
+    quiet = performance.now() + SETTLE;
+    step.scrollIntoView({ block: "center" });
+  }
   remember();
 }
 
@@ -153,7 +158,7 @@ addEventListener("afterprint", putAway);
 const watcher = new IntersectionObserver((entries) => {
   const seen = entries.filter((entry) => entry.isIntersecting).at(-1);
   const i = seen ? STEPS.indexOf(seen.target) : -1;
-  if (i >= 0 && state.step !== undefined && i !== state.step) activate(i);
+  if (i >= 0 && state.step !== undefined && i !== state.step && performance.now() > quiet) activate(i);
 }, { rootMargin: matchMedia("(max-width: 900px)").matches ? "-75% 0px -24% 0px" : "-49% 0px -50% 0px" });
 for (const step of STEPS) watcher.observe(step);
 if (!HAS_LESSON) for (const id of ["to-lesson", "to-exercises", "present"]) byId(id).hidden = true;
