@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exact.classroom.lesson import STORY, TEXTBOOK, page
+from exact.classroom.lesson import LESSON, STORY, TEXTBOOK, page
 from exact.classroom.scene import RunSettings, scene
 from exact.common import cli
 from exact.common.errors import InputError
@@ -61,6 +61,7 @@ def work(options: Options) -> int:
     from exact.classroom.counterexamples import counterexamples
 
     out = options.out or Path("classroom.html")
+    mdps += [load(name) for name in LESSON if name not in {mdp.name for mdp in mdps}]
     html = page([scene(mdp, options.run) for mdp in mdps], counterexamples())
     atomic_write(out, html)
     print(f"wrote {out}: {counted(len(mdps), 'MDP')}, {len(html.encode()) / 1e6:.1f} MB")

@@ -46,6 +46,10 @@ COLUMNS = (
     *("bound_lemma34", "bound_prior", "bound_posterior"),
 )
 """Fields of `exact.algorithm.Record` that the page shows at every radius."""
+LADDER_DIGITS = 4
+"""Significant digits of the rungs of the ladder, which are drawn on a logarithmic axis."""
+DRAWN_STATES = 3
+"""Largest number of states of which the decision problem itself is drawn, with arrows and rewards."""
 POLYTOPE_ACTIONS = 8
 """Largest number of actions for which the value polytope is drawn. With more of them its web is a blot."""
 RELATIVE_TOLERANCE = 1e-10
@@ -100,6 +104,7 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
         "delta": digits([it.delta for it in run]),
         "accepted": [it.outcome is not Outcome.REJECT for it in run],
         "steps": [_sweep(mdp, it, grid) for it in run],
+        "problem": _problem(mdp) if mdp.n_states <= DRAWN_STATES else None,
         "square": _square(mdp, path) if mdp.rewards.shape == (2, 2) else None,
         "polytope": _polytope(mdp, path) if mdp.n_states == 2 and mdp.n_actions <= POLYTOPE_ACTIONS else None,
         "grid": _grid(mdp, path),
@@ -151,12 +156,12 @@ def tolerance(mdp: MDP) -> float:
     return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
 
 
-def digits(x: Any) -> Any:
-    """The numbers rounded to DIGITS significant digits, as nested lists; None where one is not finite."""
+def digits(x: Any, significant: int = DIGITS) -> Any:
+    """The numbers rounded to so many significant digits, as nested lists; None where one is not finite."""
     array = np.asarray(x, dtype=np.float64)
     if array.ndim:
-        return [digits(item) for item in array]
-    return float(f"{float(array):.{DIGITS}g}") if np.isfinite(array) else None
+        return [digits(item, significant) for item in array]
+    return float(f"{float(array):.{significant}g}") if np.isfinite(array) else None
 
 
 def _settled(x: float, zero: float) -> float:
@@ -171,6 +176,7 @@ def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
     records = [asdict(record(mdp, other)) for other in explored]
     sweep = {column: digits([row[column] for row in records]) for column in COLUMNS}
     sweep["bound_visitation"] = digits([_visitation_bound(mdp, other) for other in explored])
+    sweep["ladder"] = digits(np.transpose([_ladder(mdp, other) for other in explored]), LADDER_DIGITS)
     sweep["own"] = int(np.searchsorted(radii, it.delta))
     sweep["bars"] = _bars(it, tolerance(mdp))
     if mdp.n_states == 2:
@@ -194,6 +200,30 @@ def _visitation_bound(mdp: MDP, it: Iteration) -> float:
     return float(bounds.ratio_from_visitations(it.before.rho, it.after.rho)) if reached else np.nan
 
 
+def _ladder(mdp: MDP, it: Iteration) -> list[float]:
+    """Upper bounds of 1 - r, from the exact loss down to Lemma 3.4: each rung puts a worst case for one known quantity.
+
+    The first is the loss itself. Then, all divided by the predicted gain, and with letters as in `exact.bounds`:
+    gamma D span(V' - V); V' unknown: gamma D span(f) / (1-gamma); the worst state: alpha / (1-gamma) for D; the worst
+    advantage: 4 A_bar alpha for span(f); the worst start: delta / p0 for alpha; last, Lemma 3.3 for the predicted gain.
+    """
+    before, after, gamma = it.before, it.after, mdp.discount
+    TV = bounds.total_variation(it.policy, it.step.policy)
+    f = np.einsum("sa,sa->s", it.step.policy, before.A)
+    A_bar, p0 = float(np.abs(before.A).max()), float(mdp.initial.min())
+    X = bounds.surrogate_error_ladder(gamma, TV, f, before.rho @ TV, A_bar, before.V, after.V)
+    worst_start = 4 * A_bar * gamma * (it.delta / p0) ** 2 / (1 - gamma) ** 2 if p0 > 0 else np.nan
+    known = (X[name] for name in ("a posteriori", "span", "Pirotta", "TRPO"))
+    errors = [it.step.gain - (after.eta - before.eta), *known, worst_start]
+    lemma34 = 1 - bounds.lemma34(gamma, p0, A_bar, before.policy_advantage, it.delta) if p0 > 0 else np.nan
+    return [*(error / it.step.gain for error in errors), lemma34]
+
+
+def _problem(mdp: MDP) -> dict[str, Any]:
+    """P(t|s,a), shape (S, A, S), r(s,a), shape (S, A), and rho0, to be drawn as circles and arrows."""
+    return {"transitions": digits(mdp.transitions), "rewards": digits(mdp.rewards), "initial": digits(mdp.initial)}
+
+
 def _bars(it: Iteration, zero: float) -> dict[str, Any]:
     """Height G(s,a) and width rho(s) pi_k(a|s) of every pair that it pays to empty, with s and a, the highest first."""
     G, width = gaps(it.before.A), it.before.rho[:, None] * it.policy
@@ -209,13 +239,18 @@ def _bars(it: Iteration, zero: float) -> dict[str, Any]:
 
 
 def _square(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
-    """pi_k as points (pi(1|0), pi(1|1)) of the unit square, and the level lines of eta on it."""
+    """pi_k as points (pi(1|0), pi(1|1)) of the unit square, the level lines of eta, and eta and V on a mesh of it.
+
+    mesh[j][i] is [eta, V(0), V(1)] of the policy with pi(1|0) = i / (n-1), pi(1|1) = j / (n-1), n = len(mesh).
+    """
     p = np.linspace(0, 1, 2 * MESH - 1)
-    eta = np.array([[evaluate(mdp, np.array([[1 - x, x], [1 - y, y]])).eta for x in p] for y in p])
+    found = [[evaluate(mdp, np.array([[1 - x, x], [1 - y, y]])) for x in p] for y in p]
+    eta = np.array([[value.eta for value in row] for row in found])
+    mesh = [[digits([value.eta, *value.V], LADDER_DIGITS) for value in row] for row in found]
     levels = np.linspace(eta.min(), eta.max(), CONTOURS + 2)[1:-1]
     contours = contour_generator(p, p, eta)
     lines = [np.round(np.asarray(line), 4).tolist() for level in levels for line in contours.lines(level)]
-    return {"policies": digits([policy[:, 1] for policy, _ in path]), "contours": lines}
+    return {"policies": digits([policy[:, 1] for policy, _ in path]), "contours": lines, "mesh": mesh}
 
 
 def _polytope(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
