@@ -83,7 +83,8 @@ def from_gymnasium(
     row, successor, p, r = _absorb(outcomes, A)
     kernel = sparse.coo_array((p, (row, successor)), shape=(S * A, S)).tocsr()  # adds up duplicates
     kernel.data = nearest_fractions(kernel.data)
-    rewards, sizes = (np.bincount(row, weights=x, minlength=S * A).reshape(S, A) for x in (p * r, np.abs(p * r)))
+    sums = (np.bincount(row, weights=x, minlength=S * A).reshape(S, A) for x in (p * r, np.abs(p * r)))
+    rewards, sizes = (np.asarray(x, dtype=np.float64) for x in sums)
     own = np.asarray(getattr(env.unwrapped, "initial_state_distrib", np.full(S, 1 / S)), dtype=np.float64)
     initial = nearest_fractions((1 - mix) * own + mix / S)
     return MDP(dense_if_small(kernel, A), nearest_fractions(rewards, sizes), initial, discount, name)
