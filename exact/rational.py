@@ -1,8 +1,8 @@
 """Finite MDPs and policy evaluation in exact rational arithmetic, by python-flint.
 
 A float64 of an MDP means a fraction, and every policy in the runs of `verify` lies on a dyadic grid.  So V, rho and
-eta are rational numbers, and an inequality between them is true or false.  Arrays are NumPy object arrays of `flint.fmpq`; the
-formulas of `exact.bounds` take them as they are.  flint is loaded with the first exact number.
+eta are rational numbers, and an inequality between them is true or false.  Arrays are NumPy object arrays of
+`flint.fmpq`; the formulas of `exact.bounds` take them as they are.  flint is loaded with the first exact number.
 """
 
 from dataclasses import dataclass

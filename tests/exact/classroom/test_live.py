@@ -8,8 +8,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from exact.classroom.lesson import STORY, TEXTBOOK
 from exact.classroom.live import app
 from exact.classroom.scene import scene
