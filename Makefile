@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 FIGURES := figures
 
-.PHONY: demo test check torture bench setup clean
+.PHONY: demo test check torture bench formal setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -49,6 +49,10 @@ bench: setup  ## speed and size as ratios against peers, in one run
 	OMP_NUM_THREADS=1 $(RUN) -m exact.speed
 	OMP_NUM_THREADS=1 $(RUN) -m verify.speed
 	$(RUN) -m deep.speed
+
+formal:  ## check the machine-checked proofs; needs Coq, which is a package of most systems (Debian: coq)
+	@command -v coqc >/dev/null || { echo "error: coqc was not found; install Coq 8.16 or newer" >&2; exit 2; }
+	@out=$$(mktemp -d); cp verify/coq/trust_region.v $$out; (cd $$out && coqc trust_region.v); status=$$?; rm -r $$out; exit $$status
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

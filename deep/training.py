@@ -31,6 +31,7 @@ from deep.run.directory import RunDirectory, check_named, check_new, env_folder,
 from deep.run.display import Display, tensorboard_writer
 from deep.run.interruption import Interruption
 from deep.sampling.environments import EnvSpec, inspect, inspected
+from deep.sampling.examination import glance
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -186,6 +187,8 @@ def train(
     """
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
+    for finding in glance(spec):
+        print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
     with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
         checkpoints, seconds = _begin(learner, run, origin)
         return _loop(learner, run, checkpoints, seconds, observe, spec)

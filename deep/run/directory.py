@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from deep.config import Config
 from exact.common import schema
 from exact.common.errors import FaultError, InputError
-from exact.common.files import atomic_write, check_regular, kind_of, open_append, read_regular, reason, write_all
+from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
 
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
@@ -155,7 +155,7 @@ class RunDirectory:
             if self.checkpoints.is_symlink():
                 raise OSError(errno.EINVAL, "checkpoints is a symbolic link, expected a folder")
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            check_regular(folder / "lock")
+            check_target(folder / "lock")
             self.lock.acquire()
             self._clear()
             self.metrics = open_append(folder / "metrics.jsonl")

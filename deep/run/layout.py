@@ -127,7 +127,13 @@ def layout(learner: Learner) -> dict[str, Any]:
     discrete, outputs, seen = isinstance(policy, CategoricalPolicy), policy.net.outputs, learner.observation_shape
     inputs = Values(torch.uint8 if learner.batches.pixels else torch.float32, (-1, *seen))
     column, theta = Values(torch.float32, (-1,)), Values(torch.float32, (policy.size,))
-    actions = Values(torch.int64, (-1,), outputs) if discrete else Values(torch.float32, (-1, outputs))
+    heads = policy.heads if isinstance(policy, CategoricalPolicy) else ()
+    several = (len(heads),) if len(heads) > 1 else ()  # a product of distributions has an action of several numbers
+    actions = (
+        Values(torch.int64, (-1, *several), max((*heads, 0)) or outputs)
+        if discrete
+        else Values(torch.float32, (-1, outputs))
+    )
     batch = Samples(
         {
             "observations": inputs,

@@ -29,6 +29,18 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
 
 
+def check_regular(path: "str | Path") -> None:
+    """Check that a path to read is a file. A pipe without a writer would be waited for, a device never ends.
+
+    Raises:
+        InputError: it is a pipe, a device or a socket.
+        OSError: it does not exist.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError("is no regular file")
+
+
 def atomic_write(path: "str | Path", content: "str | bytes | memoryview") -> None:
     """Write `content` (text as UTF-8) to `path`, whole or not at all, even if the machine stops.
 
@@ -52,7 +64,7 @@ def kind_of(error: Exception) -> type[InputError] | type[FaultError]:
 
 
 def _replace(target: Path, data: "bytes | memoryview") -> None:
-    check_regular(target)
+    check_target(target)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o666)
     try:
@@ -76,7 +88,7 @@ def write_all(descriptor: int, data: "bytes | memoryview") -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def check_regular(path: Path) -> None:
+def check_target(path: Path) -> None:
     """Raise OSError if there is something at `path` that is no regular file."""
     try:
         mode = os.lstat(path).st_mode
@@ -95,7 +107,7 @@ def open_append(path: Path) -> int:
     Raises:
         OSError: it cannot be opened, or is a link, a pipe or a device.
     """
-    check_regular(path)
+    check_target(path)
     return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | SAFELY, 0o666)
 
 

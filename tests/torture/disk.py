@@ -37,6 +37,7 @@ def failing_calls(kind: str, scratch: Path, every: int = 1) -> Iterator[Row]:
 def foreign_folders(kind: str, scratch: Path) -> Row:
     """A run directory that cannot be used, or is used already."""
     row = Row(PART, "a folder that is a file, holds other files, is gone, or has another trainer; one line")
+    scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "is-a-file").write_text("precious")
     (scratch / "foreign").mkdir(parents=True)
     (scratch / "foreign" / "notes").write_text("precious")

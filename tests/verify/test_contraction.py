@@ -26,6 +26,18 @@ def test_the_rate_is_attained_to_the_last_digit():
     assert contraction.regret(best, step.after.V) == fmpq(79, 8)  # 10 (1 - .1/8)
 
 
+def test_the_falsifier_finds_steps_near_the_rate_and_notices_a_wrong_one(monkeypatch):
+    """Without the discount in the rate the statement is false, and hill climbing finds it out."""
+    options = contraction.STUDY.options(mdp=("puterman-two-state",), instances=1, search=40)
+    run = contraction.plan(options)[0]
+    found = contraction._search(40, run)[0]
+    assert found.verdict is Verdict.HOLDS
+    assert found.claimed > 0.9 * found.actual
+    right = contraction.check_per_state
+    monkeypatch.setattr(contraction, "check_per_state", lambda step, d, gamma, *rest: right(step, d, 0 * gamma, *rest))
+    assert contraction._search(40, run)[0].verdict is Verdict.VIOLATED
+
+
 def test_a_global_budget_starves_a_state_for_three_steps_and_ends_with_the_fourth():
     """docs/theory.md, the figure of the contraction: d = 1/8, gamma = .9."""
     mdp, start, best = contraction.starving_mdp(0.9)
