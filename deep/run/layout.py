@@ -84,11 +84,12 @@ def check_state(learner: Learner, saved: Any) -> None:
 
 def check_whole(learner: Learner, saved: Any) -> None:
     """Raise InputError unless a checkpoint is one of a run with this learner's settings."""
-    check_state(learner, saved)
+    read(saved, Open({"config": str}), "checkpoint")
     made, given = config_from_json(saved["config"], "the checkpoint's settings"), learner.config
     if made != given:
         names = ", ".join(f.name for f in fields(Config) if getattr(made, f.name) != getattr(given, f.name))
         raise InputError(f"it was made with other settings ({names}) than config.json has")
+    check_state(learner, saved)
 
 
 def check_parts(saved: Any) -> None:
