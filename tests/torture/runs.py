@@ -58,6 +58,7 @@ class Process:
     def __init__(self, work: Callable[[], int], log: Path):
         self.log = log
         self.status: int | None = None
+        log.write_text("")  # it may be killed before it writes anything
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
