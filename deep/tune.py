@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from deep import training
 from deep.config import Config, EnvKwargs, PresetName
-from deep.presets import change, preset
+from deep.presets import change, preset, setting
 from deep.run.directory import env_folder
 from deep.sampling.environments import EnvSpec, inspect
 from deep.space import SPACE, Dimension
@@ -127,6 +128,9 @@ class Search:
         """Make the trials that are missing."""
         while (n := len(self.done())) < self.options.trials:
             self.state = f"trial {n + 1} of {self.options.trials}"
+            # The suggestions depend on the seed and on the trials so far, not on where the search was interrupted.
+            entropy = np.random.SeedSequence((self.options.seed, len(self.study.trials)))
+            self.study.sampler = self.optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
             trial = self.study.ask()
             value = self.play(trial)
             states = self.optuna.trial.TrialState
@@ -176,8 +180,9 @@ class Search:
         words += ["--wrapper", self.options.wrapper] if self.options.wrapper else []
         for name, value in self.settings(self.study.best_params).items():
             if isinstance(value, bool):
-                section, _, key = name.rpartition(".")
-                words.append(f"--{section}{'.' if section else ''}{'' if value else 'no-'}{key.replace('_', '-')}")
+                if value != setting(self.base, name):  # there is a flag for the other value only
+                    section, _, key = name.rpartition(".")
+                    words.append(f"--{section}{'.' if section else ''}{'' if value else 'no-'}{key.replace('_', '-')}")
             else:
                 words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
         return words
