@@ -91,7 +91,9 @@ class Search:
         self.optuna = _optuna()
         self.dimensions = [Dimension.parse(word) for word in options.space]
         self.base = change(preset(options.preset, spec), {"steps": options.steps})
-        change(self.base, {d.name: d.choices[0] if d.choices else d.low for d in self.dimensions})  # names and types
+        for d in self.dimensions:  # a value that cannot be trained with is said before the first trial
+            for value in d.choices or (d.low, d.high):
+                change(self.base, {d.name: value})
         self.state = "starting"
         pruner = self.optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=options.steps // 5)
         database = f"sqlite:///{folder / 'study.db'}"

@@ -88,6 +88,12 @@ def test_trials_below_the_median_are_stopped(played, tmp_path, capsys):
     assert out.count("[") == 14
 
 
+def test_a_choice_that_no_run_can_have_is_refused_before_the_first_trial(played, tmp_path, capsys):
+    assert search(tmp_path, 5, "--space", "sampling.N=256|4096") == cli.BAD_INPUT
+    assert "steps must be more than the first batch has" in capsys.readouterr().err
+    assert played == []
+
+
 def test_the_seeds_of_a_trial_are_averaged(played, tmp_path):
     assert search(tmp_path, 1, *SPACE, "--seeds", "3", "--seed", "5") == cli.DONE
     assert [config.seed for config in played] == [5, 6, 7]
