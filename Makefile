@@ -24,14 +24,14 @@ demo: setup  ## the main job: check the theory, write the classroom page, train 
 	$(RUN) -m exact.classroom --out $(FIGURES)/classroom.html
 	@rm -f $(FIGURES)/agent.mp4; run=runs/demo-$$(date +%Y%m%d-%H%M%S); set -x; \
 	$(RUN) -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out $$run && \
-	$(RUN) -m deep.evaluate $$run --episodes 10
-	@echo "filming one episode ..."; \
-	run=$$(ls -d runs/demo-* | tail -1); film="$(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4"; \
-	$$film >/dev/null 2>&1 || MUJOCO_GL=egl $$film >/dev/null 2>&1 || echo "no film: MuJoCo found no renderer here"
+	$(RUN) -m deep.evaluate $$run --episodes 10 && \
+	$(RUN) -m deep.plot $$run --out $(FIGURES)/learning-curve.png && \
+	{ $(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4 || echo "no film: see the line above"; }
 	@echo; echo "Look at:"
-	@echo "  $(FIGURES)/lemma34.png      the statements about the exact step, and how tight they are"
-	@echo "  $(FIGURES)/classroom.html   why a trust region converges; open it in a browser"
-	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4        the trained agent"
+	@echo "  $(FIGURES)/lemma34.png          the statements about the exact step, and how tight they are"
+	@echo "  $(FIGURES)/classroom.html       why a trust region converges; open it in a browser"
+	@echo "  $(FIGURES)/learning-curve.png   how the agent learned"
+	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4            the trained agent"
 	@echo "  $$(ls -d runs/demo-* | tail -1)   the training run: settings, metrics, checkpoints"
 
 test: setup  ## the test suite

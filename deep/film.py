@@ -137,7 +137,7 @@ def _imageio() -> Any:
     return imageio
 
 
-def _follow(env: gym.Env) -> None:
+def follow(env: gym.Env) -> None:
     """Let the camera follow the agent, in a MuJoCo task whose model has a camera for that.
 
     gymnasium 1.4 does so only where the task names the body to follow: HalfCheetah, Ant and Swimmer left the picture.
@@ -164,7 +164,7 @@ def record(player: Player, path: Path, seed: int, stochastic: bool, max_steps: i
         try:
             env = Adapter(player.spec, player.sticky, "rgb_array")
             try:
-                _follow(env.env)
+                follow(env.env)
                 fps = env.env.metadata.get("render_fps", DEFAULT_FPS)
                 run_episode(env, player, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames, max_steps)
             finally:

@@ -88,7 +88,7 @@ def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float
     """Give a learner its first state. Returns the seconds that the run had taken before.
 
     Raises:
-        InputError: the origin has no usable checkpoint, or it does not fit the settings.
+        InputError: the origin has no usable checkpoint, or it does not fit the settings (see `check_fits`).
     """
     if origin is None:
         learner.start()
@@ -103,13 +103,28 @@ def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float
         run.take_over(source / "metrics.jsonl", saved)
         seconds: float = saved["seconds"]
         return seconds
-    start_from(learner, newest(source)["learner"], origin.source)
+    start_from(learner, newest(source)["learner"])
     return 0.0
 
 
-def start_from(learner: "Learner", saved: dict[str, Any], source: str) -> None:
-    """Begin with another run's policy and normalisers, and with its value network if it is there."""
+def check_fits(learner: "Learner", origin: Origin | None) -> None:
+    """Check that a run can begin from its origin, before its directory is made.
+
+    Raises:
+        InputError: the origin has no usable checkpoint, or (init) another number of parameters or observations, or
+            (continue) not the metrics that it had.
+    """
+    if origin is None:
+        return
+    source = Path(origin.source)
+    if origin.kind == "continue":
+        from deep.run.layout import check_state
+
+        directory.metrics_at(source / "metrics.jsonl", newest(source, partial(check_state, learner)))
+        return
     from deep.run.snapshot import unpack_moments
+
+    saved = newest(source)["learner"]
 
     theta, critic = saved["theta"], saved.get("critic")
     observations = unpack_moments(saved["observations"])
@@ -126,6 +141,14 @@ def start_from(learner: "Learner", saved: dict[str, Any], source: str) -> None:
             f"--init-from {source}: its observations have shape {observations.mean.shape}, "
             f"{learner.config.env!r} has {learner.observation_shape}"
         )
+
+
+def start_from(learner: "Learner", saved: dict[str, Any]) -> None:
+    """Begin with another run's policy and normalisers, and with its value network if it is there. It must fit."""
+    from deep.run.snapshot import unpack_moments
+
+    theta, critic = saved["theta"], saved.get("critic")
+    observations = unpack_moments(saved["observations"])
     if critic is not None:
         learner.critic.phi.copy_(critic["phi"])
     rewards = unpack_moments(saved["rewards"]) if "rewards" in saved else None

@@ -25,7 +25,7 @@ import tyro
 
 from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
-from deep.origin import Origin, begin, later_folder, read_origin
+from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
@@ -189,9 +189,11 @@ def train(
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
         print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
-    with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
-        checkpoints, seconds = _begin(learner, run, origin)
-        return _loop(learner, run, checkpoints, seconds, observe, spec)
+    with _learner(config, spec) as learner:
+        check_fits(learner, origin)  # before the directory is made
+        with RunDirectory.create(out, settings, command) as run:
+            checkpoints, seconds = _begin(learner, run, origin)
+            return _loop(learner, run, checkpoints, seconds, observe, spec)
 
 
 def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
@@ -297,6 +299,7 @@ def _continue(learner: "Learner", run: RunDirectory) -> tuple["Checkpoints", flo
             run.restart(learner.config.checkpoint_every)
         else:  # its first checkpoint comes before its first own line
             run.rewind(0)
+            check_fits(learner, origin)
         return _begin(learner, run, origin)
     unpack(learner, saved["learner"])
     run.rewind(saved["metrics_bytes"])

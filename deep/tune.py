@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from deep import training
 from deep.config import Config, EnvKwargs, PresetName
-from deep.presets import change, preset
+from deep.presets import change, preset, setting
 from deep.run.directory import env_folder
 from deep.sampling.environments import EnvSpec, inspect
 from deep.space import SPACE, Dimension
@@ -90,7 +91,9 @@ class Search:
         self.optuna = _optuna()
         self.dimensions = [Dimension.parse(word) for word in options.space]
         self.base = change(preset(options.preset, spec), {"steps": options.steps})
-        change(self.base, {d.name: d.choices[0] if d.choices else d.low for d in self.dimensions})  # names and types
+        for d in self.dimensions:  # a value that cannot be trained with is said before the first trial
+            for value in d.choices or (d.low, d.high):
+                change(self.base, {d.name: value})
         self.state = "starting"
         pruner = self.optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=options.steps // 5)
         database = f"sqlite:///{folder / 'study.db'}"
@@ -127,6 +130,9 @@ class Search:
         """Make the trials that are missing."""
         while (n := len(self.done())) < self.options.trials:
             self.state = f"trial {n + 1} of {self.options.trials}"
+            # The suggestions depend on the seed and on the trials so far, not on where the search was interrupted.
+            entropy = np.random.SeedSequence((self.options.seed, len(self.study.trials)))
+            self.study.sampler = self.optuna.samplers.TPESampler(seed=int(entropy.generate_state(1)[0]))
             trial = self.study.ask()
             value = self.play(trial)
             states = self.optuna.trial.TrialState
@@ -176,8 +182,9 @@ class Search:
         words += ["--wrapper", self.options.wrapper] if self.options.wrapper else []
         for name, value in self.settings(self.study.best_params).items():
             if isinstance(value, bool):
-                section, _, key = name.rpartition(".")
-                words.append(f"--{section}{'.' if section else ''}{'' if value else 'no-'}{key.replace('_', '-')}")
+                if value != setting(self.base, name):  # there is a flag for the other value only
+                    section, _, key = name.rpartition(".")
+                    words.append(f"--{section}{'.' if section else ''}{'' if value else 'no-'}{key.replace('_', '-')}")
             else:
                 words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
         return words

@@ -165,6 +165,13 @@ NAMED: dict[str, Point] = {
     },
 }
 
+HORIZONS: dict[str, Point] = {
+    f"accepting-{discount}-{lam}": NAMED["accepting"] | {"sampling.discount": discount, "sampling.gae_lambda": lam}
+    for discount in (0.97, 0.99, 0.995, 0.999)
+    for lam in (0.9, 0.97)
+}
+"""The preset paper with another discount and lambda: searched for one task at a time, as the second variant."""
+
 
 def settle(config: Config, point: Point) -> Config:
     """The configuration with a point's settings; InputError for a name that is none or a value out of range."""
@@ -181,7 +188,7 @@ def settle(config: Config, point: Point) -> Config:
 def propose(seed: int, index: int, near: str | None, change: float) -> Point:
     """The point of a number: NAMED[near] with each entry of SPACE drawn anew with probability `change`."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
-    point: Point = dict(NAMED[near]) if near else {}
+    point: Point = dict((NAMED | HORIZONS)[near]) if near else {}
     for choices in SPACE.values():
         drawn = choices[int(rng.integers(len(choices)))]
         if rng.random() < change or near is None:
@@ -204,7 +211,7 @@ class Options:
     points: int = 40
     """Points drawn, beside the named ones."""
     named: tuple[str, ...] = tuple(NAMED)
-    """Named points, tried first."""
+    """Points of NAMED or HORIZONS, tried first."""
     near: str | None = None
     """Draw points around this named one instead of the whole space."""
     change: float = 0.4
@@ -229,8 +236,8 @@ class Options:
         ):
             raise InputError(f"--rungs: expected ascending numbers in [1, {STEPS}], got {self.rungs}")
         for name in (*self.named, *([] if self.near is None else [self.near])):
-            if name not in NAMED:
-                raise InputError(f"no point {name!r}; expected some of {', '.join(NAMED)}")
+            if name not in NAMED | HORIZONS:
+                raise InputError(f"no point {name!r}; expected some of {', '.join(NAMED | HORIZONS)}")
         if not 0 <= self.change <= 1:
             raise InputError(f"--change: expected a probability, got {self.change}")
         if not self.budget_minutes > 0:
@@ -374,7 +381,7 @@ def search(options: Options, command: str) -> Board:
     """Run the search until its points or its time are used up."""
     deadline = time.time() + 60 * options.budget_minutes
     drawn = {f"p{i:03d}": propose(options.seed, i, options.near, options.change) for i in range(options.points)}
-    points = {name: NAMED[name] for name in options.named} | drawn
+    points = {name: (NAMED | HORIZONS)[name] for name in options.named} | drawn
     for point in points.values():
         settle(preset("paper-first", options.tasks[0]), point)  # a value out of range is said before anything runs
     options.out.mkdir(parents=True, exist_ok=True)

@@ -30,10 +30,10 @@ import numpy as np
 from exact.algorithm import Iteration
 from exact.controller import ControllerSettings, Outcome
 from exact.mdps.library import load
+from exact.rational import dyadic, dyadics
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import dyadic, dyadics
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.runs import Run, check_step, controller, plan, step_grid, steps
 from verify.tabular.trial import TrialPoint

@@ -97,4 +97,4 @@ if __name__ == "__main__":
         for certificate in json.load(open(sys.argv[1])):
             _check(certificate)
     except Exception as error:  # whatever a foreign file makes of it
-        sys.exit(f"refused: {error}")
+        sys.exit(f"refused: {'' if type(error) is ValueError else 'no certificate: '}{error}")

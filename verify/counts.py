@@ -57,10 +57,10 @@ import numpy as np
 
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
 from verify.core.statement import Check, Statement, Verdict, judge
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, simplex

@@ -54,11 +54,11 @@ from exact.bounds import total_variation
 from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.binomial import accepted, accurate, common, independent
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import howard, is_optimal, knapsack

@@ -32,10 +32,10 @@ import numpy as np
 from exact.bounds import regret_bounds
 from exact.mdp import MDP
 from exact.mdps.library import load, unvisited
+from exact.rational import dyadics, evaluate_exactly
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import dyadics, evaluate_exactly
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Claims, Run, check_runs, plan, rational_mdp

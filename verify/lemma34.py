@@ -46,10 +46,10 @@ from exact.algorithm import Iteration, iterate, record
 from exact.controller import ControllerSettings, Outcome
 from exact.mdp import MDP
 from exact.mdps.library import cash_in, load, unvisited
+from exact.rational import dyadic, dyadics, evaluate_exactly
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import dyadic, dyadics, evaluate_exactly
 from verify.core.statement import Check, Claim, Statement, is_nontrivial, judge
 from verify.tabular.falsify import worst_step
 from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, rational_mdp, solver, steps

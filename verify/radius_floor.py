@@ -36,10 +36,10 @@ from exact.bounds import radius_floor, radius_printed
 from exact.controller import ControllerSettings, Outcome
 from exact.mdp import MDP
 from exact.mdps.library import cash_in, load
+from exact.rational import RationalMDP, dyadic, rational
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, dyadic, rational
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, beginning, controller, plan, rational_mdp, steps
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial

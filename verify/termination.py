@@ -43,12 +43,12 @@ import numpy as np
 from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp, rational
 from exact.subproblem.kl import solve_kl_forward
 from exact.subproblem.kl import tilt as tilt_floats
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp, rational
 from verify.core.statement import Check, Statement, judge
 from verify.gaussian.runs import judge_balls
 from verify.tabular.falsify import Place, tightest

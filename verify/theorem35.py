@@ -44,11 +44,11 @@ from exact.bounds import lemma33, rate_sharper
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide
 from exact.mdp import MDP, Array
 from exact.mdps.library import cash_in, load
+from exact.rational import RationalMDP, dyadics, evaluate_exactly, rational
 from exact.subproblem.step import Subproblem
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
-from verify.core.rational import RationalMDP, dyadics, evaluate_exactly, rational
 from verify.core.statement import Check, Claim, Statement, Verdict, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Run, beginning, check_step, controller, plan, rational_mdp, solver, steps, stop

@@ -245,12 +245,7 @@ class RunDirectory:
         Raises:
             InputError: the other file cannot be read, or is not what it was.
         """
-        size = saved["metrics_bytes"]
-        try:
-            content = read_regular(metrics, LARGEST_METRICS)[:size]
-        except OSError as error:
-            raise InputError(f"cannot read {metrics}: {error.strerror}") from error
-        _check_metrics(metrics, content, saved)
+        content = metrics_at(metrics, saved)
         self.digest = hashlib.sha256(content)
         with self._faults():
             os.ftruncate(self.metrics, 0)
@@ -301,6 +296,24 @@ class RunDirectory:
             atomic_write(self.folder / "result.json", json.dumps(result, indent=1) + "\n")
         except InputError as error:  # the folder was good when the run began: a full disk, say
             raise FaultError(str(error)) from error
+
+
+def metrics_at(path: Path, saved: dict[str, Any]) -> bytes:
+    """What a metrics.jsonl had at a checkpoint.
+
+    Args:
+        path: the file.
+        saved: what `RunDirectory.sync` returned.
+
+    Raises:
+        InputError: it cannot be read, or is not what it was.
+    """
+    try:
+        content = read_regular(path, LARGEST_METRICS)[: saved["metrics_bytes"]]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    _check_metrics(path, content, saved)
+    return content
 
 
 def _check_metrics(path: Path, content: bytes, saved: dict[str, Any]) -> None:

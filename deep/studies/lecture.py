@@ -1,6 +1,6 @@
 """The classroom's chapter on a network: one training run with its trust region, and films of four moments of it.
 
-    MUJOCO_GL=egl python -m deep.studies.lecture --run runs/lecture --out exact/classroom/page/deep.json
+    python -m deep.studies.lecture --run runs/lecture --out exact/classroom/page/deep.json
 
 The page of `exact.classroom` draws these numbers and pictures. They are committed beside it, because `exact` does not
 import `deep`. The same command again continues an interrupted run.
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deep.config import PresetName
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import atomic_write, read_json
+from exact.common.files import atomic_write, check_writable, read_json
 
 MOMENTS = (0.0, 0.1, 0.3, 1.0)
 """Shares of the steps at which the policy is filmed."""
@@ -53,6 +54,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.seed < 0:
             raise InputError("--steps must be at least 1 and --seed at least 0")
+        check_writable(self.out)
 
 
 def film(folder: Path, seed: int) -> dict[str, Any]:
@@ -64,20 +66,19 @@ def film(folder: Path, seed: int) -> dict[str, Any]:
     from PIL import Image
 
     from deep.agent import load
+    from deep.film import choose_renderer, follow
+    from deep.playing import run_episode
+    from deep.sampling.adapter import Adapter
 
-    agent = load(folder)
-    env = agent.make_env("rgb_array")
+    agent, images = load(folder), list[NDArray[Any]]()
+    choose_renderer(agent)
+    env = Adapter(agent.spec, agent.sticky, "rgb_array")
     try:
-        observation, _ = env.reset(seed=seed)
-        frames = []
-        for t in range(FRAMES * EVERY):
-            if t % EVERY == 0:
-                frames.append(Image.fromarray(np.asarray(env.render())).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
-            observation, _, terminated, truncated, _ = env.step(agent.predict(observation, deterministic=True)[0])
-            if terminated or truncated:
-                break
+        follow(env.env)
+        run_episode(env, agent, np.random.SeedSequence(seed), False, images, FRAMES * EVERY)
     finally:
         env.close()
+    frames = [Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for image in images[::EVERY]]
     strip = Image.new("RGB", (SIDE * len(frames), SIDE))
     for i, frame in enumerate(frames):
         strip.paste(frame, (SIDE * i, 0))

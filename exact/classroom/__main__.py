@@ -61,10 +61,11 @@ def work(options: Options) -> int:
     from exact.classroom.counterexamples import counterexamples
 
     out = options.out or Path("classroom.html")
+    asked = len(mdps)
     mdps += [load(name) for name in LESSON if name not in {mdp.name for mdp in mdps}]
     html = page([scene(mdp, options.run) for mdp in mdps], counterexamples())
     atomic_write(out, html)
-    print(f"wrote {out}: {counted(len(mdps), 'MDP')}, {len(html.encode()) / 1e6:.1f} MB")
+    print(f"wrote {out}: {counted(asked, 'MDP')}, {len(html.encode()) / 1e6:.1f} MB")
     return cli.DONE
 
 

@@ -28,6 +28,10 @@ BISECTIONS = 64
 """Halvings of the bracket of log nu(s): the 11 bits of a float64's exponent and the 53 of its fraction."""
 SMALLEST_PRICE = float(np.finfo(np.float64).tiny)
 """A smaller price cannot be told from zero, at which forward KL is infinite."""
+BRACKET = float(np.log(4.0))
+"""Step of the logarithm of the price, while a bracket of it is looked for."""
+FEASIBLE = 1e-12
+"""How much further than delta a step may be, relative to delta."""
 LARGEST_RATIO = 1e300
 """Stands for infinite distance / delta in the scalar equation, and its inverse for zero, so that logarithms exist."""
 
@@ -124,15 +128,23 @@ def _solve(
 
     if used(0.0) <= delta:
         return step(0.0)
-    high = low = max(float(np.ptp(A)), SMALLEST_PRICE)
-    while used(high) > delta:
-        high *= 4
-    while used(low) <= delta:
-        low /= 4
-        if low < SMALLEST_PRICE:
-            return step(SMALLEST_PRICE)
 
     def excess(log_price: float) -> float:
         return float(np.log(np.clip(used(np.exp(log_price)) / delta, 1 / LARGEST_RATIO, LARGEST_RATIO)))
 
-    return step(float(np.exp(brentq(excess, np.log(low), np.log(high), xtol=1e-14, rtol=1e-14))))
+    # The bracket is found by the function whose root is wanted: a price and exp(log(price)) can lie on its two sides.
+    high = low = float(np.log(max(float(np.ptp(A)), SMALLEST_PRICE)))
+    while excess(high) > 0:
+        high += BRACKET
+    while excess(low) <= 0:
+        low -= BRACKET
+        if low < np.log(SMALLEST_PRICE):
+            return step(SMALLEST_PRICE)
+    price = float(np.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14)))
+    # Where the best action has almost no probability, the distance is so steep in the price that the root's last digits
+    # leave the ball. A higher price is nearer to pi_k.
+    growth = float(np.finfo(np.float64).eps)
+    while used(price) > delta * (1 + FEASIBLE):
+        price *= 1 + growth
+        growth *= 2
+    return step(price)

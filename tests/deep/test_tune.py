@@ -17,14 +17,14 @@ SPACE = ["--space", "radius.initial=0.001..1 log", "sampling.N=256|512"]
 
 @pytest.fixture
 def played(monkeypatch):
-    """A training that takes no time: the return is larger the nearer radius.initial is to 0.03; returns what ran."""
+    """A training that takes no time: the return rises from -300, further the nearer radius.initial is to 0.03."""
     ran = []
 
     def train(config, out, command, observe, spec):
         ran.append(config)
         final = -abs(math.log10(config.radius.initial / 0.03)) * 100
         for steps in range(100, config.steps + 1, 100):
-            if observe({"steps": steps, "return100": final * steps / config.steps}) is False:
+            if observe({"steps": steps, "return100": (final + 300) * steps / config.steps - 300}) is False:
                 return {"status": "stopped"}
         return {"status": "finished", "final100": final}
 
@@ -47,6 +47,15 @@ def test_the_best_settings_come_out_as_flags(played, tmp_path, capsys):
     assert options.config == winner
     assert best["command"] in capsys.readouterr().out
     assert (tmp_path / "tune.png").stat().st_size > 1000
+
+
+def test_the_same_seed_suggests_the_same_also_after_an_interruption(played, tmp_path):
+    assert search(tmp_path / "whole", 12) == cli.DONE
+    whole = played.copy()
+    played.clear()
+    for trials in (4, 12):
+        assert search(tmp_path / "parts", trials) == cli.DONE
+    assert played == whole
 
 
 def test_the_same_command_continues_and_suggests_something_new(played, tmp_path):
@@ -77,6 +86,12 @@ def test_trials_below_the_median_are_stopped(played, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.count("stopped early") >= 2
     assert out.count("[") == 14
+
+
+def test_a_choice_that_no_run_can_have_is_refused_before_the_first_trial(played, tmp_path, capsys):
+    assert search(tmp_path, 5, "--space", "sampling.N=256|4096") == cli.BAD_INPUT
+    assert "steps must be more than the first batch has" in capsys.readouterr().err
+    assert played == []
 
 
 def test_the_seeds_of_a_trial_are_averaged(played, tmp_path):

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from exact.algorithm import iterate
 from exact.certificate import as_json, digest, policy_certificate, step_certificate
 from exact.mdps.library import load
-from exact.rational import dyadic, dyadics, evaluate_exactly, from_mdp
+from exact.rational import from_mdp
 from exact.solving import main
 from exact.subproblem.tv import solve_tv
 from verify import check_certificate
-from verify.tabular.trial import TrialPoint, on_grid
+from verify.tabular.trial import exact_trial, on_grid
 
 CHECKER = Path(check_certificate.__file__)
 
@@ -24,19 +25,8 @@ CHECKER = Path(check_certificate.__file__)
 def step(name):
     """The certificate of a first step from the uniform policy, with everything that the checker derives."""
     mdp = load(name)
-    exact, policy = from_mdp(mdp), np.full(mdp.rewards.shape, 1 / mdp.n_actions)
-    before = evaluate_exactly(exact, dyadics(policy))
-    delta = 0.5
-    trial = on_grid(solve_tv)(policy, before.A.astype(float), before.rho.astype(float), delta).policy
-    t = TrialPoint(
-        exact.discount,
-        exact.initial,
-        dyadics(policy),
-        dyadics(trial),
-        dyadic(delta),
-        before,
-        evaluate_exactly(exact, dyadics(trial)),
-    )
+    exact = from_mdp(mdp)
+    t = exact_trial(exact, next(iterate(mdp, on_grid(solve_tv), delta0=0.5)))
     one, ratio = 1 - exact.discount, t.ratio
     sides = {
         "the trial is in the region": [t.radius, t.D],

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from exact.rational import dyadics
 from tests.verify.cases import SMALL, row_of
 from verify import contraction
-from verify.core.rational import dyadics
 from verify.core.statement import Verdict
 from verify.tabular.rational_steps import knapsack, moves, per_state, project
 

@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from exact.rational import dyadics
 from tests.verify.cases import SMALL, row_of
 from verify import estimates
 from verify.core.binomial import accepted, accurate, binomial, common, independent
 from verify.core.command import SearchOptions
-from verify.core.rational import dyadics
 from verify.core.statement import Verdict
 from verify.tabular.runs import load, rational_mdp
 

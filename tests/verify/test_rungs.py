@@ -2,10 +2,10 @@
 
 import pytest
 
+from exact.rational import dyadics, evaluate_exactly
 from tests.verify.cases import SMALL, row_of
 from verify import rungs
 from verify.core.command import SearchOptions
-from verify.core.rational import dyadics, evaluate_exactly
 from verify.core.statement import Verdict
 from verify.tabular.runs import load, rational_mdp
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from exact.rational import dyadics, evaluate_exactly
 from tests.verify.cases import SMALL, row_of
 from verify import termination
 from verify.core.command import SearchOptions
-from verify.core.rational import dyadics, evaluate_exactly
 from verify.core.statement import Verdict
 from verify.tabular.rational_steps import howard, moves, per_state, projected
 from verify.tabular.runs import rational_mdp

@@ -21,7 +21,7 @@ import numpy as np
 
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, check_writable
 from exact.mdps.library import load
 from verify.sampled.algorithm import Sampling, advance, begin
 from verify.sampled.curves import optimal_return
@@ -57,6 +57,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.replications < SHOWN or self.seed < 0:
             raise InputError(f"--replications must be at least {SHOWN} and --seed at least 0")
+        check_writable(self.out)
 
 
 def batches(mdp: str, replications: int, seeds: Sequence[np.random.SeedSequence]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from exact.algorithm import solve
 from exact.baselines import policy_iteration
 from exact.mdp import MDP
-from verify.core.rational import RationalMDP, dyadics, evaluate_exactly
+from exact.rational import RationalMDP, dyadics, evaluate_exactly
 
 MAX_ITERATIONS = 100
 """Policy iteration in floats hands over to the rationals after at most so many iterations."""

@@ -16,11 +16,11 @@ from exact.controller import ControllerSettings
 from exact.mdp import MDP, Array
 from exact.mdps.garnet import garnet
 from exact.mdps.library import NAMED, load
+from exact.rational import from_mdp
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import solve_tv
 from verify.core.checking import check_all
 from verify.core.command import Options
-from verify.core.rational import from_mdp
 from verify.core.statement import Check, Claim, judge
 from verify.tabular.trial import FINE_GRID, GRID, TrialPoint, exact_trial, float_trial, grid_policy, on_grid
 
@@ -155,7 +155,7 @@ def check_step(claims: Claims, mdp: MDP, it: Iteration, options: Options, where:
 
 
 rational_mdp = lru_cache(maxsize=1)(from_mdp)
-"""`verify.core.rational.from_mdp`, kept for the next step in the same MDP."""
+"""`exact.rational.from_mdp`, kept for the next step in the same MDP."""
 
 
 def check_runs(prepare: Callable[[MDP], Claims], options: Options, title: str) -> list[Check]:

@@ -16,8 +16,8 @@ from exact import bounds
 from exact.algorithm import Iteration
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
+from exact.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 from exact.subproblem.step import Step, Subproblem
-from verify.core.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 
 GRID = 1 << 16
 """Probabilities of the policies that runs start from are multiples of 1/GRID. So are those of the steps of a convex

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from exact.common.errors import InputError
 from exact.evaluation import evaluate
 from exact.mdp import check_distribution
-from exact.subproblem.distances import Distance, distance
-from exact.subproblem.kl import solve_kl_forward, solve_kl_reverse, tilt
+from exact.subproblem.distances import Distance, distance, mean_distance
+from exact.subproblem.kl import FEASIBLE, _forward_policy, solve_kl_forward, solve_kl_reverse, tilt
 from exact.subproblem.lp import ConvexSubproblem
 from tests.exact.strategies import mdps, policies
 from tests.exact.subproblem.problems import problem
@@ -167,6 +167,7 @@ def dual_bound(policy, A, rho, delta, price):
     scale=st.sampled_from([1e-12, 1.0, 1e9]),
     seed=st.integers(0, 50),
 )
+@example(exponents=[[-19, -11, 0], [-8, -10, 0]], delta=1e-9, scale=1e-12, seed=0)  # the distance is steep in the price
 def test_forward_kl_is_optimal_by_its_dual_gap_at_every_probability(exponents, delta, scale, seed):
     """Below 1e-17 on the best action the bisection of nu did not reach it: a gain of .397 for .550."""
     policy = 10.0 ** np.array(exponents)
@@ -199,3 +200,17 @@ def test_a_tiny_radius_is_used_to_the_full():
     for solve in (solve_kl_forward, solve_kl_reverse):
         one, two = solve(policy, A, rho, 1e-16), solve(policy, A, rho, 4e-16)
         assert two.gain == pytest.approx(2 * one.gain, rel=1e-5)
+
+
+@DIRECTIONS
+def test_a_radius_that_a_tried_price_spends_exactly_is_solved(solve, D):
+    """A bracket that ends at the root to the last digit had no change of sign: price and exp(log(price)) differ."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        policy = 10.0 ** rng.integers(-30, 1, (1, 3)).astype(float)
+        policy /= policy.sum(axis=1, keepdims=True)
+        A, rho = rng.normal(size=(1, 3)) * 10.0 ** rng.integers(-3, 3), np.ones(1)
+        maximiser = tilt if D is Distance.KL_REVERSE else _forward_policy
+        delta = mean_distance(D, policy, maximiser(policy, A, float(np.ptp(A)) * 4.0 ** rng.integers(-3, 4)), rho)
+        if delta > 0:
+            assert solve(policy, A, rho, delta).distance <= delta * (1 + FEASIBLE)

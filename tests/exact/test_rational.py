@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from exact.evaluation import evaluate
 from exact.mdp import MDP
 from exact.mdps.library import NAMED, load
+from exact.rational import dyadic, dyadics, evaluate_exactly, from_mdp, rational, rationals
 from tests.exact.strategies import mdps, policies
-from verify.core.rational import dyadic, dyadics, evaluate_exactly, from_mdp, rational, rationals
 
 
 @pytest.mark.parametrize(
