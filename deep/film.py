@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deep.playing import MAX_STEPS, Player, run_episode
 from deep.sampling.adapter import Adapter
 from deep.sampling.environments import EnvSpec
+from deep.sampling.making import ANYTHING
 from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write
 from exact.common.progress import Ticker
@@ -112,7 +113,7 @@ def _first_image(spec: EnvSpec, sticky: float) -> None:
             env.close()
     except InputError:
         raise
-    except Exception as error:  # renderers fail in many ways where there is no display
+    except ANYTHING as error:  # renderers fail in many ways where there is no display
         text = str(error).strip().splitlines()
         raise InputError(
             f"--video: cannot render {spec.env_id!r}, {type(error).__name__} {text[0] if text else ''}"
@@ -171,7 +172,7 @@ def record(player: Player, path: Path, seed: int, stochastic: bool, max_steps: i
                 env.close()
         except (InputError, FaultError):
             raise
-        except Exception as error:  # renderers fail in many ways where there is no display
+        except ANYTHING as error:  # renderers fail in many ways where there is no display
             raise InputError(
                 f"--video: cannot render {player.spec.env_id!r}: {type(error).__name__}: {error}"
             ) from error

@@ -32,6 +32,7 @@ from deep.run.display import Display, tensorboard_writer
 from deep.run.interruption import Interruption
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
+from deep.sampling.patience import LEAST
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -53,15 +54,24 @@ class Options:
     """Run directory to create. Default: runs/ENV-PRESET-seedN."""
     tensorboard: bool = False
     """Write TensorBoard event files beside metrics.jsonl."""
+    patience: float = LEAST
+    """Seconds that a worker may take for a step, a reset or its start. When it takes longer, and 20 times longer than
+    the slowest step or reset before, it counts as hanging and the run stops. A resumed run can have another value.
+    Flat observations only: images have no workers."""
     resume: Path | None = None
     """Continue the run in this directory with its own configuration; no setting can be changed. An environment or a
     wrapper of a module (module:name) must be named again, because the module's code will be run."""
     continue_from: Path | None = None
-    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out and
-    --tensorboard can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
+    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out,
+    --tensorboard and --patience can be given beside it. Schedules that fall over a run are stretched over the new
+    number of steps."""
     init_from: Path | None = None
     """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
     file of Agent.save, which has no value network."""
+
+    def __post_init__(self) -> None:
+        if not self.patience > 0:
+            raise InputError(f"--patience must be > 0 seconds, got {self.patience}")
 
     @property
     def folder(self) -> Path:
@@ -92,6 +102,7 @@ class FirstOptions:
     resume: Path | None = None
     continue_from: Path | None = None
     tensorboard: bool = False
+    patience: float = LEAST
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,8 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
         check_named(config, first.resume, first.env, first.wrapper)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
+        options = Options(config, None, first.tensorboard, first.patience, resume=first.resume)
+        return options, inspected(config)
     if first.continue_from is not None and not helping:
         return _parse_continue(first, others)
     if first.env is None:
@@ -142,7 +154,7 @@ def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options
     check_named(config, source, first.env, first.wrapper)
     config = Origin("continue", str(source)).longer(config, more.steps)
     out = more.out or later_folder(source, config.steps)
-    options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
+    options = Options(config, out, first.tensorboard, first.patience, continue_from=source)
     return options, inspected(config)
 
 
@@ -166,6 +178,7 @@ def train(
     observe: Observer = _ignore,
     spec: EnvSpec | None = None,
     origin: Origin | None = None,
+    patience: float = LEAST,
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -176,6 +189,7 @@ def train(
         observe: called with the metrics of every iteration.
         spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
         origin: another run to begin from.
+        patience: as `Options.patience`.
 
     Returns:
         What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
@@ -189,20 +203,23 @@ def train(
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
         print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
-    with _learner(config, spec) as learner:
+    with _learner(config, spec, patience) as learner:
         check_fits(learner, origin)  # before the directory is made
         with RunDirectory.create(out, settings, command) as run:
             checkpoints, seconds = _begin(learner, run, origin)
             return _loop(learner, run, checkpoints, seconds, observe, spec)
 
 
-def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
+def resume(
+    out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None, patience: float = LEAST
+) -> dict[str, Any]:
     """Continue an interrupted run.
 
     Args:
         out: its run directory.
         observe: as for `train`.
         spec: as for `train`; needed if the run has an environment or a wrapper of a module (`check_named`).
+        patience: as for `train`.
 
     Returns:
         As `train`.
@@ -217,7 +234,7 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
     if spec is None:
         check_named(config, out, None, None)
         spec = inspected(config)
-    with RunDirectory(out) as run, _learner(config, spec) as learner:
+    with RunDirectory(out) as run, _learner(config, spec, patience) as learner:
         checkpoints, seconds = _continue(learner, run)
         return _loop(learner, run, checkpoints, seconds, observe, spec)
 
@@ -252,11 +269,11 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
 
 
 @contextlib.contextmanager
-def _learner(config: Config, spec: EnvSpec) -> Iterator["Learner"]:
+def _learner(config: Config, spec: EnvSpec, patience: float = LEAST) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
     from deep.build import make_learner
 
-    learner = make_learner(config, spec)
+    learner = make_learner(config, spec, patience)
     try:
         yield learner
     finally:
@@ -357,9 +374,9 @@ def work(options: Options, spec: EnvSpec, command: str) -> int:
     observe = together(*observers, interruption.observe)
     with interruption, display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec, options.origin)
+            result = train(config, folder, command, observe, spec, options.origin, options.patience)
         else:
-            result = resume(folder, observe, spec)
+            result = resume(folder, observe, spec, options.patience)
     if result["status"] == "stopped":
         return cli.complain(f"interrupted after {result['steps']} steps; {interruption.advice}", cli.INTERRUPTED)
     best = (

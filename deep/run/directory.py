@@ -19,6 +19,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from deep.config import Config
+from deep.sampling.making import NAMELESS, nameless
 from exact.common import schema
 from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
@@ -107,6 +108,8 @@ def check_named(config: Config, where: Path, env: object | None, wrapper: object
     for option, there, given in (("env", config.env, env), ("wrapper", config.wrapper, wrapper)):
         if isinstance(given, str) and not re.fullmatch(rf"{re.escape(given)}(-v\d+)?", str(there)):
             raise InputError(f"{where} has the {option} {there!r}, not {given!r}")
+        if given is None and there is not None and nameless(there):
+            raise InputError(f"{where} has the {option} {there!r}; {NAMELESS}")
         if given is None and there is not None and ":" in there:
             raise InputError(
                 f"{where} has the {option} {there!r}: its module is code that would be run, and the file may be "

@@ -23,6 +23,7 @@ from deep.model.actors import Actor
 from deep.sampling.adapter import Adapter
 from deep.sampling.atari import AtariGames, game_of
 from deep.sampling.environments import EnvSpec
+from deep.sampling.making import ANYTHING
 from deep.sampling.normalise import Preprocess
 from deep.sampling.rollout import REPLAY_LIMIT, Rollout, digest, episode_seed
 from exact.common.errors import FaultError, InputError
@@ -263,7 +264,7 @@ class VectorSampler:
             self.runner = VectorRunner(spec, seeds, sticky)
         except (InputError, FaultError):
             raise
-        except Exception as error:  # a user's environment may raise anything, in its first reset too
+        except ANYTHING as error:  # in its first reset, too
             raise FaultError(f"environment {spec.env_id!r} raised {type(error).__name__}: {error}") from error
 
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
@@ -280,7 +281,7 @@ class VectorSampler:
             return rollouts(self.runner, actor, preprocess, n, self.reward_sign)
         except (InputError, FaultError):
             raise
-        except Exception as error:  # a user's environment may raise anything
+        except ANYTHING as error:
             raise FaultError(
                 f"environment {self.runner.spec.env_id!r} raised {type(error).__name__}: {error}"
             ) from error
