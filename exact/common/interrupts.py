@@ -6,11 +6,11 @@ from types import TracebackType
 
 
 def quiet_while_importing() -> None:
-    """Print one line instead of a traceback when Ctrl-C ends the imports of `python -m PACKAGE.MODULE`.
+    """Print one line instead of a traceback when Ctrl-C ends the imports of `python -m PACKAGE.MODULE` or `stro`.
 
     The package's `__init__` calls it, before anything slow is imported. In all other processes nothing happens.
     """
-    if sys.argv[:1] != ["-m"]:  # what it is until the module is found
+    if sys.argv[:1] != ["-m"] and os.path.basename(sys.argv[0]) != "stro":  # -m stands there until the module is found
         return
     before = sys.excepthook
 

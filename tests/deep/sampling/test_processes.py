@@ -154,7 +154,9 @@ def test_a_stopped_worker_is_waited_for_as_long_as_its_pace_allows(sampler):
     workers.patience.least = 1.0
     os.kill(workers.workers[1].pid, signal.SIGSTOP)
     workers.request(ACTOR, PLAIN, 24)
-    with pytest.raises(FaultError, match=r"^worker 1: environment .*Terminating-v0': stopped or hanging: .*after [12] s"):
+    with pytest.raises(
+        FaultError, match=r"^worker 1: environment .*Terminating-v0': stopped or hanging: .*after [12] s"
+    ):
         workers.collect()
 
 
