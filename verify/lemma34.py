@@ -28,6 +28,7 @@ Sharper or new, with proofs:
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,7 @@ from exact.mdps.library import cash_in, load
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement
 from verify.tabular.falsify import worst_step
 from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, solver, steps
@@ -103,12 +105,12 @@ def prepare(mdp: MDP) -> Claims:
     return claims
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """All statements at every step of all runs, and at the worst steps that the falsifier finds near some of them."""
     checks = check_runs(prepare, options, "trust-region steps")
-    small = [run for run in plan(options) if load(run.mdp).n_states <= SEARCHED_STATES]
-    jobs = [(statement, run, options) for statement in SEARCHED for run in small[:SEARCHED_RUNS]]
-    return checks + check_all(_search, jobs, options.jobs, "falsifier")
+    small = list(islice((run for run in plan(options) if load(run.mdp).n_states <= SEARCHED_STATES), SEARCHED_RUNS))
+    jobs = [(statement, run, options) for statement in SEARCHED for run in small]
+    return checks + check_all(_search, jobs, options, "falsifier")
 
 
 SEARCHED = (LEMMA_33, LEMMA_34, PRIOR, POSTERIOR)

@@ -35,6 +35,7 @@ from exact.mdps.library import cash_in, load
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.rational import dyadic, dyadics, evaluate_exactly, rational
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.optimum import Optimum, optimum
@@ -79,10 +80,10 @@ def _separated(t: TrialPoint, best: Optimum) -> bool:
     return suboptimal.size == 0 or bool(suboptimal.min() > t.G[~best.suboptimal].max())
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """The theorem on every run, its rates at every step, and the counterexample to (3.10)."""
     checks = check_runs(prepare, options, "trust-region steps")
-    whole = check_all(_check_run, plan(options), options.jobs, "runs to the optimum")
+    whole = check_all(_check_run, plan(options), options, "runs to the optimum")
     return checks + whole + _check_floor()
 
 

@@ -28,11 +28,13 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from flint import arb
 
+from exact.common.parallel import Lazy
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
 from exact.gaussian.bounds import gain_repaired
@@ -41,6 +43,7 @@ from exact.gaussian.measures import Measures, Number, measure
 from verify.core.checking import check_all
 from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, Verdict, judge
 from verify.gaussian.balls import gradient_norm, measure_balls
 from verify.gaussian.runs import EFFORTS, decide_in_balls, judge_balls, random_case
@@ -147,10 +150,15 @@ def check_increase(instance: Instance, it: GaussianIteration, beta0: float, floa
     return judge(INCREASE, floats.change, increase(floats, beta0), where, margin)
 
 
-def check(options: CommonOptions) -> list[Check]:
+def check(options: CommonOptions) -> Findings:
     """All checks the options ask for."""
-    runs = [GaussianTrajectory(seed, options) for seed in (None, *options.seeds)]
-    return check_all(check_trajectory, runs, options.jobs, "Theorem 3.8")
+    runs = Lazy(partial(_trajectory, options), range(1 + options.instances))
+    return check_all(check_trajectory, runs, options, "Theorem 3.8")
+
+
+def _trajectory(options: CommonOptions, number: int) -> GaussianTrajectory:
+    """The trajectory of this number: first the counterexample, then one for every seed."""
+    return GaussianTrajectory(options.seed + number - 1 if number else None, options)
 
 
 DRAWN = (None, *range(8))
