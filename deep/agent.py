@@ -19,6 +19,7 @@ from torch import Tensor
 from deep import presets, training
 from deep.build import make_policy
 from deep.config import Config, PresetName
+from deep.exporting import formats
 from deep.origin import Origin, later_folder, newest
 from deep.playing import Player
 from deep.run.checkpoint import BEST, write_one
@@ -61,6 +62,10 @@ class Agent(Player):
         """
         learned = {"theta": self.theta, "observations": pack_moments(self.moments)}
         write_one(Path(path), {"learner": learned, "config": to_json(self.config)})
+
+    def export(self, path: Path | str, kind: formats.Format | None = None) -> None:
+        """Write the policy to a file that needs nothing of this project; see `deep.exporting.formats.export`."""
+        formats.export(self, Path(path), kind)
 
     def learn(
         self, more_steps: int, out: Path | str | None = None, *, callback: Callback | None = None, progress: bool = True

@@ -3,7 +3,10 @@
     python -m deep.grid --envs Walker2d-v4 Hopper-v4 --seeds 5 --jobs 2 --preset default --out runs
     python -m deep.grid --envs Walker2d-v4 --seeds 3 --variant fixed-radius -- <further deep.train flags>
 
-Runs go to OUT/<variant>/<env>/seed<k>. The same command again skips what is finished and resumes what was interrupted.
+    python -m deep.grid --envs Walker2d-v4 --seeds 3 --preset sb3-ppo    # a peer, trained by deep.studies.peers
+
+Runs go to OUT/<variant>/<env>/seed<k>. The same command again skips what is finished and resumes what was interrupted
+(a peer starts again).
 `paper_figs.collect` turns finished runs into the result files behind the tables and figures.
 """
 
@@ -21,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from tyro.conf import Positional
 
-from deep.run.cell import TRAINER, Cell, last_line
+from deep.run.cell import TRAINER, Cell, last_line, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.sampling.environments import inspect
@@ -65,7 +68,7 @@ class Options:
     envs: tuple[str, ...]
     """Gymnasium ids."""
     flags: Positional[tuple[str, ...]] = ()
-    """After `--`: further flags of deep.train, for every run."""
+    """After `--`: further flags of deep.train (of deep.studies.peers for a peer), for every run."""
     seeds: int = 5
     """Runs per environment."""
     first_seed: int = 0
@@ -73,7 +76,7 @@ class Options:
     jobs: int = 1
     """Runs at a time."""
     preset: str = "default"
-    """deep.train's preset."""
+    """deep.train's preset, or a peer: a preset of deep.studies.peers, such as sb3-ppo."""
     variant: str | None = None
     """Name of this setting, the folder of its runs; None: the preset's."""
     steps: int = 1_000_000
@@ -193,13 +196,13 @@ def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> 
     return failures
 
 
-def work(options: Options, trainer: Sequence[str] = TRAINER) -> int:
-    """Run the grid; returns 0, 3 if a run failed, 130 if interrupted."""
+def work(options: Options, trainer: Sequence[str] | None = None) -> int:
+    """Run the grid by `trainer`, the preset's own if None; returns 0, 3 if a run failed, 130 if interrupted."""
     grid = make_grid(options)
     claim(grid)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failures = run_grid(grid, Console(), trainer)
+        failures = run_grid(grid, Console(), trainer or trainer_of(grid.preset))
     except KeyboardInterrupt:
         print("interrupted: the same command continues where it stopped", file=sys.stderr)
         return cli.INTERRUPTED

@@ -306,8 +306,10 @@ def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observ
     while learner.state.steps < config.steps and going is not False:
         before = learner.state.steps
         line = learner.iterate()
-        line |= judge.look(before)
         line["seconds"] = seconds + time.perf_counter() - began
+        looked = time.perf_counter()
+        line |= judge.look(before)
+        began += time.perf_counter() - looked  # an evaluation is no training: clocks compare with and without it
         run.append(line)
         going = observe(line)
         over = line["steps"] >= config.steps or going is False

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from exact.common import cli
+from exact.common.aggregates import interval, iqm, summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
-from paper_figs.aggregates import interval, iqm, summarise
 from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.results import MUJOCO, Result, load
 from paper_figs.tables import by_env, interval_text, mean_std, provenance

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from exact.common.curves import learning_curve
 from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
-from paper_figs.drawing import learning_curve, note, paper_line
+from paper_figs.drawing import note, paper_line
 from paper_figs.paper import PaperTable, read_table
-from paper_figs.results import MUJOCO, Result, load
+from paper_figs.results import MUJOCO, PEERS, Result, load, say_left_out
 from paper_figs.tables import by_env
 
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:purple", "tab:brown")
@@ -26,7 +27,7 @@ class Options:
     """Variants to draw, at most five."""
     out: Path
     """Write the figure to this PNG, PDF or SVG file."""
-    runs: tuple[Path, ...] = (MUJOCO,)
+    runs: tuple[Path, ...] = (MUJOCO, PEERS)
     """Folders of runs or of result files."""
     seed: int = 0
     """Seed of the bootstrap."""
@@ -68,9 +69,9 @@ def draw_table(options: Options, table: int = 1) -> int:
         InputError: the figure cannot be written, or there is no run of these variants.
     """
     check_figure_suffix(options.out)
-    results = [result for result in load(options.runs) if result.variant in options.variants]
-    if not results:
-        raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
+    found = load(options.runs)
+    say_left_out(found, options.variants, [task.env for task in read_table(table).tasks], options.runs)
+    results = [result for result in found if result.variant in options.variants]
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     save_figure(draw(results, options.variants, read_table(table), rng), options.out)
     print(f"wrote {options.out}")

@@ -1,6 +1,6 @@
-"""The paper's Figure 1: learning curves on Table 1's nine tasks.
+"""The paper's Figure 1: learning curves on Table 1's nine tasks, with the peers' that were trained here.
 
-python -m paper_figs.fig1 [--runs DIR ...] [--variants default paper] [--out figures/fig1.png]
+python -m paper_figs.fig1 [--runs DIR ...] [--variants default sb3-trpo] [--out figures/fig1.png]
 """
 
 import sys
@@ -16,7 +16,7 @@ from paper_figs import curves
 class Options(curves.Options):
     """The paper's Figure 1: learning curves on Table 1's nine tasks."""
 
-    variants: tuple[str, ...] = ("default", "paper-first")
+    variants: tuple[str, ...] = ("default", "paper-first", "sb3-trpo", "sb3-ppo")
     """Variants to draw, at most five."""
     out: Path = Path("figures/fig1.png")
     """Write the figure to this PNG, PDF or SVG file."""

@@ -1,4 +1,8 @@
-"""Data layer: the paper's Tables 1 and 2, and the returns of random actions, from small files under paper_figs/data."""
+"""Data layer: the paper's Tables 1 and 2, the best results known outside the paper, and the returns of random actions.
+
+They are small files under paper_figs/data. The paper reports returns in training, with exploration noise, and so do we.
+Most others evaluate their policies without noise; the source of each number says so.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +17,18 @@ RANDOM_POLICIES = {1: DATA / "random_policy.json", 2: DATA / "random_policy_atar
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """A result outside the paper."""
+
+    value: float
+    """The return."""
+    std: float | None
+    """Over the seeds; None where it is not known or there is one run."""
+    source: str
+    """By whom, of how many runs, and how it was measured."""
+
+
+@dataclass(frozen=True)
 class PaperTask:
     """One row of a table of the paper."""
 
@@ -22,8 +38,8 @@ class PaperTask:
     """Gymnasium id of the environment that we train on."""
     scores: dict[str, tuple[float, float]]
     """For each of COLUMNS the mean and standard deviation of max100 (see `Result`)."""
-    best_known: tuple[float, str]
-    """Best on-policy result known at the paper's number of steps, and the method that reached it."""
+    elsewhere: dict[str, Elsewhere]
+    """Results outside the paper by the columns of `PaperTable.elsewhere`; a column may be missing."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class PaperTable:
     source: str
     """Authors, title and table."""
     tasks: tuple[PaperTask, ...]
+    elsewhere: dict[str, str]
+    """Columns of results outside the paper, and what each of them is."""
 
 
 def read_table(number: int) -> PaperTable:
@@ -47,12 +65,12 @@ def read_table(number: int) -> PaperTable:
                 task=task,
                 env=content["env_id"].format(task=task),
                 scores={column: tuple(row[column]) for column in COLUMNS},
-                best_known=tuple(row["best_known"]),
+                elsewhere={column: Elsewhere(*result) for column, result in row["elsewhere"].items()},
             )
             for task, row in content["tasks"].items()
         )
-        return PaperTable(number, content["source"], tasks)
-    except (KeyError, TypeError) as error:
+        return PaperTable(number, content["source"], tasks, dict(content["elsewhere"]))
+    except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: missing or wrong entry {error}") from error
 
 

@@ -15,6 +15,7 @@ import json
 import math
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,9 +26,12 @@ import numpy as np
 from deep.run.directory import env_folder
 from exact.common.errors import InputError
 from exact.common.files import read_json, write
+from exact.common.tables import counted
 
 DATA = Path(__file__).parent / "data"
-MUJOCO, ATARI = DATA / "mujoco", DATA / "atari"
+MUJOCO, ATARI, PEERS, WALL_CLOCK = DATA / "mujoco", DATA / "atari", DATA / "peers", DATA / "wall_clock"
+"""Folders of committed result files: ours on the MuJoCo tasks and on the Atari games, the peers' on the MuJoCo tasks,
+and the runs of all that had a machine to themselves, so that their clocks compare."""
 RENAMED = {
     "deep.benchmark": "deep.grid",
     "deep.peer": "deep.studies.peers",
@@ -40,10 +44,10 @@ RENAMED = {
 CURVE_POINTS = 100
 """Points kept of a learning curve: enough for a figure a few centimetres wide."""
 RUN_FIELDS = frozenset(
-    {"seed", "command", "versions", "workers", "device", "checkpoint_every", "eval_every", "eval_episodes"}
+    {"seed", "command", "versions", "workers", "device", "threads", "checkpoint_every", "eval_every", "eval_episodes"}
 )
-"""Fields of config.json in which the runs of one setting may differ: they identify a run, or where it ran, or only what
-is looked at."""
+"""Fields of config.json in which the runs of one setting may differ: they identify a run, or say where it ran, or how
+often it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Result:
     steps: int
     """Environment steps of the whole run."""
     seconds: float
-    """Wall-clock seconds of the whole run."""
+    """Wall-clock seconds of the training; a peer's are without its evaluations."""
     max100: float
     """Maximum over training of the mean return of the last 100 episodes, the measure of the paper's Tables 1 and 2."""
     final100: float
@@ -78,36 +82,64 @@ class Result:
     """Every other field of config.json."""
     curve: tuple[tuple[int, float], ...]
     """About 100 points (steps so far, mean return of the last 100 episodes), steps increasing."""
+    times: tuple[float, ...] = ()
+    """Wall-clock seconds at each point of `curve`; empty in files made before they were kept."""
+    evaluations: tuple[tuple[int, float], ...] = ()
+    """Points (steps so far, mean return of the policy without noise) of a run that was evaluated during training."""
 
     def __post_init__(self) -> None:
-        numbers = (self.seconds, self.max100, self.final100, *(value for _, value in self.curve))
+        values = [value for _, value in (*self.curve, *self.evaluations)]
+        numbers = (self.seconds, self.max100, self.final100, *values, *self.times)
         if not all(math.isfinite(number) for number in numbers):
             raise InputError("a result must hold finite numbers only")
         if self.seed < 0 or self.steps < 1 or self.seconds < 0:
             raise InputError(f"need seed >= 0, steps >= 1, seconds >= 0, got {self.seed}, {self.steps}, {self.seconds}")
-        if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(self.curve)):
-            raise InputError("the steps of the learning curve must increase")
+        for points in (self.curve, self.evaluations):
+            if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(points)):
+                raise InputError("the steps of a learning curve must increase")
+        if len(self.times) not in (0, len(self.curve)):
+            raise InputError(f"{len(self.times)} times do not fit the {len(self.curve)} points of the learning curve")
+
+    def by_time(self, points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+        """Points (steps, value) of this run with its wall-clock seconds in place of the steps.
+
+        Raises:
+            InputError: the run's times were not kept.
+        """
+        if not self.times:
+            raise InputError(f"{self.variant}/{self.env}/seed{self.seed} has no times: collect the run again")
+        seconds = np.interp([steps for steps, _ in points], [steps for steps, _ in self.curve], self.times)
+        return [(float(second), value) for second, (_, value) in zip(seconds, points, strict=True)]
 
 
-def read_curve(metrics: Path) -> tuple[tuple[int, float], ...]:
-    """About CURVE_POINTS points (steps, return100), equally spaced in steps, of a run's metrics.jsonl."""
+def read_metrics(metrics: Path) -> dict[str, Any]:
+    """The fields `curve`, `times` and `evaluations` of a `Result`, from a run's metrics.jsonl.
+
+    Of a long run CURVE_POINTS points of the curve, equally spaced in steps; all evaluations.
+    """
     try:
         lines = metrics.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {metrics}: {error}") from error
-    points: list[tuple[int, float]] = []
+    points: list[tuple[int, float, float | None]] = []
+    evaluations: list[tuple[int, float]] = []
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
+            steps = int(entry["steps"])
             if entry["return100"] is not None:
-                points.append((int(entry["steps"]), round(float(entry["return100"]), 3)))
+                points.append((steps, round(float(entry["return100"]), 3), entry.get("seconds")))
+            if "eval_return" in entry:
+                evaluations.append((steps, round(float(entry["eval_return"]), 3)))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{metrics}, line {number}: expected a JSON object with steps and return100") from error
-    if len(points) <= CURVE_POINTS:
-        return tuple(points)
-    steps = np.array([point[0] for point in points])
-    kept = np.unique(np.searchsorted(steps, np.linspace(steps[0], steps[-1], CURVE_POINTS)))
-    return tuple(points[i] for i in kept)
+    if len(points) > CURVE_POINTS:
+        steps_so_far = np.array([point[0] for point in points])
+        wanted = np.linspace(steps_so_far[0], steps_so_far[-1], CURVE_POINTS)
+        points = [points[i] for i in np.unique(np.searchsorted(steps_so_far, wanted))]
+    times = tuple(round(float(point[2]), 2) for point in points if point[2] is not None)
+    curve = tuple((steps, value) for steps, value, _ in points)
+    return {"curve": curve, "times": times, "evaluations": tuple(evaluations)}
 
 
 def portable(command: str) -> str:
@@ -157,7 +189,7 @@ def read_run(directory: Path) -> Result:
             command=portable(config["command"]),
             versions=config["versions"],
             settings={key: value for key, value in config.items() if key not in RUN_FIELDS | {"env", "preset"}},
-            curve=read_curve(directory / "metrics.jsonl"),
+            **read_metrics(directory / "metrics.jsonl"),
         )
     except KeyError as error:
         raise InputError(f"{directory}: config.json or result.json lacks {error}") from error
@@ -171,8 +203,10 @@ def read_result(path: Path) -> Result:
     """One committed result file; InputError if it is damaged."""
     content = read_json(path)
     try:
-        return Result(**{**content, "curve": tuple((int(steps), float(value)) for steps, value in content["curve"])})
-    except (KeyError, TypeError, ValueError) as error:
+        for name in ("curve", "evaluations"):
+            content[name] = tuple((int(steps), float(value)) for steps, value in content.get(name, ()))
+        return Result(**{**content, "times": tuple(map(float, content.get("times", ())))})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a result file: {error}") from error
 
 
@@ -208,6 +242,29 @@ def check_comparable(results: Iterable[Result]) -> None:
                 f"{name}: seeds {reference.seed} and {result.seed} were run with different settings "
                 f"({', '.join(differing) or 'preset'}), expected runs that differ in their seed only"
             )
+
+
+def say_left_out(
+    results: Sequence[Result], variants: Iterable[str], envs: Iterable[str], roots: Sequence[Path]
+) -> None:
+    """Name on standard error the results that a table or figure of these variants and environments does not show.
+
+    Of the committed results every table and figure shows a part; nothing is said of them.
+
+    Raises:
+        InputError: none of the results under `roots` is shown.
+    """
+    wanted, tasks = set(variants), set(envs)
+    if not any(r.variant in wanted and r.env in tasks for r in results):
+        names = ", ".join(wanted)
+        raise InputError(f"no run of {names} on one of the paper's tasks under {', '.join(map(str, roots))}")
+    if not {MUJOCO, ATARI}.isdisjoint(roots):
+        return
+    missed = [(r.variant, r.env) for r in results if r.variant not in wanted or r.env not in tasks]
+    for variant, env in dict.fromkeys(missed):
+        why = "the paper has no such task" if env not in tasks else f"expected --variants {variant}"
+        n = missed.count((variant, env))
+        print(f"left out {counted(n, 'run')} of {variant} on {env}: {why}; deep.plot draws any runs", file=sys.stderr)
 
 
 def load(roots: Sequence[Path]) -> list[Result]:

@@ -28,7 +28,7 @@ class Options(comparison.Options):
 
 def work(options: Options) -> int:
     """Print the tables; with --out also write them."""
-    return comparison.compare(options, 2)
+    return comparison.compare(options, 2, comparison.Beside())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from exact.common.aggregates import Summary
 from exact.common.tables import counted
-from paper_figs.aggregates import Summary
 from paper_figs.results import Result, present_command
 
 MISSING = "missing"

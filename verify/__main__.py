@@ -20,12 +20,39 @@ from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.executors import workers
 from exact.common.files import atomic_write, reason
-from verify import ladder, lemma32, lemma34, lemma36, lemma37, theorem35, theorem38, trapezoid
+from verify import (
+    contraction,
+    counts,
+    inexact,
+    ladder,
+    lemma32,
+    lemma34,
+    lemma36,
+    lemma37,
+    termination,
+    theorem35,
+    theorem38,
+    trapezoid,
+)
 from verify.core.command import CommonOptions, SearchOptions, Study, carry_out
 from verify.core.report import Row, as_json, summary_table
 
 STUDIES: tuple[Study[Any], ...] = tuple(
-    module.STUDY for module in (lemma32, lemma34, theorem35, lemma36, lemma37, theorem38, ladder, trapezoid)
+    module.STUDY
+    for module in (
+        lemma32,
+        lemma34,
+        theorem35,
+        lemma36,
+        lemma37,
+        theorem38,
+        ladder,
+        trapezoid,
+        contraction,
+        counts,
+        inexact,
+        termination,
+    )
 )
 
 

@@ -28,7 +28,6 @@ Sharper or new, with proofs:
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +42,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement
 from verify.tabular.falsify import worst_step
-from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, solver, steps
+from verify.tabular.runs import Claims, Run, check_runs, check_step, small_runs, solver, steps
 from verify.tabular.trial import TrialPoint, float_trial
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def prepare(mdp: MDP) -> Claims:
 def check(options: SearchOptions) -> Findings:
     """All statements at every step of all runs, and at the worst steps that the falsifier finds near some of them."""
     checks = check_runs(prepare, options, "trust-region steps")
-    small = list(islice((run for run in plan(options) if load(run.mdp).n_states <= SEARCHED_STATES), SEARCHED_RUNS))
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
     jobs = [(statement, run, options) for statement in SEARCHED for run in small]
     return checks + check_all(_search, jobs, options, "falsifier")
 

@@ -9,9 +9,16 @@ from typing import Any
 from exact.common.files import read_json
 
 TRAINER = (sys.executable, "-m", "deep.train")
-"""The command that trains."""
+"""The command that trains ours."""
+PEER, PEER_TRAINER = "sb3-", (sys.executable, "-m", "deep.studies.peers")
+"""How the presets begin that are a peer of ours, and the command that trains those."""
 TAIL_BYTES = 1 << 16
 """Read from the end of a growing file: more than its longest line."""
+
+
+def trainer_of(preset: str) -> tuple[str, ...]:
+    """The command that trains a preset. All take --env, --seed, --preset, --steps, --out, and --resume alone."""
+    return PEER_TRAINER if preset.startswith(PEER) else TRAINER
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from gymnasium.wrappers import ClipReward
 
 import deep
+from deep import training, watching
 from deep.run.checkpoint import read, read_newest
 from deep.sampling.environments import inspect
 from deep.training import main
@@ -141,6 +142,20 @@ def test_the_best_policy_of_the_evaluations_is_kept(agent):
     loaded = deep.load(agent.folder, best=True)
     torch.testing.assert_close(loaded.theta, saved["learner"]["theta"], rtol=0, atol=0)
     assert loaded.folder == agent.folder
+
+
+def test_an_evaluation_takes_no_time_of_the_training(tmp_path, monkeypatch):
+    clock, look = [0.0], watching.Judge.look
+
+    def slow(judge, before):
+        clock[0] += 100.0
+        return look(judge, before)
+
+    monkeypatch.setattr(watching.Judge, "look", slow)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: clock[0])
+    result = train(tmp_path / "run", settings={"eval_every": 256}).result
+    assert clock[0] >= 200.0
+    assert result["seconds"] == 0.0
 
 
 def test_evaluation_leaves_the_training_as_it_is(agent, tmp_path):

@@ -111,6 +111,16 @@ def test_a_variant_has_its_own_folder_and_one_setting(tmp_path, trainer):
         grid.work(options(out, variant="low-gamma", flags=("--gamma", "0.8")), trainer)
 
 
+def test_a_grid_of_a_peer_is_trained_by_its_own_command_and_skips_what_is_done(tmp_path, capsys):
+    words = ["--envs", "CartPole-v1", "--seeds", "1", "--preset", "sb3-trpo", "--steps", "100", "--out", str(tmp_path)]
+    words += ["--", "--eval-every", "0"]
+    assert grid.main(words) == cli.DONE
+    config = json.loads((tmp_path / "sb3-trpo" / "CartPole-v1" / "seed0" / "config.json").read_text())
+    assert config["command"].startswith("python -m deep.studies.peers --env CartPole-v1 --seed 0 --preset sb3-trpo")
+    assert grid.main(words) == cli.DONE
+    assert "already finished" in capsys.readouterr().out
+
+
 def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path, trainer):
     out = tmp_path / "runs"
     grid.work(options(out), trainer)

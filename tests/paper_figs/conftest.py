@@ -13,7 +13,15 @@ from tests.paper_figs.cases import WALKER
 def make_run(tmp_path: Path) -> Callable[..., Path]:
     """Factory of finished run directories under tmp_path/runs."""
 
-    def make(env: str, seed: int, max100: float, variant: str = "default", points: int = 5, **settings: object) -> Path:
+    def make(
+        env: str,
+        seed: int,
+        max100: float,
+        variant: str = "default",
+        points: int = 5,
+        evaluated: float | None = None,
+        **settings: object,
+    ) -> Path:
         directory = tmp_path / "runs" / variant / env.replace("/", "-") / f"seed{seed}"
         directory.mkdir(parents=True)
         config = {
@@ -26,8 +34,12 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             "gamma": 0.99,
         } | settings
         (directory / "config.json").write_text(json.dumps(config))
-        lines = [{"steps": 0, "return100": None}]
-        lines += [{"steps": 10 * i, "return100": max100 * i / points} for i in range(1, points + 1)]
+        lines = [{"steps": 0, "seconds": 0.0, "return100": None}]
+        lines += [
+            {"steps": 10 * i, "seconds": 30.0 * i, "return100": max100 * i / points} for i in range(1, points + 1)
+        ]
+        if evaluated is not None:
+            lines[1]["eval_return"], lines[-1]["eval_return"] = 0.0, evaluated
         (directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         outcome = {"steps": 1000, "seconds": 9.0, "max100": max100, "final100": max100 - 1, "status": "finished"}
         (directory / "result.json").write_text(json.dumps(outcome))

@@ -66,7 +66,7 @@ class Tally:
             reached = below + self.tightness[value]
             middle += [value for rank in ((total - 1) // 2, total // 2) if below <= rank < reached]
             below = reached
-        return sum(middle) / 2 if middle else None
+        return float(f"{sum(middle) / 2:.{DIGITS + 1}g}") if middle else None
 
 
 def _size(slack: float) -> float:

@@ -7,6 +7,8 @@ In every round each replication takes N environment steps, whatever its rule doe
                      Accepted: its samples become B.
                      Rejected: the next round draws N more samples of pi_k and merges them into B (4.15). The rejection
                      costs two rounds in all.
+                     A rule with `accuracy` samples the trial for several rounds before it decides (`rounds_needed`).
+                     A rule with `common_noise` samples it with the random numbers of the newest N steps of B.
     decide early Rules that need none decide first.
                      Accepted: the N steps are taken with the new policy and become B.
                      Rejected: they are N more samples of pi_k. The rejection costs one round in all.
@@ -31,6 +33,7 @@ from verify.sampled.estimators import (
     Estimate,
     fit_critic,
     merge,
+    paired_difference,
     performance_difference,
     returns_difference,
     returns_spread,
@@ -39,13 +42,24 @@ from verify.sampled.estimators import (
     summarise,
 )
 from verify.sampled.rules import Evidence, Rule, Scale, decide_all, estimates
-from verify.sampled.sampler import Booleans, SuccessorTables, sample
+from verify.sampled.sampler import (
+    Booleans,
+    Integers,
+    Noise,
+    Samples,
+    SuccessorTables,
+    draw_noise,
+    sample,
+    select_noise,
+)
 from verify.sampled.step import Proposal, gradient_norms, propose
 
 RADIUS_MIN = 1e-6
 """Least delta_k. The gradient vanishes at a deterministic policy; the radius must not."""
 MEMORY = 0.9
 """Weight of the past in the pooled estimates: about ten trials count."""
+MOST_ROUNDS = 8
+"""Most rounds in which one trial is sampled."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,30 @@ class Sampling:
 
 
 @dataclass(frozen=True, eq=False)
+class Newest:
+    """The newest N steps of a batch. A trial with common random numbers is compared with them."""
+
+    noise: Noise
+    """Their random numbers."""
+    rewards: Array
+    """r(s_t, a_t), shape (N, R)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """N steps with one policy per replication."""
+
+    batch: BatchSums
+    """Their sums."""
+    samples: Samples
+    """The steps."""
+    eta: Array
+    """Exact eta of the policies, shape (R,)."""
+    V: Array
+    """Exact V of the policies, shape (R, S)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Replications:
     """State of R replications between two rounds."""
 
@@ -70,6 +108,8 @@ class Replications:
     """Its exact eta, shape (R,). It is for the record: no rule sees it."""
     batch: BatchSums
     """B."""
+    newest: Newest
+    """Its newest N steps."""
     critic: Array
     """V-hat, shape (R, S)."""
     controllers: tuple[ControllerState, ...]
@@ -84,6 +124,12 @@ class Replications:
     """The policy of that trial, shape (R, S, A)."""
     best_batch: BatchSums
     """Its samples. Rules that decide early do not use them."""
+    best_newest: Newest
+    """The newest N steps of these samples."""
+    trial_batch: BatchSums
+    """Samples of the trial so far, where `missing` is not zero."""
+    missing: Integers
+    """Rounds in which the trial has still to be sampled before the rule decides, shape (R,)."""
     pooled_held_out: Estimate
     """Held-out gains of the trials so far, summed with weights that fall by MEMORY from trial to trial."""
     pooled_reverse: Estimate
@@ -104,26 +150,21 @@ class Round:
     """Whether it passed the test."""
 
 
-def draw_batch(
-    tables: SuccessorTables, policy: Array, critic: Array, sampling: Sampling, rng: np.random.Generator
-) -> tuple[BatchSums, Array, Array]:
+def draw_batch(tables: SuccessorTables, policy: Array, critic: Array, sampling: Sampling, noise: Noise) -> Draw:
     """SAMPLE with every policy.
 
     Args:
         tables: the MDP.
         policy: pi(a|s) of every replication, shape (R, S, A).
         critic: V-hat(s) for the temporal differences, shape (R, S).
-        sampling: how many steps, and which advantages.
-        rng: source of all randomness.
-
-    Returns:
-        The batch, and the exact eta, shape (R,), and V, shape (R, S), of the policies.
+        sampling: which advantages.
+        noise: the random numbers of the N steps.
     """
     exact = [evaluate(tables.mdp, pi) for pi in policy]
     exact_A = np.stack([e.A for e in exact]) if sampling.exact_advantages else None
-    samples = sample(tables, policy, sampling.n_steps, rng)
+    samples = sample(tables, policy, noise)
     batch = summarise(tables.mdp, samples, critic, sampling.lam, exact_A)
-    return batch, np.array([e.eta for e in exact]), np.stack([e.V for e in exact])
+    return Draw(batch, samples, np.array([e.eta for e in exact]), np.stack([e.V for e in exact]))
 
 
 def evidence_before(batch: BatchSums, proposal: Proposal) -> Evidence:
@@ -143,7 +184,10 @@ def evidence_before(batch: BatchSums, proposal: Proposal) -> Evidence:
 
 
 def evidence_after(batch: BatchSums, trial: BatchSums, pi: Array, proposal: Proposal, gamma: float) -> Evidence:
-    """All that the samples of pi_k and of the trials say about the trials. Nothing is pooled with earlier trials."""
+    """All that the samples of pi_k and of the trials say about the trials. Nothing is pooled with earlier trials.
+
+    The samples of the trials are taken as independent of the batch (but see `pair`).
+    """
     reverse = reverse_surrogate(trial, pi, proposal.policy, gamma)
     return replace(
         evidence_before(batch, proposal),
@@ -154,23 +198,58 @@ def evidence_after(batch: BatchSums, trial: BatchSums, pi: Array, proposal: Prop
     )
 
 
+def pair(evidence: Evidence, newest: Newest, trial: Samples, common: Booleans) -> Evidence:
+    """The evidence, with the returns compared in pairs where the trial was sampled with `common` noise, shape (R,)."""
+    paired, apart = paired_difference(newest.rewards, trial), evidence.returns
+    value, error = (np.where(common, getattr(paired, x), getattr(apart, x)) for x in ("value", "error"))
+    return replace(evidence, returns=Estimate(value, error))
+
+
+def rounds_needed(rules: Sequence[Rule], batch: BatchSums, predicted: Array, gamma: float, n_steps: int) -> Integers:
+    """Rounds in which each trial is sampled, shape (R,): N_k proportional to sigma^2 / delta_k^2, as in ASTRO.
+
+    The predicted gain stands for delta_k: it is proportional to the step's length in total variation. A rule with
+    accuracy c samples until the standard error of eta-hat(trial) is about c times it, for MOST_ROUNDS at most.
+
+    Args:
+        rules: the rule of every replication.
+        batch: B, which gives sigma-hat.
+        predicted: predicted gain of the trials, shape (R,).
+        gamma: discount; an episode has 1/(1 - gamma) steps in the mean.
+        n_steps: N.
+    """
+    error = returns_spread(batch) / np.sqrt(n_steps * (1 - gamma))
+    adaptive = np.array([rule.accuracy is not None for rule in rules])
+    target = np.array([rule.accuracy or 1.0 for rule in rules]) * predicted
+    too_many = np.full_like(error, MOST_ROUNDS)
+    ratio = np.divide(error, target, out=too_many, where=error < MOST_ROUNDS * target)
+    rounds: Integers = np.where(adaptive, np.clip(np.ceil(ratio**2), 1, MOST_ROUNDS), 1).astype(np.intp)
+    return rounds
+
+
 def begin(tables: SuccessorTables, rules: Sequence[Rule], sampling: Sampling, rng: np.random.Generator) -> Replications:
     """Every replication at the uniform policy with its first batch. The critic begins at zero and is fitted to it."""
     R, mdp = len(rules), tables.mdp
     policy = np.repeat(mdp.uniform_policy()[None], R, axis=0)
-    batch, eta, V = draw_batch(tables, policy, np.zeros((R, mdp.n_states)), sampling, rng)
+    noise = draw_noise(mdp, sampling.n_steps, R, rng)
+    first = draw_batch(tables, policy, np.zeros((R, mdp.n_states)), sampling, noise)
+    newest = Newest(noise, first.samples.rewards)
     zero = Estimate(np.zeros(R), np.zeros(R))
     return Replications(
         policy=policy,
-        eta=eta,
-        batch=batch,
-        critic=V if sampling.exact_advantages else fit_critic(batch, np.zeros_like(V)),
+        eta=first.eta,
+        batch=first.batch,
+        newest=newest,
+        critic=first.V if sampling.exact_advantages else fit_critic(first.batch, np.zeros_like(first.V)),
         controllers=tuple(ControllerState(rule.mu) for rule in rules),
-        first_norms=gradient_norms(batch, policy),
+        first_norms=gradient_norms(first.batch, policy),
         resampling=np.zeros(R, dtype=np.bool_),
         best=np.full(R, -np.inf),
         best_policy=policy,
-        best_batch=batch,
+        best_batch=first.batch,
+        best_newest=newest,
+        trial_batch=first.batch,
+        missing=np.zeros(R, dtype=np.intp),
         pooled_held_out=zero,
         pooled_reverse=zero,
     )
@@ -212,32 +291,43 @@ def advance(
     gamma = tables.mdp.discount
     radius = radii(rules, state, left)
     early = np.array([rule.before_trial for rule in rules])
-    late = ~early & ~state.resampling
+    trying = ~early & ~state.resampling
     proposal = propose(state.batch, state.policy, radius, gamma, np.array([rule.half_batch for rule in rules]))
 
     known = evidence_before(state.batch, proposal)
     first, controllers = decide_all(rules, state.controllers, known, early)
-    state = _keep_best(state, rules, first, known, proposal.policy, state.batch)
+    state = _keep_best(state, rules, first, known, proposal.policy, state.batch, state.newest)
     stay = state.resampling | _which(first, Outcome.REJECT)
     sampled = np.where(_for_policies(stay), state.policy, proposal.policy)
     sampled = np.where(_for_policies(_which(first, Outcome.FORCE)), state.best_policy, sampled)
-    new, eta, V = draw_batch(tables, sampled, state.critic, sampling, rng)
 
-    seen = evidence_after(state.batch, new, state.policy, replace(proposal, policy=sampled), gamma)
-    state, seen = _pool(state, seen, late)
+    common = trying & np.array([rule.common_noise for rule in rules])
+    noise = select_noise(common, state.newest.noise, draw_noise(tables.mdp, sampling.n_steps, len(rules), rng))
+    new = draw_batch(tables, sampled, state.critic, sampling, noise)
+    newest = Newest(noise, new.samples.rewards)
+    needed = rounds_needed(rules, state.batch, proposal.predicted.value, gamma, sampling.n_steps)
+    begun = state.missing > 0
+    trial = select(begun, merge(state.trial_batch, new.batch), new.batch)
+    missing = np.where(trying, np.where(begun, state.missing, needed) - 1, 0)
+    late = trying & (missing == 0)
+
+    seen = evidence_after(state.batch, trial, state.policy, replace(proposal, policy=sampled), gamma)
+    state, seen = _pool(state, pair(seen, state.newest, new.samples, common), late)
     second, controllers = decide_all(rules, controllers, seen, late)
-    state = _keep_best(state, rules, second, seen, proposal.policy, new)
+    state = _keep_best(state, rules, second, seen, proposal.policy, trial, newest)
 
     moved = _which(first, Outcome.ACCEPT) | _which(first, Outcome.FORCE) | _which(second, Outcome.ACCEPT)
-    batch = select(moved, new, select(stay, merge(state.batch, new), state.batch))
     state = replace(
         state,
         policy=np.where(_for_policies(moved), sampled, state.policy),
-        batch=batch,
+        batch=select(moved, trial, select(stay, merge(state.batch, new.batch), state.batch)),
+        newest=_select_newest(moved | stay, newest, state.newest),
         controllers=tuple(controllers),
         resampling=_which(second, Outcome.REJECT),
+        trial_batch=trial,
+        missing=missing,
     )
-    following = _settle(tables, state, moved, _which(second, Outcome.FORCE), eta, V, sampling)
+    following = _settle(tables, state, moved, _which(second, Outcome.FORCE), new, sampling)
     accepted = _which(first, Outcome.ACCEPT) | _which(second, Outcome.ACCEPT)
     return following, Round(following.eta, radius, early | late, accepted)
 
@@ -247,8 +337,7 @@ def _settle(
     state: Replications,
     moved: Booleans,
     forced: Booleans,
-    eta: Array,
-    V: Array,
+    new: Draw,
     sampling: Sampling,
 ) -> Replications:
     """Force the best trial where that is due, and fit the critics to the batches that the round left.
@@ -258,12 +347,12 @@ def _settle(
         state: the replications, with the policies and batches of those that moved.
         moved: where the policy that was sampled is the new pi_k, shape (R,).
         forced: where the best of the rejected trials becomes pi_k, shape (R,).
-        eta: exact returns of the policies that were sampled, shape (R,).
-        V: their exact values, shape (R, S).
+        new: the N steps of the round, with the exact values of the policies that were sampled.
         sampling: whether the critic is exact.
     """
     policy = np.where(_for_policies(forced), state.best_policy, state.policy)
     batch = select(forced, state.best_batch, state.batch)
+    eta, V = new.eta.copy(), new.V.copy()
     for r in np.flatnonzero(forced):
         exact = evaluate(tables.mdp, policy[r])
         eta[r], V[r] = exact.eta, exact.V
@@ -274,6 +363,7 @@ def _settle(
         policy=policy,
         eta=np.where(changed, eta, state.eta),
         batch=batch,
+        newest=_select_newest(forced, state.best_newest, state.newest),
         critic=exact_critic if sampling.exact_advantages else fit_critic(batch, state.critic),
         best=np.where(changed, -np.inf, state.best),
     )
@@ -286,6 +376,7 @@ def _keep_best(
     evidence: Evidence,
     trial: Array,
     samples: BatchSums,
+    newest: Newest,
 ) -> Replications:
     """Add the trials that were not accepted to the rejected set of (4.13). Of that set only the best trial matters."""
     gain = estimates(rules, evidence)
@@ -295,6 +386,7 @@ def _keep_best(
         best=np.where(better, gain, state.best),
         best_policy=np.where(_for_policies(better), trial, state.best_policy),
         best_batch=select(better, samples, state.best_batch),
+        best_newest=_select_newest(better, newest, state.best_newest),
     )
 
 
@@ -308,6 +400,11 @@ def _pool(state: Replications, evidence: Evidence, sampled: Booleans) -> tuple[R
     held_out, reverse = add(state.pooled_held_out, evidence.held_out), add(state.pooled_reverse, evidence.reverse)
     state = replace(state, pooled_held_out=held_out, pooled_reverse=reverse)
     return state, replace(evidence, pooled_held_out=held_out, pooled_reverse=reverse)
+
+
+def _select_newest(first: Booleans, a: Newest, b: Newest) -> Newest:
+    """Replication by replication, a where `first` (shape (R,)) and b elsewhere."""
+    return Newest(select_noise(first, a.noise, b.noise), np.where(first, a.rewards, b.rewards))
 
 
 def _which(outcomes: Sequence[Outcome | None], outcome: Outcome) -> Booleans:

@@ -67,7 +67,7 @@ def run_curves(task: CurveTask) -> Curves:
 
     trials, passed = by_rule([r.decided for r in rounds]).sum(axis=2), by_rule([r.accepted for r in rounds]).sum(axis=2)
     progress = (by_rule([r.eta for r in rounds]) - start) / (best - start)
-    return Curves(task.mdp, progress, by_rule([r.radius for r in rounds]), 1 - passed / trials)
+    return Curves(task.mdp, progress, by_rule([r.radius for r in rounds]), (trials - passed) / np.maximum(trials, 1))
 
 
 def optimal_return(mdp: MDP) -> float:

@@ -1,7 +1,8 @@
 """How often every rule is wrong about a single step: the sampled decision beside the exact change of eta.
 
 Steps of several RADII are proposed from a batch, at policies on the way to the optimum (STAGES).  Every rule decides
-about them on the same samples; only the held-out rule has steps of its own.  All gains are in units of eta* -
+about them on the same samples; only the held-out rule has steps of its own, and rules with common noise have samples of
+their own.  All gains are in units of eta* -
 eta(uniform).  The pooled rule has only one trial to pool here, and no step is forced.
 """
 
@@ -16,11 +17,11 @@ from exact.evaluation import evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.library import load
 from exact.subproblem.kl import solve_kl_reverse
-from verify.sampled.algorithm import Sampling, draw_batch, evidence_after
+from verify.sampled.algorithm import Draw, Newest, Sampling, draw_batch, evidence_after, pair
 from verify.sampled.curves import optimal_return
-from verify.sampled.estimators import BatchSums, fit_critic
+from verify.sampled.estimators import fit_critic
 from verify.sampled.rules import RULES, Evidence, decide_all
-from verify.sampled.sampler import Booleans, SuccessorTables, tabulate
+from verify.sampled.sampler import Booleans, SuccessorTables, draw_noise, tabulate
 from verify.sampled.step import propose
 
 STAGES = (0.0, 0.5, 0.9)
@@ -89,21 +90,21 @@ def _judge(
     """Every rule's decisions at one policy."""
     radius = np.repeat(RADII, task.replications)
     policies = np.repeat(pi[None], len(radius), axis=0)
-    batch, eta, critic = _batch(tables, policies, task.sampling, rng)
-    whole_steps, half_steps = (
-        _evidence(tables, policies, batch, critic, radius, np.full(len(radius), halved), task.sampling, rng)
-        for halved in (False, True)
-    )
+    drawn, newest, critic = _batch(tables, policies, task.sampling, rng)
+    seen = {
+        (halved, common): _evidence(tables, policies, drawn, newest, critic, radius, halved, common, task.sampling, rng)
+        for halved, common in ((False, False), (True, False), (False, True))
+    }
     found = []
     for rule in RULES:
-        evidence, trial_eta = half_steps if rule.half_batch else whole_steps
+        evidence, trial_eta = seen[rule.half_batch, rule.common_noise]
         n = len(radius)
         outcomes, _ = decide_all([rule] * n, [ControllerState(rule.mu)] * n, evidence, np.ones(n, dtype=np.bool_))
         estimate = rule.estimate(evidence)
         found.append(
             Decisions(
                 radius,
-                (trial_eta - eta) / unit,
+                (trial_eta - drawn.eta) / unit,
                 evidence.predicted.value / unit,
                 estimate.value / unit,
                 estimate.error / unit,
@@ -115,30 +116,35 @@ def _judge(
 
 def _batch(
     tables: SuccessorTables, policies: Array, sampling: Sampling, rng: np.random.Generator
-) -> tuple[BatchSums, Array, Array]:
-    """B, the exact etas, and the critic as it is once fitted to B."""
+) -> tuple[Draw, Newest, Array]:
+    """B, its steps, and the critic as it is once fitted to B."""
     critic = np.zeros(policies.shape[:2])
     for _ in range(WARM_UP + 1):
-        batch, eta, V = draw_batch(tables, policies, critic, sampling, rng)
-        critic = V if sampling.exact_advantages else fit_critic(batch, critic)
-    return batch, eta, critic
+        noise = draw_noise(tables.mdp, sampling.n_steps, len(policies), rng)
+        drawn = draw_batch(tables, policies, critic, sampling, noise)
+        critic = drawn.V if sampling.exact_advantages else fit_critic(drawn.batch, critic)
+    return drawn, Newest(noise, drawn.samples.rewards), critic
 
 
 def _evidence(
     tables: SuccessorTables,
     policies: Array,
-    batch: BatchSums,
+    drawn: Draw,
+    newest: Newest,
     critic: Array,
     radius: Array,
-    halved: Booleans,
+    halved: bool,
+    common: bool,
     sampling: Sampling,
     rng: np.random.Generator,
 ) -> tuple[Evidence, Array]:
     """Propose, sample the trial points, and evidence_after them; also their exact etas."""
-    gamma = tables.mdp.discount
-    proposal = propose(batch, policies, radius, gamma, halved)
-    trial, eta, _ = draw_batch(tables, proposal.policy, critic, sampling, rng)
-    return evidence_after(batch, trial, policies, proposal, gamma), eta
+    gamma, R = tables.mdp.discount, len(radius)
+    proposal = propose(drawn.batch, policies, radius, gamma, np.full(R, halved))
+    noise = newest.noise if common else draw_noise(tables.mdp, sampling.n_steps, R, rng)
+    trial = draw_batch(tables, proposal.policy, critic, sampling, noise)
+    evidence = evidence_after(drawn.batch, trial.batch, policies, proposal, gamma)
+    return pair(evidence, newest, trial.samples, np.full(R, common)), trial.eta
 
 
 def _join(parts: Sequence[Decisions]) -> Decisions:

@@ -9,6 +9,7 @@ normalised and has the mass 1/(1-gamma); a mean over steps has the mass one.
 
     surrogate gain from pi to pi'      1/(1-gamma) mean[(pi'/pi - 1) A-hat]                        (2.4), (4.3)
     difference of returns              mean R'_i - mean R_i                                        (4.1)
+    the same, common random numbers    mean (R'_i - R_i), both trajectories drawn with one noise
     performance difference             1/(1-gamma) mean'[r + gamma V-hat(s') - V-hat(s)]           (2.3)
     reverse surrogate                  -1/(1-gamma) mean'[(pi/pi' - 1) A-hat']
     trapezoid                          half the surrogate gain plus half the reverse surrogate     (verify.trapezoid)
@@ -20,7 +21,7 @@ start, which no standard error over the trial's samples shows.
 Standard errors of means over steps treat the steps as independent.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -176,6 +177,18 @@ def returns_difference(batch: BatchSums, trial: BatchSums) -> Estimate:
     """eta-hat(trial) - eta-hat(pi_k), the numerator of (4.14)."""
     old, new = returns_mean(batch), returns_mean(trial)
     return Estimate(new.value - old.value, np.hypot(new.error, old.error))
+
+
+def paired_difference(rewards: Array, trial: Samples) -> Estimate:
+    """eta-hat(trial) - eta-hat(pi_k) from trajectories that pi_k and the trial drew with common random numbers.
+
+    Args:
+        rewards: r_t of pi_k's steps, shape (N, R).
+        trial: the trial's steps, drawn with the same `Noise`, so that trajectory i of both has the same steps.
+    """
+    total, squares, n = total_rewards(replace(trial, rewards=trial.rewards - rewards))
+    variance = np.maximum(squares - total**2 / n, 0) / np.maximum(n - 1, 1)
+    return Estimate(total / n, np.sqrt(variance / n))
 
 
 def performance_difference(trial: BatchSums, gamma: float) -> Estimate:

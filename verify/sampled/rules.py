@@ -8,6 +8,8 @@ Every rule is a choice of the three terms of r = actual / (noise + predicted), (
     relaxed       two standard errors in numerator and denominator (Sun and Nocedal, arXiv 2201.00973)
     pooled        the derivative of eta at the trial over the one at pi_k, both out of sample and averaged over trials
     guard         a z-score that only rejects; the radius coefficient is constant
+    beta0 by s.e. (4.14) whose beta0 is -2 standard errors of its numerator, in units of its denominator: a z-score
+                  with the paper's other constants
 
 The radius delta_k is a mean KL divergence per sample, mu_k times a factor (`Scale`). Algorithm 4.3 has delta_k =
 mu_k ||g_k||; here the norm is divided by that of the first batch, so that mu is a KL divergence whatever the MDP's
@@ -31,6 +33,8 @@ MU_MIN, MU_MAX = 0.01, 0.5
 """Range of mu."""
 MAX_REJECTIONS = 4
 """Consecutive rejections before a step is forced: the paper's section 5.1."""
+ACCURACIES = (0.5, 1.0)
+"""Standard errors of the trial's return, in predicted gains, up to which adaptive batches are sampled."""
 RELAXATION = 2.0
 """Standard errors granted in the relaxed ratio."""
 
@@ -43,6 +47,8 @@ def _settings(
 
 PAPER = _settings(-0.1, 0.0, (2.0, 0.8, 0.6))
 """The paper's gammas and beta1; beta0 < 0 is left open there."""
+PAPER_Z = _settings(-2.0, 0.0, (2.0, 0.8, 0.6))
+"""The paper's gammas and beta1 for a z-score: the sign of the difference moves mu, only a significant loss rejects."""
 RELAXED = _settings(0.05, 0.5, (1.25, 0.8, 0.6))
 """Thresholds of Algorithm 3.1, for ratios that are meant to be near one."""
 SIGNIFICANT = _settings(-2.0, 1.0, (1.1, 0.95, 0.8))
@@ -111,6 +117,10 @@ class Rule:
     """The step is chosen by the first half of the batch."""
     scale: Scale = Scale.EUCLIDEAN
     """Factor of mu in the radius."""
+    common_noise: bool = False
+    """The trial is sampled with the random numbers of B's newest N steps, and the returns are compared in pairs."""
+    accuracy: float | None = None
+    """The trial is sampled until the standard error of its return is about so many predicted gains; None: N steps."""
 
 
 def decide_all(
@@ -220,6 +230,9 @@ RULES = (
     Rule("reverse, relaxed", _reverse, _relaxed(_reverse), RELAXED),
     Rule("derivative, pooled", _clean_trapezoid, _pooled, POOLED),
     Rule("reverse, guard", _reverse, _z(_reverse), GUARD),
+    Rule("(4.14), common noise", _returns, _paper, PAPER, common_noise=True),
+    Rule("returns, z, common noise", _returns, _z(_returns), SIGNIFICANT, common_noise=True),
+    Rule("(4.14), beta0 by s.e.", _returns, _z(_returns), PAPER_Z),
 )
 """The rules that decide."""
 
@@ -227,8 +240,10 @@ VARIANTS = (
     Rule("reverse, z, from mu 0.01", _reverse, _z(_reverse), SIGNIFICANT, mu=0.01),
     Rule("reverse, z, from mu 0.3", _reverse, _z(_reverse), SIGNIFICANT, mu=0.3),
     Rule("reverse, z, not scaled", _reverse, _z(_reverse), SIGNIFICANT, scale=Scale.NONE),
+    *(Rule(f"(4.14), accuracy {c:g}", _returns, _paper, PAPER, accuracy=c) for c in ACCURACIES),
+    *(Rule(f"returns, z, accuracy {c:g}", _returns, _z(_returns), SIGNIFICANT, accuracy=c) for c in ACCURACIES),
 )
-"""One rule from other first values of mu, and with mu as the radius itself; single decisions do not tell them apart."""
+"""Rules that single decisions do not show: other first values of mu, mu as the radius itself, adaptive batches."""
 
 FIXED = (
     *(fixed(mu, Scale.NONE) for mu in (0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3)),

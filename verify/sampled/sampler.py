@@ -13,7 +13,7 @@ The end does not depend on state and action.  So the next state is drawn also wh
 difference is r + gamma V(s') - V(s) at every step.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,23 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
+class Noise:
+    """The random numbers of N steps of R replications. Policies sampled with one `Noise` have common random numbers.
+
+    Their episodes begin in the same states and end at the same steps, since neither depends on the policy.
+    """
+
+    action: Array
+    """Uniform on [0, 1), shape (N, R): chooses a_t by inversion of pi(.|s_t)."""
+    successor: Array
+    """Uniform on [0, 1), shape (N, R): chooses s'_t by inversion of P(.|s_t, a_t)."""
+    ended: Booleans
+    """Whether the episode ends with step t, shape (N, R)."""
+    starts: Integers
+    """States drawn from rho0, shape (N + 1, R): the last is the first state, the others follow the ends."""
+
+
+@dataclass(frozen=True, eq=False)
 class SuccessorTables:
     """The successors of every state-action pair of one MDP. Next states are drawn from them by inversion."""
 
@@ -66,29 +83,39 @@ def tabulate(mdp: MDP) -> SuccessorTables:
     return SuccessorTables(mdp, kernel.indices[entry].astype(np.intp), cumulative - before[:, None])
 
 
-def sample(tables: SuccessorTables, policies: Array, n_steps: int, rng: np.random.Generator) -> Samples:
-    """Take n_steps with each policy, starting every replication at the beginning of an episode.
+def draw_noise(mdp: MDP, n_steps: int, replications: int, rng: np.random.Generator) -> Noise:
+    """The random numbers of n_steps >= 1 steps of R replications."""
+    shape = (n_steps, replications)
+    action, successor = rng.random(shape), rng.random(shape)
+    ended = rng.random(shape) >= mdp.discount
+    starts = rng.choice(mdp.n_states, size=(n_steps + 1, replications), p=mdp.initial)
+    return Noise(action, successor, ended, starts)
+
+
+def select_noise(first: Booleans, a: Noise, b: Noise) -> Noise:
+    """Replication by replication, a where `first` (shape (R,)) and b elsewhere."""
+    return Noise(*(np.where(first, getattr(a, f.name), getattr(b, f.name)) for f in fields(Noise)))
+
+
+def sample(tables: SuccessorTables, policies: Array, noise: Noise) -> Samples:
+    """Take N steps with each policy, starting every replication at the beginning of an episode.
 
     Args:
         tables: the MDP.
         policies: pi(a|s) of every replication, shape (R, S, A).
-        n_steps: N >= 1.
-        rng: source of all randomness.
+        noise: the random numbers to take them with, of N steps and R replications.
     """
     mdp, R = tables.mdp, len(policies)
     pi = np.cumsum(policies, axis=2)[:, :, :-1]  # the last action takes what rounding leaves over
     successor = tables.cumulative[:, :-1]
     replication = np.arange(R)
-    shape = (n_steps, R)
-    u_action, u_next = rng.random(shape), rng.random(shape)
-    ended = rng.random(shape) >= mdp.discount
-    starts = rng.choice(mdp.n_states, size=(n_steps + 1, R), p=mdp.initial)
+    shape = noise.action.shape
     states, actions, next_states = (np.empty(shape, dtype=np.intp) for _ in range(3))
-    s = starts[n_steps]
-    for t in range(n_steps):
-        a = (pi[replication, s] <= u_action[t, :, None]).sum(axis=1)
+    s = noise.starts[-1]
+    for t in range(len(noise.action)):
+        a = (pi[replication, s] <= noise.action[t, :, None]).sum(axis=1)
         pair = s * mdp.n_actions + a
-        following = tables.successors[pair, (successor[pair] <= u_next[t, :, None]).sum(axis=1)]
+        following = tables.successors[pair, (successor[pair] <= noise.successor[t, :, None]).sum(axis=1)]
         states[t], actions[t], next_states[t] = s, a, following
-        s = np.where(ended[t], starts[t], following)
-    return Samples(states, actions, mdp.rewards[states, actions], next_states, ended)
+        s = np.where(noise.ended[t], noise.starts[t], following)
+    return Samples(states, actions, mdp.rewards[states, actions], next_states, noise.ended)

@@ -78,10 +78,11 @@ def worst_step(
         return IMPOSSIBLE if it is None or it.step.gain <= 0 else score(place.mdp(), it)
 
     start = Place.on_grid(mdp, first.policy, first.delta)
-    return climb(start, value, lambda place: _neighbour(place, rng), trials)[0]
+    return climb(start, value, lambda place: neighbour(place, rng), trials)[0]
 
 
-def _neighbour(place: Place, rng: np.random.Generator) -> Place:
+def neighbour(place: Place, rng: np.random.Generator) -> Place:
+    """The place with one transition, reward, initial mass or policy mass, or the radius, changed at random."""
     changes: dict[str, Any] = {}
     what = rng.integers(5)
     if what == 0:

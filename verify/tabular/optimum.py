@@ -21,6 +21,8 @@ class Optimum:
 
     eta: Any
     """eta*, a rational number."""
+    V: Any
+    """V*(s), shape (S,)."""
     suboptimal: Any
     """Whether A*(s,a) < 0, shape (S, A): a policy is optimal from everywhere iff it avoids these actions."""
 
@@ -39,5 +41,5 @@ def optimum(mdp: MDP, rational: RationalMDP) -> Optimum:
         best = evaluate_exactly(rational, dyadics(np.eye(mdp.n_actions)[actions]))
         improvable = best.A.max(axis=1) > 0
         if not improvable.any():
-            return Optimum(best.eta, best.A < 0)
+            return Optimum(best.eta, best.V, best.A < 0)
         actions = np.where(improvable & (best.A[states, actions] == 0), best.A.argmax(axis=1), actions)

@@ -61,6 +61,11 @@ def plan(options: Options) -> Sequence[Run]:
     return Lazy(partial(_run, options), range(runs))
 
 
+def small_runs(options: Options, states: int, count: int) -> list[Run]:
+    """The first runs of the plan, at most `count`, in MDPs of at most so many states."""
+    return list(islice((run for run in plan(options) if load(run.mdp).n_states <= states), count))
+
+
 def _run(options: Options, number: int) -> Run:
     """The run of this number in the plan."""
     if options.mdp:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from verify.sampled.estimators import summarise
-from verify.sampled.sampler import sample, tabulate
+from verify.sampled.sampler import draw_noise, sample, tabulate
 
 GARNET = "garnet:S=6,A=3,b=2,gamma=0.9,seed=3"
 STANDARD_ERRORS = 4.5
@@ -15,7 +15,7 @@ def many(policy, R):
 
 
 def batch_of(mdp, policy, N, R, seed, lam=0.95, V=None, exact_A=None):
-    samples = sample(tabulate(mdp), many(policy, R), N, np.random.default_rng(seed))
+    samples = sample(tabulate(mdp), many(policy, R), draw_noise(mdp, N, R, np.random.default_rng(seed)))
     V = np.zeros((R, mdp.n_states)) if V is None else np.repeat(V[None], R, axis=0)
     return summarise(mdp, samples, V, lam, None if exact_A is None else many(exact_A, R))
 

@@ -1,5 +1,7 @@
 """Algorithm 4.3 on samples: with exact estimates it is Algorithm 3.1; rejections, forced steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,10 @@ from exact.evaluation import evaluate
 from exact.mdps.library import load
 from exact.subproblem.kl import solve_kl_reverse
 from verify.sampled import algorithm as sampled_algorithm
-from verify.sampled.algorithm import Sampling, advance, begin
+from verify.sampled.algorithm import MOST_ROUNDS, Draw, Sampling, advance, begin, rounds_needed
 from verify.sampled.estimators import BatchSums
-from verify.sampled.rules import Rule, Scale
-from verify.sampled.sampler import tabulate
+from verify.sampled.rules import CONTENDERS, FIXED, Rule, Scale
+from verify.sampled.sampler import sample, tabulate
 
 
 def exact_batch(mdp, policy, critic, N=1000.0):
@@ -38,9 +40,10 @@ def test_with_exact_estimates_the_loop_is_algorithm_31(monkeypatch, name, delta0
         scale=Scale.NONE,
     )
 
-    def draw_batch(tables, policy, critic, sampling, rng):
+    def draw_batch(tables, policy, critic, sampling, noise):
         found = [evaluate(mdp, pi) for pi in policy]
-        return exact_batch(mdp, policy, critic), np.array([e.eta for e in found]), np.stack([e.V for e in found])
+        eta, V = np.array([e.eta for e in found]), np.stack([e.V for e in found])
+        return Draw(exact_batch(mdp, policy, critic), sample(tables, policy, noise), eta, V)
 
     monkeypatch.setattr(sampled_algorithm, "draw_batch", draw_batch)
     tables, sampling, rng = tabulate(mdp), Sampling(8, exact_advantages=True), np.random.default_rng(0)
@@ -109,3 +112,46 @@ def test_the_forced_trial_is_the_best_of_the_rejected(mdp):
     assert not from_memory.all()  # the last trial is a candidate, too
     assert np.array_equal(state.batch.visits[:, from_memory], kept.visits[:, from_memory])
     assert np.isneginf(state.best).all()
+
+
+def test_an_adaptive_rule_samples_a_trial_until_its_return_is_accurate(mdp):
+    rules = [replace(FIXED[0], accuracy=accuracy) for accuracy in (None, 1e9, 1e-9)]
+    tables, sampling, rng = tabulate(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(20)
+    state = begin(tables, rules, sampling, rng)
+    decided, sizes = [], []
+    for _ in range(MOST_ROUNDS):
+        state, done = advance(tables, rules, state, sampling, 1.0, rng)
+        decided.append(done.decided.tolist())
+        sizes.append((state.batch.steps / 100).astype(int).tolist())
+    assert decided == [[True, True, False]] * (MOST_ROUNDS - 1) + [[True, True, True]]
+    assert sizes[-1] == [1, 1, MOST_ROUNDS]
+
+
+def test_the_rounds_of_a_trial_grow_with_the_variance_over_the_squared_gain(mdp):
+    rules = [replace(FIXED[0], accuracy=0.5)] * 4 + [FIXED[0]]
+    state = begin(tabulate(mdp), rules, Sampling(100, exact_advantages=False), np.random.default_rng(21))
+    one = replace(state.batch, returns=np.zeros(5), returns_squared=np.full(5, 9.0), trajectories=np.full(5, 10.0))
+    # sigma-hat = 1, 100 (1 - .9) = 10 episodes: s.e. .316
+    predicted = np.array([1.0, 0.5, 0.25, 0.0, 0.0])
+    assert rounds_needed(rules, one, predicted, 0.9, 100).tolist() == [1, 2, 7, MOST_ROUNDS, 1]
+
+
+def test_common_noise_is_that_of_the_newest_steps_of_the_batch(mdp):
+    names = ("returns, z, common noise", "returns, z")
+    rules = [next(rule for rule in CONTENDERS if rule.name == name) for name in names]
+    tables, sampling, rng = tabulate(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(22)
+    state = begin(tables, rules, sampling, rng)
+    kept, resampled = 0, 0
+    for _ in range(30):
+        before = state
+        state, done = advance(tables, rules, state, sampling, 1.0, rng)
+        same = (state.newest.noise.action == before.newest.noise.action).all(axis=0)
+        assert not same[1] or not done.accepted[1]
+        if before.resampling[0]:  # more samples of pi_k are drawn with new noise
+            assert not same[0]
+        elif done.accepted[0] or state.resampling[0]:  # not a forced step, which has the noise of an earlier trial
+            assert same[0]
+        replayed = sample(tables, state.policy, state.newest.noise)
+        assert np.array_equal(replayed.rewards, state.newest.rewards)
+        kept, resampled = kept + int(same[0]), resampled + int(before.resampling[0])
+    assert kept > 0

@@ -12,16 +12,18 @@ from verify.sampled.estimators import (
     gae,
     half,
     merge,
+    paired_difference,
     performance_difference,
     returns_difference,
     returns_mean,
     returns_spread,
     reverse_surrogate,
+    summarise,
     surrogate_gain,
     total_rewards,
     whole,
 )
-from verify.sampled.sampler import Samples
+from verify.sampled.sampler import Samples, draw_noise, sample, tabulate
 
 
 def test_total_rewards_are_those_of_complete_trajectories():
@@ -108,3 +110,17 @@ def test_merging_adds_and_halves_make_the_whole(mdp, pair):
     assert np.array_equal(merge(a, b).visits, a.visits + b.visits)
     assert [half(a, i)[0].sum() for i in range(2)] == [150, 153]
     assert np.allclose(whole(a)[1], half(a, 0)[1] + half(a, 1)[1])
+
+
+def test_pairs_with_common_noise_estimate_the_difference_with_less_error(mdp, pair):
+    N, R = 2000, 60
+    noise, apart = (draw_noise(mdp, N, R, np.random.default_rng(seed)) for seed in (30, 31))
+    tables = tabulate(mdp)
+    old, new = (sample(tables, many(policy, R), noise) for policy in pair)
+    paired = paired_difference(old.rewards, new)
+    truth = evaluate(mdp, pair[1]).eta - evaluate(mdp, pair[0]).eta
+    assert_mean(paired.value, truth, bias=10 * np.abs(mdp.rewards).max() / N / (1 - mdp.discount))
+    assert np.std(paired.value) == pytest.approx(np.sqrt((paired.error**2).mean()), rel=0.3)
+    critic = np.zeros((R, mdp.n_states))
+    batches = [summarise(mdp, samples, critic, 0.95) for samples in (old, sample(tables, many(pair[1], R), apart))]
+    assert paired.error.mean() < 0.8 * returns_difference(*batches).error.mean()

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from paper_figs.aggregates import common_grid, interval, iqm, summarise
+from exact.common.aggregates import common_grid, interval, iqm, summarise
 
 
 def test_iqm_is_the_mean_of_the_middle_half():

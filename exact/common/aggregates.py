@@ -1,4 +1,4 @@
-"""Statistics layer: mean and standard deviation, interquartile mean, stratified-bootstrap 95% intervals.
+"""Statistics of several runs: mean and standard deviation, interquartile mean, stratified-bootstrap 95% intervals.
 
 The interquartile mean and its interval follow Agarwal et al., "Deep Reinforcement Learning at the Edge of the
 Statistical Precipice" (NeurIPS 2021), section 4.3 and the authors' package rliable: the mean of the middle half of all
@@ -73,9 +73,9 @@ def summarise(values: Sequence[float], rng: np.random.Generator) -> Summary:
 
 
 def common_grid(
-    curves: Sequence[Sequence[tuple[int, float]]],
+    curves: Sequence[Sequence[tuple[float, float]]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Learning curves of several runs at common steps, by linear interpolation.
+    """Learning curves of several runs at common steps (or times), by linear interpolation.
 
     Args:
         curves: for each run its points (steps, value), steps increasing; none empty.

@@ -1,0 +1,50 @@
+"""Write a trained policy in a format that runs without this project.
+
+    python -m deep.export DIR --format onnx|torchscript|safetensors|json [--out FILE] [--best]
+
+The normaliser is inside. docs/guide.md shows how each file is run.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from deep.agent import load
+from deep.exporting.formats import WRITERS, Format, export
+from exact.common import cli
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write a trained policy in a format that runs without this project."""
+
+    folder: Positional[Path]
+    """Run directory, or a file of Agent.save."""
+    format: Format = "onnx"
+    """onnx runs in onnxruntime, torchscript in torch.jit, safetensors and json are the arrays themselves."""
+    out: Path | None = None
+    """The file. Default: policy.ENDING in the run directory."""
+    best: bool = False
+    """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
+
+
+def work(options: Options) -> int:
+    """Load the agent and write it."""
+    agent = load(options.folder, best=options.best)
+    home = options.folder.parent if options.folder.is_file() else options.folder
+    out = options.out or home / f"policy{WRITERS[options.format][0]}"
+    export(agent, out, options.format)
+    print(f"wrote {out}")
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return cli.main(Options, "deep.export", work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A trained policy in formats that run without this project."""

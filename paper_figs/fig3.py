@@ -1,0 +1,139 @@
+"""The paper's Figure 3: equal wall-clock time, on its three tasks and HalfCheetah, beside on- and off-policy peers.
+
+    python -m paper_figs.fig3 [--runs DIR ...] [--minutes 10] [--out figures/fig3.png]
+
+Its runs have a machine to themselves, one after the other, so that their clocks compare (docs/peers.md has the
+commands); the result files are committed under paper_figs/data/wall_clock. The first row has the returns of training:
+TRPO, PPO and ours sample their actions, DDPG and TD3 add noise to them, SAC samples too. The second row has the same
+policies evaluated without noise, as the paper has the off-policy methods. The third row has the environment steps.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from exact.common import cli
+from exact.common.curves import Curve, learning_curve
+from exact.common.drawing import check_figure_suffix, save_figure
+from exact.common.errors import InputError
+from paper_figs.drawing import note
+from paper_figs.results import WALL_CLOCK, Result, load
+from paper_figs.tables import by_env
+
+TASKS = ("Swimmer-v4", "Ant-v4", "Humanoid-v4", "HalfCheetah-v4")
+COLORS = ("tab:blue", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:red", "tab:brown")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The paper's Figure 3: returns after equal wall-clock time."""
+
+    variants: tuple[str, ...] = ("default", "paper", "sb3-ppo", "sb3-trpo", "sb3-sac", "sb3-td3", "sb3-ddpg")
+    """Variants to draw, at most seven."""
+    runs: tuple[Path, ...] = (WALL_CLOCK,)
+    """Folders of runs or of result files, made on the same machine."""
+    minutes: float = 10.0
+    """How much of the runs to draw; a run that ended before ends before."""
+    out: Path = Path("figures/fig3.png")
+    """Write the figure to this PNG, PDF or SVG file."""
+    seed: int = 0
+    """Seed of the bootstrap."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or not self.minutes > 0:
+            raise InputError(f"expected --seed >= 0 and --minutes > 0, got {self.seed} and {self.minutes}")
+        if not 1 <= len(self.variants) <= len(COLORS):
+            raise InputError(f"--variants: expected 1 to {len(COLORS)} names, got {len(self.variants)}")
+
+
+def trained(result: Result) -> Sequence[tuple[int, float]]:
+    """The returns of training against steps."""
+    return result.curve
+
+
+def evaluated(result: Result) -> Sequence[tuple[int, float]]:
+    """The returns without noise against steps."""
+    return result.evaluations
+
+
+def stepped(result: Result) -> Sequence[tuple[int, float]]:
+    """The steps against steps: by time they are the speed."""
+    return [(steps, float(steps)) for steps, _ in result.curve]
+
+
+ROWS: tuple[tuple[str, Callable[[Result], Sequence[tuple[int, float]]]], ...] = (
+    ("return in training,\nlast 100 episodes", trained),
+    ("return without noise,\nevaluated", evaluated),
+    ("environment steps", stepped),
+)
+
+
+def by_minutes(result: Result, points: Sequence[tuple[int, float]], minutes: float) -> Curve:
+    """Points (steps, value) of a run against minutes of wall-clock time, those after `minutes` left out."""
+    return [(second / 60, value) for second, value in result.by_time(points) if second <= 60 * minutes]
+
+
+def panel(
+    ax: Axes,
+    groups: dict[str, list[Result]],
+    values: Callable[[Result], Sequence[tuple[int, float]]],
+    minutes: float,
+    rng: np.random.Generator,
+) -> None:
+    """Draw one task's curves; `groups` are its results by variant."""
+    for (variant, results), color in zip(groups.items(), COLORS, strict=False):
+        curves = [by_minutes(result, values(result), minutes) for result in results]
+        curves = [curve for curve in curves if curve]
+        if curves:
+            learning_curve(ax, curves, f"{variant} ({len(curves)})", color, rng)
+    if not ax.lines:
+        note(ax, "no runs")
+        return
+    ax.set_xlim(0, minutes)
+
+
+def draw(results: Sequence[Result], options: Options) -> Figure:
+    """A figure with a column for each task: returns in training, returns without noise, steps, all against minutes."""
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    panels = figure.subplots(len(ROWS), len(TASKS), squeeze=False)
+    variants = {variant: by_env(results, variant) for variant in options.variants}
+    rng = np.random.default_rng(np.random.SeedSequence(options.seed))
+    for column, task in enumerate(TASKS):
+        panels[0, column].set_title(task.partition("-")[0], fontsize=10)
+        groups = {variant: of_env.get(task, []) for variant, of_env in variants.items()}
+        for row, (label, values) in enumerate(ROWS):
+            ax = panels[row, column]
+            panel(ax, groups, values, options.minutes, rng)
+            if column == 0:
+                ax.set_ylabel(label)
+            if values is stepped and ax.lines:
+                ax.set_yscale("log")
+        if panels[0, column].lines:
+            panels[0, column].legend(fontsize=7)
+    figure.supxlabel("minutes of wall-clock time, evaluations not counted: IQM over (seeds), 95% bootstrap interval")
+    return figure
+
+
+def work(options: Options) -> int:
+    """Draw the figure."""
+    check_figure_suffix(options.out)
+    results = [one for one in load(options.runs) if one.variant in options.variants and one.env in TASKS]
+    if not results:
+        raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
+    save_figure(draw(results, options), options.out)
+    print(f"wrote {options.out}")
+    return cli.DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command `python -m paper_figs.fig3`; returns the exit status."""
+    return cli.main(Options, "paper_figs.fig3", work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Figure 3 from synthetic runs: what a panel shows, and what is refused."""
+
+import json
+
+import pytest
+
+from paper_figs import fig3
+from paper_figs.results import load, read_run, write_result
+
+
+@pytest.fixture
+def clocked(tmp_path, make_run):
+    """Two runs of ours and one of a peer, with a point every half minute."""
+    make_run("Ant-v4", 0, 500.0, evaluated=600.0)
+    make_run("Ant-v4", 1, 700.0, evaluated=800.0)
+    make_run("Ant-v4", 0, 100.0, variant="sb3-sac", points=50, evaluated=400.0)
+    return tmp_path / "runs"
+
+
+def test_returns_in_training_and_without_noise_and_steps_are_drawn_against_minutes(clocked):
+    options = fig3.Options(("default", "sb3-sac"), (clocked,), minutes=20.0)
+    axes = fig3.draw(load([clocked]), options).axes
+    trained, evaluated, stepped = (axes[row * len(fig3.TASKS) + 1] for row in range(3))
+    ours, peer = trained.lines
+    assert (ours.get_xdata()[0], ours.get_xdata()[-1], ours.get_ydata()[-1]) == (0.5, 2.5, 600.0)
+    assert (peer.get_xdata()[-1], peer.get_ydata()[-1]) == (20.0, 80.0)  # the rest came after 20 minutes
+    assert (evaluated.lines[0].get_ydata()[-1], evaluated.lines[1].get_ydata()[0]) == (700.0, 0.0)
+    assert (stepped.lines[0].get_ydata()[-1], stepped.get_yscale()) == (50.0, "log")
+    assert [text.get_text() for text in trained.get_legend().get_texts()] == ["default (2)", "sb3-sac (1)"]
+    assert [text.get_text() for text in axes[0].texts] == ["no runs"]
+
+
+def test_the_figure_is_written(clocked, tmp_path):
+    out = tmp_path / "new" / "fig3.svg"
+    assert fig3.main(["--runs", str(clocked), "--out", str(out)]) == 0
+    assert "HalfCheetah" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--variants", "nothing"], "no run of nothing"),
+        (["--variants", *"abcdefgh"], "expected 1 to 7 names"),
+        (["--minutes", "0"], "--minutes > 0"),
+        (["--out", "figure.xyz"], "expected a file name ending in"),
+    ],
+)
+def test_bad_settings_are_refused(clocked, refused, words, message):
+    assert message in refused(fig3.main, "--runs", clocked, *words)
+
+
+def test_a_run_without_times_is_named(clocked, tmp_path, refused):
+    file = write_result(read_run(clocked / "default" / "Ant-v4" / "seed0"), tmp_path / "data")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"times": []}))
+    assert "default/Ant-v4/seed0 has no times" in refused(fig3.main, "--runs", tmp_path / "data")
