@@ -168,7 +168,7 @@ def _dask(address: str, jobs: int, threads: bool) -> Iterator[Workers]:
                 n_workers=jobs,
                 threads_per_worker=1,
                 memory_limit=None,
-                dashboard_address=None,
+                dashboard_address=":0",
                 silence_logs=logging.CRITICAL,
             )
             address = stack.enter_context(cluster).scheduler_address
