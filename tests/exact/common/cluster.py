@@ -1,5 +1,6 @@
-"""Tasks for the tests of the executors: other processes import them from here."""
+"""A Dask cluster for tests, and tasks for it: other processes import them from here."""
 
+import contextlib
 import os
 import signal
 import time
@@ -7,6 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from exact.common import source
+from exact.common.executors import LIVES
+
+
+@contextlib.contextmanager
+def dask_cluster(count, **further):
+    """A scheduler in this process, and workers in processes of their own; its address for --executor."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": LIVES - 1} | further),
+        LocalCluster(
+            n_workers=count, threads_per_worker=1, memory_limit=None, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+    ):
+        yield f"dask:{cluster.scheduler_address}"
 
 
 def square(x):

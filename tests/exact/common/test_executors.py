@@ -8,30 +8,17 @@ import sys
 import time
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from exact.common import executors
 from exact.common.errors import FaultError, InputError
-from exact.common.executors import LIVES, check_executor, workers
+from exact.common.executors import check_executor, workers
 from exact.common.parallel import Lazy, as_they_come, in_batches, parallel_map
 from tests import HANG_SECONDS
 from tests.exact.common import cluster as tasks
+from tests.exact.common.cluster import dask_cluster
 
 HERE = "tests.exact.common.cluster"
-
-
-@contextlib.contextmanager
-def dask_cluster(count, **further):
-    """A scheduler in this process, and workers in processes of their own; its address for --executor."""
-    import dask
-
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": LIVES - 1} | further),
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, memory_limit=None, dashboard_address=":0", silence_logs=50
-        ) as cluster,
-    ):
-        yield f"dask:{cluster.scheduler_address}"
 
 
 @pytest.fixture(scope="module")
