@@ -174,7 +174,9 @@ def _dask(address: str, jobs: int, threads: bool) -> Iterator[Workers]:
             address = stack.enter_context(cluster).scheduler_address
         client = _client(address)
         stack.callback(client.close, timeout=1)
-        yield Workers(client.get_executor(pure=False), _counter(client), REMOTE_BATCH_SECONDS, not threads, (KilledWorker,))
+        yield Workers(
+            client.get_executor(pure=False), _counter(client), REMOTE_BATCH_SECONDS, not threads, (KilledWorker,)
+        )
 
 
 def _client(address: str) -> "Client":
