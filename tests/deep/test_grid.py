@@ -225,7 +225,7 @@ def test_a_mixture_of_sources_is_refused(tmp_path, trainer, monkeypatch, capsys)
 
 def test_a_source_that_is_edited_while_the_grid_runs_is_refused(tmp_path, trainer):
     made = dataclasses.replace(grid.make_grid(options(tmp_path / "runs", seeds=1)), source="before")
-    with pytest.raises(InputError, match=r"CartPole-v1 seed 0: the source is \w+ on .*, the grid's is before"):
+    with pytest.raises(InputError, match=r"-v1 seed 0: the source is \w+ on .*, the grid's is before"):
         grid.run_grid(made, Console(), trainer)
 
 
