@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 FIGURES := figures
 
-.PHONY: demo test check bench setup clean
+.PHONY: demo test check bench formal setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,14 +24,14 @@ demo: setup  ## the main job: check the theory, write the classroom page, train 
 	$(RUN) -m exact.classroom --out $(FIGURES)/classroom.html
 	@rm -f $(FIGURES)/agent.mp4; run=runs/demo-$$(date +%Y%m%d-%H%M%S); set -x; \
 	$(RUN) -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out $$run && \
-	$(RUN) -m deep.evaluate $$run --episodes 10
-	@echo "filming one episode ..."; \
-	run=$$(ls -d runs/demo-* | tail -1); film="$(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4"; \
-	$$film >/dev/null 2>&1 || MUJOCO_GL=egl $$film >/dev/null 2>&1 || echo "no film: MuJoCo found no renderer here"
+	$(RUN) -m deep.evaluate $$run --episodes 10 && \
+	$(RUN) -m deep.plot $$run --out $(FIGURES)/learning-curve.png && \
+	{ $(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4 || echo "no film: see the line above"; }
 	@echo; echo "Look at:"
-	@echo "  $(FIGURES)/lemma34.png      the statements about the exact step, and how tight they are"
-	@echo "  $(FIGURES)/classroom.html   why a trust region converges; open it in a browser"
-	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4        the trained agent"
+	@echo "  $(FIGURES)/lemma34.png          the statements about the exact step, and how tight they are"
+	@echo "  $(FIGURES)/classroom.html       why a trust region converges; open it in a browser"
+	@echo "  $(FIGURES)/learning-curve.png   how the agent learned"
+	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4            the trained agent"
 	@echo "  $$(ls -d runs/demo-* | tail -1)   the training run: settings, metrics, checkpoints"
 
 test: setup  ## the test suite
@@ -46,6 +46,10 @@ bench: setup  ## speed and size as ratios against peers, in one run
 	OMP_NUM_THREADS=1 $(RUN) -m exact.speed
 	OMP_NUM_THREADS=1 $(RUN) -m verify.speed
 	$(RUN) -m deep.speed
+
+formal:  ## check the machine-checked proofs; needs Coq, which is a package of most systems (Debian: coq)
+	@command -v coqc >/dev/null || { echo "error: coqc was not found; install Coq 8.16 or newer" >&2; exit 2; }
+	@out=$$(mktemp -d); cp verify/coq/trust_region.v $$out; (cd $$out && coqc trust_region.v); status=$$?; rm -r $$out; exit $$status
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

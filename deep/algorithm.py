@@ -10,6 +10,7 @@ A second thread fits the critic to B while InnerSolu computes and the workers dr
 are first needed for the advantages of those samples.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from deep.batch import Batch, BatchMaker
 from deep.config import Config
-from deep.innersolu import TrialPoint, inner_solu, log_std_step
+from deep.innersolu import LOG_STD_SLACK, TrialPoint, inner_solu, log_std_step
 from deep.metrics import RECENT_EPISODES, judged
 from deep.model.critic import BackgroundFit, Critic
 from deep.model.policies import Policy
@@ -67,6 +68,8 @@ class State:
     steps: int = 0
     """Environment steps so far."""
     iteration: int = 0
+    restarted: int = 0
+    """Running episodes that a resume could not restore; said in the next line of metrics."""
     mean_spread: float = 0.0
     """Exponential average of the standard deviations of the batches' advantages; 0 before the first."""
 
@@ -86,7 +89,8 @@ class State:
         """The part of a line of metrics.jsonl that counts steps and episodes; it empties `episodes`."""
         episodes, self.episodes = self.episodes, []
         mean = float(np.mean(self.recent)) if self.recent else None
-        return {"iteration": self.iteration, "steps": self.steps, "episodes": episodes, "return100": mean}
+        lost, self.restarted = {"restarted_episodes": self.restarted} if self.restarted else {}, 0
+        return {"iteration": self.iteration, "steps": self.steps, "episodes": episodes, "return100": mean} | lost
 
 
 class Learner:
@@ -182,7 +186,9 @@ class Learner:
         delta = self.radius(L, information)
         step = inner_solu(L, delta, config.inner, self.rng)
         rate, limits = config.inner.log_std_rate * information, config.policy.log_std_range(self.progress)
-        theta, pi = log_std_step(L, step, limits, rate, config.inner)
+        ceiling = config.policy.final_log_std is not None
+        farthest = delta * (1 + LOG_STD_SLACK) if ceiling else math.inf
+        theta, pi = log_std_step(L, step, limits, rate, config.inner, farthest)
         if not torch.isfinite(theta).all():
             number = self.state.iteration
             raise FaultError(f"environment {config.env!r}: the policy step of iteration {number} is not finite")

@@ -186,7 +186,8 @@ class BatchMaker:
     def _moments(self, rollouts: Sequence[Rollout]) -> RunningMoments:
         if not self.config.normalize:
             return RunningMoments.empty(self.observation_shape)
-        return RunningMoments.of(np.concatenate([r.observations for r in rollouts]))
+        moments = RunningMoments.of(np.concatenate([r.observations for r in rollouts]))
+        return moments.identity(self.policy.mask)
 
 
 def gae(

@@ -28,6 +28,7 @@ def make_network(
     outputs: int,
     head_scale: float = 1.0,
     compute: torch.dtype | None = None,
+    unseen: int = 0,
 ) -> Network:
     """A convolutional network for pixels, a perceptron for flat observations.
 
@@ -38,6 +39,7 @@ def make_network(
         outputs: width of the output.
         head_scale: factor of the initial weights of the last layer.
         compute: what the convolutional network computes in; None: the parameters' type.
+        unseen: how many of the last numbers of a flat observation the network does not get.
 
     Raises:
         InputError: the layers do not fit the observations.
@@ -46,7 +48,8 @@ def make_network(
         kind, wanted = ("pixels", "some") if spec.pixels else ("flat", "none")
         raise InputError(f"observations of {config.env!r} are {kind}, convolutions are {layers.convolutions}: {wanted}")
     if not spec.pixels:
-        return MLP((spec.observation_shape[0], *layers.hidden, outputs), head_scale)
+        inputs = spec.observation_shape[0] - unseen
+        return MLP((inputs, *layers.hidden, outputs), head_scale)
     try:
         return ConvNet(spec.observation_shape, layers.convolutions, layers.hidden, outputs, head_scale, compute)
     except ValueError as error:
@@ -60,13 +63,15 @@ def value_type(config: Config, device: torch.device) -> torch.dtype | None:
 
 
 def make_policy(config: Config, spec: EnvSpec) -> Policy:
-    """The policy class for the action space: categorical for Discrete, Gaussian for Box.
+    """The policy class for the action space: Gaussian for Box, else categorical.
 
     Its network computes in the parameters' type. In bfloat16 the rounding of the logits is larger than the KL
     divergence of a trial point, and line searches would end without a step.
     """
-    net = make_network(config, config.policy, spec, spec.actions, config.policy.head_scale)
-    return CategoricalPolicy(net) if spec.discrete else GaussianPolicy(net, config.policy.initial_log_std)
+    net = make_network(config, config.policy, spec, spec.actions, config.policy.head_scale, unseen=spec.mask)
+    if spec.discrete:
+        return CategoricalPolicy(net, spec.heads, spec.mask)
+    return GaussianPolicy(net, config.policy.initial_log_std)
 
 
 def make_device(name: str, pixels: bool = False) -> torch.device:

@@ -78,8 +78,9 @@ class PolicySettings:
     """Smallest log-std. This floor keeps exploration from collapsing. Open in the paper."""
     final_log_std: float | None = None
     """Largest log-std at the end of the run. The ceiling starts at initial_log_std, and its standard deviation falls
-    linearly over the run. Without it a policy that has learned a gait goes on to fall over its own noise. None: no
-    ceiling, as in the paper."""
+    linearly over the run. Without it a policy that has learned a gait goes on to fall over its own noise. The trust
+    region comes first: in a short run the log-std stays above a ceiling that falls too fast. None: no ceiling, as in
+    the paper."""
 
     def __post_init__(self) -> None:
         _check_finite("policy", self)

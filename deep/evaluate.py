@@ -9,20 +9,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 from tyro.conf import Positional
 
-from deep.agent import Agent, load
-from deep.playing import run_episode
+from deep.agent import load
+from deep.film import VIDEO_SUFFIXES, choose_renderer, record
+from deep.playing import MAX_STEPS
 from exact.common import cli
 from exact.common.errors import InputError
-
-VIDEO_SUFFIXES = (".mp4", ".gif")
-DEFAULT_FPS = 30
+from exact.common.progress import counter
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,19 @@ class Options:
     """Sample actions, as in training."""
     deterministic: bool = False
     """Take the most probable actions, which is what happens without --stochastic."""
+    max_steps: int = MAX_STEPS
+    """An episode that has not ended after so many steps is cut off."""
+    best: bool = False
+    """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
     video: Path | None = None
-    """Film the first episode (.mp4 or .gif)."""
+    """Film the first episode (.mp4 or .gif). A machine without a display renders MuJoCo with MUJOCO_GL=egl or osmesa;
+    what works is tried."""
 
     def __post_init__(self) -> None:
         if self.episodes < 1 or self.seed < 0:
             raise InputError(f"expected --episodes >= 1 and --seed >= 0, got {self.episodes} and {self.seed}")
+        if self.max_steps < 1:
+            raise InputError(f"expected --max-steps >= 1, got {self.max_steps}")
         if self.stochastic and self.deterministic:
             raise InputError("--stochastic and --deterministic exclude each other")
         if self.video is not None and self.video.suffix not in VIDEO_SUFFIXES:
@@ -53,57 +56,16 @@ class Options:
             raise InputError(f"--video: there is no folder {self.video.parent}")
 
 
-def _follow(env: gym.Env) -> None:
-    """Let the camera follow the agent, in a MuJoCo task whose model has a camera for that.
-
-    gymnasium 1.4 does so only where the task names the body to follow: HalfCheetah, Ant and Swimmer left the picture.
-    """
-    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    if renderer is None or "trackbodyid" in (renderer.default_cam_config or {}):
-        return
-    cameras = [renderer.model.camera(i).name for i in range(renderer.model.ncam)]
-    if "track" in cameras:
-        renderer.camera_id = cameras.index("track")
-
-
-def record(agent: Agent, path: Path, seed: int, stochastic: bool) -> None:
-    """Film the first episode of `Agent.evaluate` with the same seed.
-
-    Raises:
-        InputError: the package for videos is missing, the environment cannot be rendered, or the file not written.
-    """
-    try:
-        import imageio.v3 as imageio
-    except ImportError:
-        raise InputError("--video needs the packages imageio and imageio-ffmpeg, which are not installed") from None
-    frames: list[NDArray[Any]] = []
-    try:
-        env = agent.make_env("rgb_array")
-        _follow(env)
-        fps = env.metadata.get("render_fps", DEFAULT_FPS)
-        run_episode(env, agent, np.random.SeedSequence(seed).spawn(1)[0], stochastic, frames)
-        env.close()
-    except InputError:
-        raise
-    except Exception as error:  # renderers fail in many ways where there is no display
-        raise InputError(f"--video: cannot render {agent.spec.env_id!r}: {type(error).__name__}: {error}") from error
-    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
-    timing = {"fps": fps} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
-    try:
-        imageio.imwrite(temporary, np.stack(frames), **timing)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"--video: cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def work(options: Options) -> int:
     """Play the episodes, film the first one if asked to, and say what came out."""
-    agent = load(options.folder)
-    results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic))
+    agent = load(options.folder, best=options.best)
     if options.video is not None:
-        record(agent, options.video, options.seed, options.stochastic)
+        choose_renderer(agent)  # before the episodes: a film that cannot be made is known at once
+    ticker, tell = counter("episodes", options.episodes)
+    with ticker:
+        results = np.array(agent.evaluate(options.episodes, options.seed, options.stochastic, options.max_steps, tell))
+    if options.video is not None:
+        record(agent, options.video, options.seed, options.stochastic, options.max_steps)
     returns, lengths = results.T
     spread = f"±{returns.std(ddof=1):.1f}" if len(returns) > 1 else ""
     kind = "stochastic" if options.stochastic else "deterministic"
@@ -111,6 +73,8 @@ def work(options: Options) -> int:
         f"{agent.spec.env_id}, {kind} policy, {len(returns)} episodes: return {returns.mean():.1f}{spread} "
         f"(median {np.median(returns):.1f}, {returns.min():.1f} to {returns.max():.1f}), length {lengths.mean():.0f}"
     )
+    if (cut := int((lengths >= options.max_steps).sum())) > 0:
+        print(f"note: {cut} of {len(lengths)} episodes were cut off after --max-steps {options.max_steps} steps")
     return cli.DONE
 
 

@@ -1,6 +1,6 @@
 """Write a trained policy in a format that runs without this project.
 
-    python -m deep.export DIR --format onnx|torchscript|safetensors|json [--out FILE] [--best]
+    python -m deep.export DIR --format onnx|torchscript|safetensors|json|html [--out FILE] [--best]
 
 The normaliser is inside. docs/guide.md shows how each file is run.
 """
@@ -24,7 +24,8 @@ class Options:
     folder: Positional[Path]
     """Run directory, or a file of Agent.save."""
     format: Format = "onnx"
-    """onnx runs in onnxruntime, torchscript in torch.jit, safetensors and json are the arrays themselves."""
+    """onnx runs in onnxruntime, torchscript in torch.jit, safetensors and json are the arrays themselves, html is a
+    page that plays CartPole-v1."""
     out: Path | None = None
     """The file. Default: policy.ENDING in the run directory."""
     best: bool = False

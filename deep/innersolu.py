@@ -17,6 +17,11 @@ from deep.config import InnerSettings
 from deep.model.policies import Distribution
 from deep.surrogate import Surrogate
 
+LOG_STD_SLACK = 0.1
+"""With a ceiling on the log-std D-hat of the whole step is at most delta_k times one plus this: InnerSolu may take it
+to delta_k, and the log-std step (4.12) comes after it."""
+BISECTIONS = 12
+
 
 class CgResult(NamedTuple):
     """Outcome of conjugate gradients."""
@@ -270,7 +275,12 @@ class TrialPoint(NamedTuple):
 
 @torch.no_grad()
 def log_std_step(
-    whole: Surrogate, step: Step, limits: tuple[float, float], rate: float, settings: InnerSettings
+    whole: Surrogate,
+    step: Step,
+    limits: tuple[float, float],
+    rate: float,
+    settings: InnerSettings,
+    farthest: float = math.inf,
 ) -> tuple[Tensor, Distribution]:
     """Projected gradient ascent on L-hat in theta_sigma with the mean fixed, eq. (4.12).
 
@@ -280,6 +290,8 @@ def log_std_step(
         limits: smallest and largest log-std.
         rate: length of a gradient step per unit of gradient.
         settings: bound Abar_k = log_std_bound + log_std_bound_entropy * |entropy|, and number of steps.
+        farthest: D-hat may be at most this after the step, and comes first: a move that is longer is shortened, even if
+            it then ends outside its limits.
 
     Returns:
         The parameters with theta_sigma moved by at most Abar_k in each coordinate, and then into its limits; and their
@@ -296,4 +308,26 @@ def log_std_step(
         for _ in range(settings.log_std_steps):
             g = whole.distribution_gradient(Distribution(step.pi.output, sigma))[2]
             sigma = torch.clamp(sigma + rate * g, sigma_k - bound, sigma_k + bound).clamp(*limits)
+    sigma = _shortened(whole, step.pi.output, theta[m:], sigma, farthest)
     return torch.cat([theta[:m], sigma]), Distribution(step.pi.output, sigma)
+
+
+def _shortened(whole: Surrogate, output: Tensor, start: Tensor, end: Tensor, farthest: float) -> Tensor:
+    """The last point on the way from one log-std to another with D-hat <= farthest; the start if there is none.
+
+    D-hat is convex in the log-std, so the points that meet the condition lie together.
+    """
+
+    def at(part: float) -> Tensor:
+        return start + part * (end - start)
+
+    def near(part: float) -> bool:
+        return float(whole.distance(Distribution(output, at(part)))) <= farthest
+
+    if math.isinf(farthest) or near(1.0):
+        return end
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if near(middle) else (low, middle)
+    return at(low)

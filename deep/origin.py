@@ -75,7 +75,7 @@ def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float
     """Give a learner its first state. Returns the seconds that the run had taken before.
 
     Raises:
-        InputError: the origin has no usable checkpoint, or it does not fit the settings.
+        InputError: the origin has no usable checkpoint, or it does not fit the settings (see `check_fits`).
     """
     if origin is None:
         learner.start()
@@ -89,15 +89,24 @@ def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float
         run.take_over(source / "metrics.jsonl", saved["metrics_bytes"])
         seconds: float = saved["seconds"]
         return seconds
-    start_from(learner, saved["learner"], origin.source)
+    start_from(learner, saved["learner"])
     return 0.0
 
 
-def start_from(learner: "Learner", saved: dict[str, Any], source: str) -> None:
-    """Begin with another run's policy and normalisers, and with its value network if it is there."""
+def check_fits(learner: "Learner", origin: Origin | None) -> None:
+    """Check that a run can begin from its origin, before its directory is made.
+
+    Raises:
+        InputError: the origin has no usable checkpoint, or (init) another number of parameters or observations.
+    """
+    if origin is None:
+        return
+    saved = newest(Path(origin.source))["learner"]
+    if origin.kind == "continue":
+        return
     from deep.run.snapshot import unpack_moments
 
-    theta, critic = saved["theta"], saved.get("critic")
+    source, theta, critic = origin.source, saved["theta"], saved.get("critic")
     observations = unpack_moments(saved["observations"])
     sizes = [("policy", len(theta), learner.policy.size)]
     sizes += [("critic", len(critic["phi"]), learner.critic.net.size)] if critic is not None else []
@@ -112,6 +121,14 @@ def start_from(learner: "Learner", saved: dict[str, Any], source: str) -> None:
             f"--init-from {source}: its observations have shape {observations.mean.shape}, "
             f"{learner.config.env!r} has {learner.observation_shape}"
         )
+
+
+def start_from(learner: "Learner", saved: dict[str, Any]) -> None:
+    """Begin with another run's policy and normalisers, and with its value network if it is there. It must fit."""
+    from deep.run.snapshot import unpack_moments
+
+    theta, critic = saved["theta"], saved.get("critic")
+    observations = unpack_moments(saved["observations"])
     if critic is not None:
         learner.critic.phi.copy_(critic["phi"])
     rewards = unpack_moments(saved["rewards"]) if "rewards" in saved else None

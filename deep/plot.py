@@ -23,7 +23,7 @@ from tyro.conf import Positional
 
 from exact.common import cli
 from exact.common.curves import Curve, learning_curve
-from exact.common.drawing import FIGURE_SUFFIXES, save_figure
+from exact.common.drawing import FIGURE_SUFFIXES, plain_text, save_figure
 from exact.common.errors import InputError
 from exact.common.files import check_writable, read_json, write
 from exact.common.tables import counted
@@ -172,7 +172,7 @@ def draw(panels: dict[str, list[Group]], value: str, rng: np.random.Generator) -
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     palette = colormaps["tab10"].colors  # type: ignore[attr-defined]
     for i, (env, members) in enumerate(panels.items()):
-        axes[i].set_title(env, fontsize=10)
+        axes[i].set_title(plain_text(env), fontsize=10)
         for j, group in enumerate(members):
             before = len(axes[i].lines), len(axes[i].collections)
             label = f"{group.name} ({counted(len(group.runs), 'seed')})"

@@ -199,6 +199,12 @@ def change(config: Config, settings: Mapping[str, Any]) -> Config:
         raise InputError(f"settings {dict(settings)}: a value is of the wrong type ({error})") from error
 
 
+def setting(config: Config, name: str) -> Any:
+    """The value of a setting, named as on the command line."""
+    section, _, key = name.replace("-", "_").rpartition(".")
+    return getattr(getattr(config, section) if section else config, key)
+
+
 def names(config: Config) -> list[str]:
     """The names of all settings, as on the command line."""
     found = []

@@ -24,11 +24,12 @@ import tyro
 
 from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
-from deep.origin import Origin, begin, later_folder, read_origin
+from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
 from deep.run.display import Display, tensorboard_writer
 from deep.sampling.environments import EnvSpec, inspect, inspected
+from deep.sampling.examination import glance
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -179,8 +180,12 @@ def train(
     """
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
-    with _learner(config, spec) as learner, RunDirectory.create(out, settings, command) as run:
-        return _loop(learner, run, _begin(learner, run, origin), observe, spec)
+    for finding in glance(spec):
+        print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
+    with _learner(config, spec) as learner:
+        check_fits(learner, origin)  # before the directory is made
+        with RunDirectory.create(out, settings, command) as run:
+            return _loop(learner, run, _begin(learner, run, origin), observe, spec)
 
 
 def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
@@ -208,7 +213,9 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:  # stopped before its first checkpoint
             run.rewind(0)
-            return _loop(learner, run, _begin(learner, run, read_origin(out)), observe, spec)
+            origin = read_origin(out)
+            check_fits(learner, origin)
+            return _loop(learner, run, _begin(learner, run, origin), observe, spec)
         restore(learner, saved, out)
         run.rewind(saved["metrics_bytes"])
         return _loop(learner, run, saved["seconds"], observe, spec)

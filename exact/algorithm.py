@@ -4,8 +4,12 @@ At pi_k, with A and rho of pi_k,
     1. solve the subproblem (3.1), (3.6) with radius delta_k for a trial policy,
     2. compare the actual with the predicted gain by the ratio (3.2), which is exact because eta is,
     3. accept or reject the trial by (3.3) and update the radius by (3.4); `exact.controller` decides both,
-until the policy advantage A*_k = sum_s rho(s) max_a A(s,a) is at most a tolerance.  If rho0 > 0, A*_k is zero exactly
-at the optimum (Lemma 3.2), and eta* - eta_k <= A*_k / ((1-gamma) min rho0).
+until no visited state has an advantage max_a A(s,a) above a tolerance.  Then, if rho0 > 0, eta* - eta_k is at most
+max_s max_a A(s,a) / (1-gamma).  The policy advantage A*_k = sum_s rho(s) max_a A(s,a) is zero exactly at the optimum
+then, too (Lemma 3.2); but a state of little rho0 hides in it, however much is to be gained there.
+
+The actual gain is rho' f with f(s) = sum_a pi'(a|s) A(s,a), by (2.3).  It is eta(pi') - eta(pi_k) without the
+cancellation in which near the optimum every digit is lost.
 
 `iterate` yields every trial with all that was computed for it.  `solve` runs it and keeps the numbers of every trial.
 """
@@ -21,7 +25,7 @@ from exact import bounds
 from exact.common.errors import InputError
 from exact.common.tables import counted
 from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
-from exact.evaluation import Evaluation, evaluate
+from exact.evaluation import Evaluation, evaluate, reward_range
 from exact.mdp import MDP, Array
 from exact.subproblem.step import Step, Subproblem
 from exact.subproblem.tv import solve_tv
@@ -29,9 +33,9 @@ from exact.subproblem.tv import solve_tv
 DETERMINISTIC = ControllerSettings()
 """Constants of Algorithm 3.1. The paper leaves beta0 and beta1 open here. The gammas are those of its section 5.1."""
 TOLERANCE = 1e-8
-"""Default of the policy advantage at which a run stops, in units of return."""
-ZERO_ADVANTAGE = 1e-14
-"""A* below this share of max |Q| / (1-gamma) cannot be told from zero: A* is a sum of as large terms, each rounded."""
+"""Default of the advantage at which a run stops, as a share of the range of the rewards, max r - min r."""
+RADIUS_LIMITS = (1e-290, 1e290)
+"""A run ends when its radius leaves this range: then rounding decides, and the products of floats with it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,9 +61,24 @@ class Iteration:
     next_delta: float
     """delta_{k+1} of (3.4)."""
 
+    @property
+    def actual(self) -> float:
+        """eta(pi') - eta(pi_k) of the trial, by (2.3)."""
+        return actual_gain(self.policy, self.before, self.step.policy, self.after)
+
     def __repr__(self) -> str:
         what = f"delta={self.delta:g}, eta={float(self.before.eta):.6g}, ratio={self.ratio:.6g}"
         return f"Iteration(k={self.k}, {what}, {self.outcome.value})"
+
+
+def actual_gain(policy: Array, before: Evaluation, trial: Array, after: Evaluation) -> float:
+    """eta(trial) - eta(policy) = sum_s rho'(s) sum_a (trial - policy)(a|s) A(s,a), (2.3); policies are (S, A)."""
+    return float(after.rho @ ((trial - policy) * before.A).sum(axis=1))
+
+
+def is_optimal(mdp: MDP, current: Evaluation, tolerance: float) -> bool:
+    """Whether no visited state has an advantage above tolerance * (max r - min r), or above rounding."""
+    return current.largest_advantage <= max(tolerance * reward_range(mdp)[1], current.rounding)
 
 
 def iterate(
@@ -71,7 +90,9 @@ def iterate(
     settings: ControllerSettings | None = DETERMINISTIC,
     tolerance: float = TOLERANCE,
 ) -> Iterator[Iteration]:
-    """Run Algorithm 3.1 and yield every trial until A*_k <= tolerance.
+    """Run Algorithm 3.1 and yield every trial until pi_k is optimal to the tolerance.
+
+    It ends early where float64 ends: A* is zero, because rho is, or the radius leaves RADIUS_LIMITS.
 
     Args:
         mdp: the MDP.
@@ -80,7 +101,8 @@ def iterate(
         delta0: first radius > 0, in units of visitation times distance; by default 0.01/(1-gamma), a hundredth of the
             total visitation.
         settings: the controller's constants. None accepts every trial and keeps the radius, for other methods.
-        tolerance: the run ends at A*_k <= tolerance, >= 0, in units of return.
+        tolerance: the run ends when max_a A(s,a) <= tolerance * (max r - min r) in all states with rho(s) > 0. Then
+            eta* - eta_k is at most tolerance times the largest difference of two returns, if rho0 > 0. >= 0.
 
     Raises:
         InputError: start is not a policy, delta0 is not positive, tolerance is negative.
@@ -91,10 +113,11 @@ def iterate(
     state = ControllerState(0.01 / (1 - mdp.discount) if delta0 is None else delta0)
     current = evaluate(mdp, policy)
     k = 0
-    while current.policy_advantage > tolerance:
+    low, high = RADIUS_LIMITS
+    while not is_optimal(mdp, current, tolerance) and current.policy_advantage > 0 and low <= state.radius <= high:
         step = subproblem(policy, current.A, current.rho, state.radius)
         after = evaluate(mdp, step.policy, guess=current)
-        r = ratio(after.eta - current.eta, step.gain)
+        r = ratio(actual_gain(policy, current, step.policy, after), step.gain)
         outcome, next_state = (Outcome.ACCEPT, state) if settings is None else decide(settings, state, r)
         yield Iteration(k, state.radius, policy, current, step, after, r, outcome, next_state.radius)
         if outcome is not Outcome.REJECT:
@@ -145,7 +168,7 @@ class Trajectory:
     final: Evaluation
     """Its evaluation."""
     converged: bool
-    """Whether A* <= tolerance was reached."""
+    """Whether the final policy is optimal to the tolerance."""
     message: str
     """Where the run stopped: A*, the number of trials, the tolerance."""
     policies: tuple[Array, ...] = ()
@@ -177,7 +200,7 @@ def solve(
     keep_policies: bool = False,
     on_iteration: Callable[[Record], None] | None = None,
 ) -> Trajectory:
-    """Run Algorithm 3.1 to A*_k <= tolerance, or to max_iterations trials. Other arguments and errors as for `iterate`.
+    """Run Algorithm 3.1 to the tolerance, or to max_iterations trials. Other arguments and errors as for `iterate`.
 
     Args:
         max_iterations: largest number of trials.
@@ -198,16 +221,14 @@ def solve(
             on_iteration(records[-1])
     if final is None:  # no trial was made: the start is optimal, or none was allowed
         final = evaluate(mdp, policy)
-    converged = final.policy_advantage <= tolerance
+    converged = is_optimal(mdp, final, tolerance)
     message = f"A* = {_shown(final)} after {counted(len(records), 'iteration')}, tolerance {tolerance:g}"
     return Trajectory(tuple(records), policy, final, converged, message, tuple(policies) if keep_policies else ())
 
 
 def _shown(final: Evaluation) -> str:
     """A* for a message. What rounding leaves of a zero is called so."""
-    scale = float(np.abs(final.Q).max() * final.rho.sum())
-    advantage = final.policy_advantage
-    return "0 within rounding" if advantage <= ZERO_ADVANTAGE * scale else f"{advantage:.3g}"
+    return "0 within rounding" if final.largest_advantage <= final.rounding else f"{final.policy_advantage:.3g}"
 
 
 def record(mdp: MDP, it: Iteration) -> Record:
@@ -224,7 +245,7 @@ def record(mdp: MDP, it: Iteration) -> Record:
         policy_advantage=A_star,
         delta=it.delta,
         predicted=it.step.gain,
-        actual=it.after.eta - it.before.eta,
+        actual=it.actual,
         ratio=it.ratio,
         accepted=it.outcome is not Outcome.REJECT,
         distance=it.step.distance,

@@ -32,7 +32,7 @@ def gain_sharper(greedy_cost: Number, A_star: Number, delta: Number) -> Number:
 
 def lemma34(discount: Number, p0: Number, A_bar: Number, A_star: Number, delta: Number) -> Number:
     """Lemma 3.4 as printed: a lower bound of the ratio r_k. It needs A_star > 0."""
-    scale = 4 * A_bar * discount * delta / (p0 * p0 * A_star)
+    scale = 4 * A_bar * discount * delta / A_star / p0 / p0  # p0 * p0 would underflow
     one = 1 - discount
     return min(1 - scale * delta / (one * one), 1 - scale / (one * one * one))
 
@@ -44,12 +44,12 @@ def ratio_from_visitations(rho: Any, rho_new: Any) -> Any:
 
 def ratio_prior(discount: Number, min_rho: Number, D: Number) -> Number:
     """r_k >= 1 - gamma D / ((1-gamma) min rho): known before pi' is evaluated, and without A_star and A_bar."""
-    return 1 - discount * D / ((1 - discount) * min_rho)
+    return 1 - discount * D / (1 - discount) / min_rho
 
 
 def ratio_posterior(discount: Number, min_rho_new: Number, D_new: Number) -> Number:
     """r_k >= 1 / (1 + gamma D' / ((1-gamma) min rho')): known once pi' is evaluated, and always positive."""
-    return 1 / (1 + discount * D_new / ((1 - discount) * min_rho_new))
+    return 1 / (1 + discount * D_new / (1 - discount) / min_rho_new)
 
 
 def radius_floor(
@@ -60,6 +60,27 @@ def radius_floor(
         return delta0  # every ratio is 1, and the radius never shrinks
     c = (1 - discount) * p0 / discount
     return min(delta0, gamma2 * (1 - beta1) * c, gamma3 * (1 - beta0) * c)
+
+
+def radius_printed(discount: Number, p0: Number, eps: Number, A_bar: Number, beta1: Number) -> Number:
+    """delta_bar of the paper's (3.10): p0^2 (1-gamma)^3 eps (1-beta1) / (4 A_bar gamma), as long as A_star >= eps."""
+    one = 1 - discount
+    return p0 * p0 * one * one * one * eps * (1 - beta1) / (4 * A_bar * discount)
+
+
+def ratio_span(discount: Any, D: Any, f: Any, gain: Any) -> Any:
+    """r_k >= 1 - gamma D span(f) / ((1-gamma) gain): known before pi' is evaluated, for any two policies."""
+    return 1 - discount * D * _span(f) / ((1 - discount) * gain)
+
+
+def regret_bounds(discount: Number, initial: Any, m: Any) -> tuple[Number, Number]:
+    """rho0'm <= eta* - eta <= max m / (1-gamma), with m(s) = max_a A(s,a), shape (S,). They need no rho0 > 0."""
+    return (initial * m).sum(), max(m) / (1 - discount)
+
+
+def rate_sharper(discount: Number, greedy_cost: Number, A_star: Number, max_m: Number, delta: Number) -> Number:
+    """eta' - eta >= r rate (eta* - eta), rate = min(1, delta/B) (1-gamma) A_star / max m, B = `greedy_cost` > 0."""
+    return min(1, delta / greedy_cost) * (1 - discount) * A_star / max_m
 
 
 def surrogate_error_ladder(

@@ -17,10 +17,14 @@ The controller decides and changes nothing: both functions are pure, settings an
 """
 
 import math
+import sys
 from dataclasses import dataclass
 from enum import Enum
 
 from exact.common.errors import InputError
+
+SMALLEST, LARGEST = sys.float_info.min, sys.float_info.max
+"""A radius stays a positive finite number, however long it shrinks or grows."""
 
 
 class Outcome(Enum):
@@ -154,5 +158,5 @@ def decide(settings: ControllerSettings, state: ControllerState, r: float) -> tu
         factor = settings.gamma2
     else:
         factor = settings.gamma3
-    radius = min(max(factor * state.radius, settings.radius_min), settings.radius_max)
+    radius = min(max(factor * state.radius, settings.radius_min, SMALLEST), settings.radius_max, LARGEST)
     return outcome, ControllerState(radius, state.rejections + 1 if outcome is Outcome.REJECT else 0)

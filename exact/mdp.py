@@ -5,6 +5,7 @@ probabilities P(t|s,a), rewards r(s,a), initial distribution rho0(s), discount g
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ Array = NDArray[np.float64]
 
 ROW_SUM_TOLERANCE = 1e-9
 """Largest accepted |sum - 1| of a probability vector. The rounding of thousands of terms stays far below it, a mistyped
-probability lies far above."""
+probability lies far above. What is accepted is divided by its sum: near gamma = 1 an error of 1e-9 decides."""
+SUM_ROUNDING = float(np.finfo(np.float64).eps)
+"""A sum of n probabilities may differ from one by n times this and be meant to be one; such a row stays as it is."""
 DENSE_MAX_STATES = 1000
 """Up to so many states dense linear algebra (S^3/3 multiplications, 8 S^2 bytes) is faster than the sparse solvers."""
 DENSE_MAX_ENTRIES = 20_000_000
@@ -97,14 +100,15 @@ class MDP:
             s, a = divmod(int((kernel < 0).nonzero()[0][0]), A)
             raise InputError(f"{self.name}: negative transition probability in state {s}, action {a}")
         sums = np.asarray(kernel.sum(axis=1)).ravel()
-        wrong = np.flatnonzero(np.abs(sums - 1) > ROW_SUM_TOLERANCE)
+        wrong = np.flatnonzero(~(np.abs(sums - 1) <= ROW_SUM_TOLERANCE))
         if wrong.size:
             s, a = divmod(int(wrong[0]), A)
             raise InputError(
                 f"{self.name}: transition probabilities of state {s}, action {a} "
                 f"sum to {sums[wrong[0]]:.12g}, expected 1"
             )
-        check_distribution(self.initial, f"{self.name}: initial distribution")
+        object.__setattr__(self, "transitions", _renormalised(self.transitions, sums))
+        object.__setattr__(self, "initial", check_distribution(self.initial, f"{self.name}: initial distribution"))
 
     @property
     def n_states(self) -> int:
@@ -136,12 +140,13 @@ class MDP:
         pi = _floats(policy, self.name, "policy", ndim=2)
         if pi.shape != self.rewards.shape:
             raise InputError(f"{self.name}: policy has shape {pi.shape}, expected (S, A) = {self.rewards.shape}")
-        check_distribution(pi, f"{self.name}: policy")
-        return pi
+        return check_distribution(pi, f"{self.name}: policy")
 
 
-def check_distribution(p: Array, what: str) -> None:
-    """Check that the last axis of `p` (shape (n,) or (S, n)) holds probability distributions.
+def check_distribution(p: Array, what: str) -> Array:
+    """Check that the last axis of `p` (shape (n,) or (S, n)) holds probability distributions; returns them.
+
+    What misses to a sum of one, at most ROW_SUM_TOLERANCE, is made good.
 
     Raises:
         InputError: a negative entry, or a sum other than one; the message names the row.
@@ -152,10 +157,30 @@ def check_distribution(p: Array, what: str) -> None:
         where = f" in state {negative[0]}" if p.ndim == 2 else ""
         raise InputError(f"{what} has a negative probability{where}")
     sums = rows.sum(axis=1)
-    wrong = np.flatnonzero(np.abs(sums - 1) > ROW_SUM_TOLERANCE)
+    wrong = np.flatnonzero(~(np.abs(sums - 1) <= ROW_SUM_TOLERANCE))
     if wrong.size:
         where = f" in state {wrong[0]}" if p.ndim == 2 else ""
         raise InputError(f"{what}{where} sums to {sums[wrong[0]]:.12g}, expected 1")
+    normalised: Array = _renormalised(p, sums)
+    return normalised
+
+
+def _renormalised(p: Any, sums: Array) -> Any:
+    """`p` with its rows divided by their sums where these are off by more than rounding; p itself if none is.
+
+    Args:
+        p: dense with the distributions along the last axis, or a sparse matrix of rows.
+        sums: the sum of every row.
+    """
+    off = np.abs(sums - 1) > SUM_ROUNDING * p.shape[-1]
+    if not off.any():
+        return p
+    divisor = np.where(off, sums, 1.0)
+    if sparse.issparse(p):
+        return sparse.csr_array((p.data / np.repeat(divisor, np.diff(p.indptr)), p.indices, p.indptr), shape=p.shape)
+    scaled = p / divisor.reshape((*p.shape[:-1], 1))
+    scaled.flags.writeable = False
+    return scaled
 
 
 def _floats(x: object, name: str, what: str, ndim: int, expected: str = "") -> Array:

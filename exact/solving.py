@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from exact.common import cli
-from exact.common.drawing import check_figure_path, save_figure
+from exact.common.drawing import check_figure_path, plain_text, save_figure
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
 from exact.common.tables import Table, counted
@@ -47,7 +47,8 @@ Method = Literal["trust-region", "fixed-radius", "policy-iteration", "conservati
 class Options:
     """Solve a finite MDP by trust-region policy improvement (STRO, arXiv 1911.11640, Algorithm 3.1).
 
-    Exit status: 0 converged, 1 not converged within --max-iterations, 2 bad input, 3 a solver failed.
+    Exit status: 0 converged to the optimum, 1 not within --max-iterations or not to the optimum, 2 bad input, 3 a
+    solver failed.
     """
 
     mdp: str = "frozenlake-8x8"
@@ -67,11 +68,13 @@ class Options:
     controller: ControllerSettings = field(default_factory=ControllerSettings)
     """Constants of the ratio test and the radius rule."""
     tolerance: float = 1e-8
-    """Stop when the policy advantage A* is at most this, >= 0, in units of return."""
+    """Stop when no visited state has an advantage above this, >= 0, as a share of the range of the rewards."""
     max_iterations: int = 1000
     """Stop after so many trials."""
     figure: Path | None = None
     """Draw the convergence into this file (.png, .pdf or .svg)."""
+    certificate: Path | None = None
+    """Write a certificate of the final policy to this file: exact fractions that verify/check_certificate.py checks."""
     json: Path | None = None
     """Write the options, every trial and the final policy to this file."""
 
@@ -80,8 +83,9 @@ class Options:
             raise InputError("--max-iterations and --seed must be at least 0")
         if self.figure is not None:
             check_figure_path(self.figure)
-        if self.json is not None:
-            check_writable(self.json)
+        for file in (self.json, self.certificate):
+            if file is not None:
+                check_writable(file)
 
     @property
     def has_radius(self) -> bool:
@@ -91,25 +95,35 @@ class Options:
 
 def work(options: Options) -> int:
     """Solve the MDP by the method of the options and by policy iteration, and report both; returns the exit status."""
-    from exact.algorithm import solve
-    from exact.baselines import policy_iteration
+    from exact.evaluation import reward_range
     from exact.mdps.library import load
+    from exact.optimum import optimum
 
     mdp = load(options.mdp)
     trajectory = run_with_table(mdp, options)
-    reference = solve(mdp, policy_iteration, settings=None, tolerance=options.tolerance)
+    reference = optimum(mdp)
     print(trajectory.message)
     print(
-        f"eta = {trajectory.final.eta:.12g}; policy iteration: {reference.final.eta:.12g} "
+        f"eta = {trajectory.final.eta:.12g}; policy iteration: {reference.values.eta:.12g} "
         f"after {counted(reference.iterations, 'iteration')}"
     )
     if options.figure is not None:
-        save_figure(draw(trajectory, reference.final.eta, mdp, options), options.figure)
+        save_figure(draw(trajectory, reference.values.eta, mdp, options), options.figure)
         print(f"wrote {options.figure}")
     if options.json is not None:
         atomic_write(options.json, as_json(options, trajectory))
         print(f"wrote {options.json}")
-    return cli.DONE if trajectory.converged else cli.NEGATIVE
+    if options.certificate is not None:
+        from exact.certificate import as_json as certificate_json
+        from exact.certificate import policy_certificate
+
+        atomic_write(options.certificate, certificate_json([policy_certificate(mdp, trajectory.policy)]))
+        print(f"wrote {options.certificate}")
+    missing = reference.values.eta - trajectory.final.eta
+    slack = options.tolerance * reward_range(mdp)[1] / (1 - mdp.discount) + reference.gap
+    if trajectory.converged and missing > slack:
+        print(f"not the optimum: eta is {missing:.3g} too small; rho0 hides states in which something is to be gained")
+    return cli.DONE if trajectory.converged and missing <= slack else cli.NEGATIVE
 
 
 def run_with_table(mdp: "MDP", options: Options) -> "Trajectory":
@@ -201,7 +215,7 @@ def draw(trajectory: "Trajectory", eta_star: float, mdp: "MDP", options: Options
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 7), layout="constrained")
-    figure.suptitle(f"{options.method} on {mdp.name}")
+    figure.suptitle(plain_text(f"{options.method} on {mdp.name}"))
     regret, advantage, size, ratio = figure.subplots(2, 2, sharex=True).ravel()
     records = trajectory.records
     marked(regret, trajectory, [eta_star - r.eta for r in records], r"missing return $\eta^* - \eta_k$")
@@ -267,7 +281,7 @@ def marked(ax: "Axes", trajectory: "Trajectory", values: list[float], label: str
 
 def as_json(options: Options, trajectory: "Trajectory") -> str:
     """The run's options, every record and the final policy as JSON; null where a number is not finite."""
-    setting = {name: value for name, value in asdict(options).items() if name not in ("figure", "json")}
+    setting = {name: value for name, value in asdict(options).items() if name not in ("figure", "json", "certificate")}
     result = {"eta": trajectory.final.eta, "converged": trajectory.converged, "policy": trajectory.policy.tolist()}
     records = [asdict(record) for record in trajectory.records]
     everything = finite({"options": setting, **result, "records": records})

@@ -22,7 +22,7 @@ import numpy as np
 
 from exact.algorithm import solve
 from exact.common import cli
-from exact.evaluation import evaluate
+from exact.evaluation import evaluate, reward_range
 from exact.mdp import MDP, Array
 from exact.mdps.garnet import garnet
 from exact.subproblem.tv import gaps, solve_tv
@@ -138,8 +138,9 @@ def myopic(mdp: MDP) -> Array:
 
 def run_algorithm(mdp: MDP) -> tuple[float, str]:
     """Algorithm 3.1 with the closed form, from the myopic policy with delta0 = 1/(1-gamma): seconds and a summary."""
+    tolerance = TOLERANCE * (1 - mdp.discount) / reward_range(mdp)[1]  # then eta* - eta and A* are at most TOLERANCE
     start = time.process_time()
-    trajectory = solve(mdp, start=myopic(mdp), delta0=1 / (1 - mdp.discount), tolerance=TOLERANCE)
+    trajectory = solve(mdp, start=myopic(mdp), delta0=1 / (1 - mdp.discount), tolerance=tolerance)
     spent = time.process_time() - start
     reached = f"A* = {trajectory.final.policy_advantage:.1e} after {trajectory.iterations} steps"
     return spent, f"{spent:.2f} s, {reached}" if trajectory.converged else f"not reached: {reached}"

@@ -195,7 +195,8 @@ def compare(options: Options, number: int, beside: Beside) -> int:
     roots = [root for root in options.runs if root.is_dir() or root not in (MUJOCO, ATARI, PEERS)]
     results, table, random_policy = load(roots), read_table(number), read_random_policy(RANDOM_POLICIES[number])
     if roots:
-        say_left_out(results, [name for name, _ in options.variants], [task.env for task in table.tasks], roots)
+        shown = [*(name for name, _ in options.variants), *beside.peers]
+        say_left_out(results, shown, [task.env for task in table.tasks], roots)
     rng = np.random.default_rng(np.random.SeedSequence(options.seed))
     tables = [section(table, results, name, asked, random_policy, beside, rng) for name, asked in options.variants]
     publish(tables, options.out)

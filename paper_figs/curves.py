@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exact.common.curves import learning_curve
-from exact.common.drawing import check_figure_suffix, save_figure
+from exact.common.drawing import check_figure_suffix, plain_text, save_figure
 from exact.common.errors import InputError
 from paper_figs.drawing import note, paper_line
 from paper_figs.paper import PaperTable, read_table
@@ -45,7 +45,7 @@ def draw(results: Sequence[Result], variants: Sequence[str], table: PaperTable, 
     panels = figure.subplots(3, 3).ravel()
     groups = {variant: by_env(results, variant) for variant in variants}
     for ax, task in zip(panels, table.tasks, strict=True):
-        ax.set_title(task.task, fontsize=10)
+        ax.set_title(plain_text(task.task), fontsize=10)
         for variant, color in zip(variants, COLORS, strict=False):
             curves = [result.curve for result in groups[variant].get(task.env, []) if result.curve]
             if curves:

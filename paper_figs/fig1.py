@@ -16,7 +16,7 @@ from paper_figs import curves
 class Options(curves.Options):
     """The paper's Figure 1: learning curves on Table 1's nine tasks."""
 
-    variants: tuple[str, ...] = ("default", "paper-first", "sb3-trpo", "sb3-ppo")
+    variants: tuple[str, ...] = ("default", "paper", "paper-first", "sb3-trpo", "sb3-ppo")
     """Variants to draw, at most five."""
     out: Path = Path("figures/fig1.png")
     """Write the figure to this PNG, PDF or SVG file."""

@@ -22,7 +22,7 @@ from exact.common.curves import Curve, learning_curve
 from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
 from paper_figs.drawing import note
-from paper_figs.results import WALL_CLOCK, Result, load
+from paper_figs.results import WALL_CLOCK, Result, load, say_left_out
 from paper_figs.tables import by_env
 
 TASKS = ("Swimmer-v4", "Ant-v4", "Humanoid-v4", "HalfCheetah-v4")
@@ -113,8 +113,7 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
                 ax.set_ylabel(label)
             if values is stepped and ax.lines:
                 ax.set_yscale("log")
-        if panels[0, column].lines:
-            panels[0, column].legend(fontsize=7)
+                ax.legend(fontsize=7, loc="lower right")
     figure.supxlabel("minutes of wall-clock time, evaluations not counted: IQM over (seeds), 95% bootstrap interval")
     return figure
 
@@ -122,9 +121,8 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
 def work(options: Options) -> int:
     """Draw the figure."""
     check_figure_suffix(options.out)
-    results = [one for one in load(options.runs) if one.variant in options.variants and one.env in TASKS]
-    if not results:
-        raise InputError(f"no run of {', '.join(options.variants)} under {', '.join(map(str, options.runs))}")
+    results = load(options.runs)
+    say_left_out(results, options.variants, TASKS, options.runs)
     save_figure(draw(results, options), options.out)
     print(f"wrote {options.out}")
     return cli.DONE

@@ -258,11 +258,11 @@ def say_left_out(
     if not any(r.variant in wanted and r.env in tasks for r in results):
         names = ", ".join(wanted)
         raise InputError(f"no run of {names} on one of the paper's tasks under {', '.join(map(str, roots))}")
-    if not {MUJOCO, ATARI}.isdisjoint(roots):
+    if not {MUJOCO, ATARI, PEERS, WALL_CLOCK}.isdisjoint(roots):
         return
     missed = [(r.variant, r.env) for r in results if r.variant not in wanted or r.env not in tasks]
     for variant, env in dict.fromkeys(missed):
-        why = "the paper has no such task" if env not in tasks else f"expected --variants {variant}"
+        why = "no task of this table or figure" if env not in tasks else f"expected --variants {variant}"
         n = missed.count((variant, env))
         print(f"left out {counted(n, 'run')} of {variant} on {env}: {why}; deep.plot draws any runs", file=sys.stderr)
 

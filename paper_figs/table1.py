@@ -26,7 +26,7 @@ class Options(comparison.Options):
 
     runs: tuple[Path, ...] = (MUJOCO, PEERS)
     """Folders of runs or of result files."""
-    variants: tuple[tuple[str, int], ...] = (("default", 5), ("paper-first", 3))
+    variants: tuple[tuple[str, int], ...] = (("default", 5), ("paper", 3), ("paper-first", 3))
     """Pairs: a variant, and how many seeds are asked of it."""
     policies: Path = LAST_POLICIES
     """Folder of the files of paper_figs.last_policies."""

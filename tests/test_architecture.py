@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("exact", "verify", "deep", "paper_figs")
+PACKAGES = ("stro", "exact", "verify", "deep", "paper_figs")
 
 FLOORS = (
     # From the ground up. A file imports from its own room and from lower floors. Rooms on one floor are strangers.
@@ -16,8 +16,8 @@ FLOORS = (
     ("exact.mdp",),
     ("exact.controller", "exact.bounds", "exact.evaluation"),
     ("exact.subproblem.*", "exact.mdps.*"),
-    ("exact.algorithm",),
-    ("exact.baselines",),
+    ("exact.algorithm", "exact.optimum", "exact.rational"),
+    ("exact.baselines", "exact.certificate"),
     ("exact.gaussian.*",),
     ("exact.classroom.*", "exact.solving", "exact.speed"),
     ("verify.core.*",),
@@ -34,16 +34,18 @@ FLOORS = (
     ("deep.build",),
     ("deep.run.*",),
     ("deep.playing",),
+    ("deep.film",),
     ("deep.origin", "deep.watching"),
-    ("deep.training",),
+    ("deep.training", "deep.check"),
     ("deep.exporting.*",),
     ("deep.agent",),
-    ("deep.evaluate", "deep.grid", "deep.export", "deep.plot"),
+    ("deep.space",),
+    ("deep.evaluate", "deep.grid", "deep.export", "deep.plot", "deep.tune"),
     ("deep.studies.*",),
     ("deep.speed",),
     ("paper_figs.*",),
 )
-ENTRIES = ("exact", "exact.solve", "verify.__main__", "deep", "deep.train")
+ENTRIES = ("stro", "stro.__main__", "exact", "exact.solve", "verify.__main__", "deep", "deep.train")
 """Faces and commands: they import what they like, nothing imports them."""
 
 

@@ -16,7 +16,9 @@ TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and LOG not in pa
 
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"python3? -m ([\w.]*\w)")
-FACE = re.compile(r"^\s*(from (?:exact|deep|verify|paper_figs)\b.*|import (?:exact|deep|verify|paper_figs)\b.*)$", re.M)
+FACE = re.compile(
+    r"^\s*(from (?:stro|exact|deep|verify|paper_figs)\b.*|import (?:stro|exact|deep|verify|paper_figs)\b.*)$", re.M
+)
 
 
 def name(page: Path) -> str:

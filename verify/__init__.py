@@ -5,8 +5,10 @@
 
 Where to look:
 
-    lemma32 lemma34 theorem35 ladder trapezoid      statements about finite MDPs
-    lemma36 lemma37 theorem38                       statements about Gaussian policies
+    section2 algorithm31 lemma32 lemma34 theorem35 radius_floor ladder trapezoid     statements about finite MDPs
+    contraction counts termination inexact estimates rungs                           policy improvement around the paper
+    lemma36 lemma37 theorem38 joint                                                  statements about Gaussian policies
+    coq/        proofs that Coq checks
     core/       what all of them use: statements and verdicts, the checking, exact arithmetic, reports, figures
     tabular/    the runs of Algorithm 3.1 that are checked, one step with all its quantities, the falsifier's neighbours
     gaussian/   the mean steps that are checked, and their enclosure in ball arithmetic
@@ -18,6 +20,7 @@ Every statement file follows one template.  A new one is a copy of `verify.ladde
                     and if not, the counterexample and the repair
     STATEMENTS      the inequalities, each a `verify.core.statement.Statement` of the form actual >= claimed
     claims(...)     yields both sides of every statement for one step. It serves floats and exact numbers alike.
+                    Where `verify.core.statement.is_nontrivial` does not fit, a claim says itself when it is met
     check(options)  makes all checks that the command line asks for
     draw(checks)    draws them
     STUDY           title, module name, statements, class of the options, check and draw

@@ -1,6 +1,6 @@
 """All statement files at once: `python -m verify` checks every statement and writes one summary page.
 
-    python -m verify [--out DIR] [--instances N --seed K --certify --jobs J]
+    python -m verify [--out DIR] [--instances N --seed K --jobs J]
 
 DIR gets summary.md (the tables and the figures), summary.json (one object for every statement) and one figure for every
 statement file.
@@ -21,14 +21,20 @@ from exact.common.errors import InputError
 from exact.common.executors import workers
 from exact.common.files import atomic_write, reason
 from verify import (
+    algorithm31,
     contraction,
     counts,
+    estimates,
     inexact,
+    joint,
     ladder,
     lemma32,
     lemma34,
     lemma36,
     lemma37,
+    radius_floor,
+    rungs,
+    section2,
     termination,
     theorem35,
     theorem38,
@@ -40,18 +46,24 @@ from verify.core.report import Row, as_json, summary_table
 STUDIES: tuple[Study[Any], ...] = tuple(
     module.STUDY
     for module in (
+        section2,
+        algorithm31,
         lemma32,
         lemma34,
         theorem35,
+        radius_floor,
         lemma36,
         lemma37,
         theorem38,
+        joint,
         ladder,
+        rungs,
         trapezoid,
         contraction,
         counts,
-        inexact,
         termination,
+        inexact,
+        estimates,
     )
 )
 

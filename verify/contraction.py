@@ -48,13 +48,13 @@ import numpy as np
 from exact.bounds import total_variation
 from exact.mdp import MDP
 from exact.mdps.library import load
-from verify.core.checking import check_all, climb
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
+from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
 from verify.core.statement import Check, Statement, judge
-from verify.tabular.falsify import Place, neighbour
+from verify.tabular.falsify import Place, tightest
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import Move, Step, howard, knapsack, mixture, moves, per_state, projected, simplex
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -207,26 +207,17 @@ def check(options: SearchOptions) -> Findings:
 def _search(trials: int, run: Run) -> list[Check]:
     mdp = load(run.mdp)
     start, d = beginning(run, mdp)
-    rng = np.random.default_rng([run.seed, 6])
     first = Place.on_grid(mdp, start.astype(float), float(d))
-    place, _ = climb(first, _closeness, lambda here: neighbour(here, rng), trials)
-    found = _at(place, f"falsifier near {run} --search {trials}")
-    return [] if found is None else [found]
+    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
+    return tightest(first, at, PER_STATE, trials, np.random.default_rng([run.seed, 6]))
 
 
-def _closeness(place: Place) -> float:
-    found = _at(place, "")
-    return -np.inf if found is None else found.claimed / found.actual
-
-
-def _at(place: Place, where: str) -> Check | None:
-    """PER_STATE for the first step at a place, over the rationals; None where the policy is optimal."""
+def check_at(place: Place, where: str) -> list[Check]:
+    """PER_STATE for the first step at a place; nothing where the policy is optimal."""
     mdp, start, d = from_mdp(place.mdp()), dyadics(place.policy), dyadic(min(place.delta, 1.0))
     run = list(moves(mdp, start, howard, 1000))
-    if not run:
-        return None
-    step = next(moves(mdp, start, per_state(d), 1))
-    return check_per_state(step, d, mdp.discount, run[-1].after.V, where)
+    steps = moves(mdp, start, per_state(d), 1)
+    return [check_per_state(step, d, mdp.discount, run[-1].after.V, where) for step in steps]
 
 
 METHODS: tuple[tuple[str, Callable[[Any], Step]], ...] = (

@@ -57,13 +57,13 @@ import numpy as np
 
 from exact.mdp import MDP
 from exact.mdps.library import load
-from verify.core.checking import check_all, climb
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
+from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, rational
 from verify.core.statement import Check, Statement, Verdict, judge
-from verify.tabular.falsify import Place, neighbour
+from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, simplex
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import GRID
@@ -234,7 +234,7 @@ def check_returning() -> Iterator[Check]:
 
 
 def check(options: SearchOptions) -> Findings:
-    """The counts in every MDP of the plan, the counterexample, and what the falsifier finds for Howard's bound."""
+    """The counts in every MDP of the plan, the counterexample, and the falsifier's for the budget per state."""
     small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
     tiny = [] if options.mdp else [Run(name, options.seed, options) for name in TINY]
     checks = check_all(_check_run, plan(options), options, "counts")
@@ -246,17 +246,16 @@ def check(options: SearchOptions) -> Findings:
 def _search(trials: int, run: Run) -> list[Check]:
     mdp = load(run.mdp)
     start, d = beginning(run, mdp)
-    rng = np.random.default_rng([run.seed, 8])
     first = Place.on_grid(mdp, start.astype(float), float(d))
-    place, _ = climb(first, lambda here: _at(here, "").claimed, lambda here: neighbour(here, rng), trials)
-    return [_at(place, f"falsifier near {run} --search {trials}")]
+    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
+    return tightest(first, at, PER_STATE, trials, np.random.default_rng([run.seed, 8]))
 
 
-def _at(place: Place, where: str) -> Check:
+def check_at(place: Place, where: str) -> list[Check]:
     """The count of the budget per state at a place."""
     mdp, start, d = from_mdp(place.mdp()), dyadics(place.policy), dyadic(min(place.delta, 1.0))
     steps, (S, A) = list(moves(mdp, start, per_state(d), LIMIT)), start.shape
-    return judge_count(PER_STATE, bound_per_state(S, A, mdp.discount, d), steps, f"{where} (d = {d})")
+    return [judge_count(PER_STATE, bound_per_state(S, A, mdp.discount, d), steps, f"{where} (d = {d})")]
 
 
 def draw(checks: list[Check]) -> "Figure":

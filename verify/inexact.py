@@ -44,11 +44,11 @@ from exact.bounds import ratio_prior, total_variation
 from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.checking import check_all, climb
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import gaps, is_optimal, knapsack, knapsack_value, per_state

@@ -43,17 +43,18 @@ import numpy as np
 from exact.evaluation import Evaluation
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp, rational
 from exact.subproblem.kl import solve_kl_forward
 from exact.subproblem.kl import tilt as tilt_floats
 from verify.core.checking import check_all
-from verify.core.command import Options, Study, run
+from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly, from_mdp, rational
 from verify.core.statement import Check, Statement, judge
 from verify.gaussian.runs import judge_balls
+from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, projected
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import grid_policy
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ MAX_STATES = 30
 """MDPs with more states are left out: exact evaluation grows as S^3."""
 SIZES, SHRINKS = (0.5, 4.0, 32.0), (1.0, 0.5)
 """Step lengths t and factors u of the projected steps that are checked."""
+SEARCHED_RUNS, SEARCHED_STATES = 4, 6
+"""The falsifier starts at the first runs, so many, in MDPs of at most so many states."""
 TILTS = 12
 """Tilted steps of a one-state MDP that are checked: the fractions grow with every step."""
 TILTED_RUNS = 10
 """One-state MDPs, at most."""
-DRAWN = 25
+DRAWN = 15
 """Steps of the figure, at most."""
 
 
@@ -96,7 +99,7 @@ def check_end(mdp: RationalMDP, policy: Rationals, u: Any, best: Evaluation, whe
     room = costs.min() - mdp.discount * (best.V - now.V).max() if costs.size else 0
     if room > 0 and not is_optimal(now):
         step = next(moves(mdp, policy, projected((1 / u + 1) / room, u), 1))
-        yield judge(PROJECTION_ENDS, rational(0), (best.V - step.after.V).max(), where)
+        yield judge(PROJECTION_ENDS, rational(0), (best.V - step.after.V).max(), where, nontrivial=True)
 
 
 def divergence(p: Rationals, q: Rationals) -> Any:
@@ -170,10 +173,26 @@ def _check_run(run: Run) -> list[Check]:
     return checks
 
 
-def check(options: Options) -> Findings:
-    """One step of every kind in every MDP of the plan, and tilted runs in one-state MDPs."""
+def check(options: SearchOptions) -> Findings:
+    """One step of every kind in every MDP of the plan, tilted runs in one-state MDPs, and the falsifier's steps."""
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
     checks = check_all(_check_run, plan(options), options, "steps that keep or empty")
-    return checks + [found for seed in options.seeds[:TILTED_RUNS] for found in check_tilting(seed)]
+    checks += [found for seed in options.seeds[:TILTED_RUNS] for found in check_tilting(seed)]
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
+
+
+def _search(trials: int, run: Run) -> list[Check]:
+    mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 17])
+    first = Place.on_grid(mdp, start_policy(mdp.rewards.shape, rng), 1.0)
+    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
+    return tightest(first, at, PROJECTION, trials, rng)
+
+
+def check_at(place: Place, where: str) -> list[Check]:
+    """PROJECTION at a place, for the step length t = `place.delta` and u = 1."""
+    t, u = dyadic(place.delta), dyadic(1.0)
+    steps = moves(from_mdp(place.mdp()), dyadics(place.policy), projected(t, u), 1)
+    return [check for step in steps for check in check_projection(step, t, u, where)]
 
 
 def draw(checks: list[Check]) -> "Figure":
@@ -237,7 +256,7 @@ def _ending(sizes: list[float]) -> str:
     return f"{len(sizes) - 1} steps" if sizes[-1] == 0 else "never ends"
 
 
-STUDY = Study("Which steps end", "verify.termination", STATEMENTS, Options, check, draw)
+STUDY = Study("Which steps end", "verify.termination", STATEMENTS, SearchOptions, check, draw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,14 +1,18 @@
 """Theorem 3.8 of Zhao, Li and Wen (arXiv 1911.11640): Algorithm 3.1 with Gaussian policies finds a stationary mean.
 
-Notation of `exact.gaussian.model`, `verify.lemma36` and `verify.lemma37`.
+Notation of `exact.gaussian.model`, `verify.lemma36` and `verify.lemma37`; g_k is the gradient of eta in mu at pi_k.
 
-As printed.  liminf ||grad_mu eta(pi_k)|| = 0, and the limit is 0 if sigma_k converges.
+As printed.  3.8.1: liminf ||g_k|| = 0.  3.8.2: the limit is 0 if sigma_k converges.
 
-It survives, though its proof rests on Lemmas 3.6 and 3.7, which fail; with what replaces them more is true.
+Both survive, though the proofs rest on Lemmas 3.6 and 3.7, which fail, on (3.22), a floor of the radius whose inference
+has the fault of (3.10) (a rejection shrinks by gamma3, not gamma2), and 3.8.2 on ||mu_{k+1} - mu_k|| <= sigma
+sqrt(delta_k), which fails where rho(s) < 2.  Repaired: ||mu_{k+1} - mu_k|| <= sigma sqrt(2 delta_k / min rho).
+
+Here sigma is kept fixed, or moves by a step of its own with a ratio test of its own (the variant of
+`exact.gaussian.algorithm`). The joint trial that (3.13) and (3.20) describe is in `verify.joint`.
 
 Sharper.  S finite, p0 > 0, r and P smooth with bounded derivatives, sigma_k in [sigma_min, sigma_max] with sigma_min >
-0, eta not decreased by the sigma step (here it has a ratio test of its own). Then ||grad_mu eta(pi_k)|| -> 0: the whole
-sequence, whether sigma_k converges or not.
+0, eta not decreased by the sigma step. Then ||g_k|| -> 0: the whole sequence, whether sigma_k converges or not.
 Proof.  (1) The radius has a floor. By Lemma 3.7 (c), r_k >= beta as soon as delta_k <= c(beta) = 2 (1-gamma)^3
 ((1-beta) p0 / gamma)^2. A radius is multiplied by gamma3 only if r_k < beta0, hence delta_k > c(beta0), and by gamma2
 only if r_k < beta1, hence delta_k > c(beta1), so delta_k >= Delta := min(delta_0, gamma2 c(beta1), gamma3 c(beta0),
@@ -16,50 +20,57 @@ radius_max) for all k. In particular there are not infinitely many rejections in
 (2) An accepted mean step gains. By Lemma 3.6 repaired and r_k >= beta0,
     eta(pi_{k+1}) - eta(pi_k) >= beta0 ||g_k||^2 min(1/(2 h_k), sigma_k sqrt(2 delta_k / max rho) / (2 ||g_k||)),
 with h_k bounded by a constant H, max rho <= 1/(1-gamma), sigma_k >= sigma_min, and delta_k >= Delta.
-(3) eta is bounded and never decreases, so these gains are summable and ||g_k|| -> 0 along the accepted steps. Here g_k
-is the gradient at the iterate pi_k, after the sigma step of the iteration before. A rejection leaves pi_k, and with it
-g_k, as it was; so the whole sequence tends to 0.
+(3) eta never decreases and is at most eta_max = max r/(1-gamma), so the gains of (2) add up to eta_max - eta(pi_0) at
+most, and ||g_k|| -> 0 along the accepted steps. Here g_k is the gradient at the iterate pi_k, after the sigma step of
+the iteration before. A rejection leaves pi_k, and with it g_k, as it was; so the whole sequence tends to 0.
 
-What a finite run can check of it: the gradient falls below a tolerance, every radius respects its floor, and every
-accepted mean step gains what (2) says. All three are decided in ball arithmetic.
+What a finite run can check of it, without a tolerance: the sum of (3) along the run, which is what forces ||g_k|| to
+zero; every radius against its floor; every accepted step against (2) and against the length of 3.8.2. All are decided
+in ball arithmetic.
 """
 
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
-from flint import arb
+from flint import arb, ctx
 
 from exact.common.parallel import Lazy
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
 from exact.gaussian.bounds import gain_repaired
 from exact.gaussian.instances import Instance, two_state
-from exact.gaussian.measures import Measures, Number, measure
+from exact.gaussian.measures import Measures, Number, larger, measure
+from exact.mdp import Array
 from verify.core.checking import check_all
 from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
 from verify.core.findings import Findings
-from verify.core.statement import Check, Claim, Statement, Verdict, judge
-from verify.gaussian.balls import gradient_norm, measure_balls
+from verify.core.statement import Check, Claim, Statement, judge
+from verify.gaussian.balls import enclose, measure_balls
 from verify.gaussian.runs import EFFORTS, decide_in_balls, judge_balls, random_case
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOLERANCE = 1e-5
-"""Runs stop once ||grad_mu eta|| is below it. A gradient g promises a gain of about g^2 / (2 curvature), which has to
-stand above the rounding of V, about 1e-14 here: with curvatures up to 20, g cannot go much below 1e-6 in floats."""
+"""Runs stop once ||grad_mu eta|| is below it; no verdict rests on it. A gradient g promises a gain of about g^2 /
+(2 curvature), which has to stand above the rounding of V, about 1e-14 here: with curvatures up to 20, g cannot go much
+below 1e-6 in floats."""
 MAX_ITERATIONS = 500
 RADIUS_MAX = 10.0
 GRID_ERROR, ROUNDING = 1e-3, 1e-13
 """Errors of the float measures, as in `verify.lemma37`."""
 
-STATIONARY = Statement("Theorem 3.8", "printed", f"liminf ||grad_mu eta(pi_k)|| = 0: {TOLERANCE} >= min_k of it")
+STATIONARY = Statement(
+    "Theorem 3.8.1, liminf ||g|| = 0",
+    "printed",
+    "eta_max - eta_0 >= beta0 sum_k ||g||^2 min(1/(2h), sigma .../(2||g||))",
+)
 INCREASE = Statement(
     "Theorem 3.8, accepted steps",
     "repaired",
@@ -70,7 +81,24 @@ FLOOR = Statement(
     "new",
     "delta_k >= min(delta_0, gamma2 c(beta1), gamma3 c(beta0)), c(beta) = 2 (1-gamma)^3 ((1-beta) p0 / gamma)^2",
 )
-STATEMENTS = (STATIONARY, INCREASE, FLOOR)
+LENGTH = Statement(
+    "Theorem 3.8.2, its step length", "printed", "sigma sqrt(delta) >= ||mu_k+1 - mu_k||", expected="fails"
+)
+LENGTH_REPAIRED = Statement(
+    "Theorem 3.8.2, its step length", "repaired", "sigma sqrt(2 delta / min rho) >= ||mu_k+1 - mu_k||"
+)
+FLOOR_322 = Statement(
+    "(3.22), the inference",
+    "printed",
+    "delta_k >= min(delta_K, gamma2 delta_bar), r >= beta1 below it",
+    expected="fails",
+)
+FLOOR_322_REPAIRED = Statement(
+    "(3.22), the inference", "repaired", "delta_k >= min(delta_K, gamma2 delta_bar, gamma3 delta_hat)"
+)
+ACCEPTANCE = Statement("acceptance (3.3), mean step", "printed", "0 >= |mu_k+1 - (mu' if r_k >= beta0 else mu_k)|")
+RADIUS = Statement("radius (3.4), mean step", "printed", "0 >= |delta_k+1 - delta_k (gamma1, gamma2 or gamma3)|")
+STATEMENTS = (ACCEPTANCE, RADIUS, STATIONARY, INCREASE, FLOOR, LENGTH, LENGTH_REPAIRED, FLOOR_322, FLOOR_322_REPAIRED)
 
 
 @dataclass(frozen=True)
@@ -118,42 +146,118 @@ def radius_floor(instance: Instance, settings: ControllerSettings, delta0: float
 
 
 def check_trajectory(trajectory: GaussianTrajectory) -> list[Check]:
-    """The three statements along one run."""
+    """The statements along one run."""
     instance, settings, delta0, _ = trajectory.case()
     result = trajectory.solve()
-    # The last policy has the smallest gradient: the run stopped at the first one below the tolerance.
-    final = replace(instance, policy=result.final.policy)
     where = f"{trajectory}: {instance.name}"
-    checks = [judge_balls(STATIONARY, arb(TOLERANCE), gradient_norm(final, EFFORTS[0]), f"{where}, {result.message}")]
-    floor = radius_floor(instance, settings, delta0)
+    floor, total, known = radius_floor(instance, settings, delta0), arb(0), True
+    checks: list[Check] = []
     for k, it in enumerate(result.iterations):
         place = f"{where}, iteration {k}"
-        checks.append(judge_balls(FLOOR, arb(it.delta), floor, place))
+        shrunk = it.delta < delta0
+        following = result.iterations[k + 1] if k + 1 < len(result.iterations) else None
+        mu = (following.current if following else result.final).policy.mu
+        checks += loop_checks(it, mu, following.delta if following else None, settings, place)
+        checks.append(judge_balls(FLOOR, arb(it.delta), floor, place, shrunk))
         if it.outcome is Outcome.ACCEPT:
             here = replace(instance, policy=it.current.policy)
-            checks.append(check_increase(here, it, settings.beta0, trajectory.options.float_only, place))
+            found, promised = check_accepted(here, it, settings.beta0, trajectory.options.float_only, place)
+            checks += found
+            total, known = total + (promised or 0), known and promised is not None
+    if known and not trajectory.options.float_only:
+        with ctx.workprec(EFFORTS[0].bits):
+            room = largest_return(instance) - return_of(instance)
+            checks.append(judge_balls(STATIONARY, room, total, f"{where}, {result.message}"))
     return checks
 
 
-def check_increase(instance: Instance, it: GaussianIteration, beta0: float, float_only: bool, where: str) -> Check:
-    """One accepted step, at growing precision until the verdict is clear; in floats if that is all that is asked."""
+def loop_checks(
+    it: GaussianIteration, mu: Array, delta: float | None, settings: ControllerSettings, where: str
+) -> list[Check]:
+    """(3.3) and (3.4): the means and the radius that the loop went on with, by the ratio that it names."""
+    accepted = it.r >= settings.beta0
+    factor = settings.gamma1 if it.r >= settings.beta1 else settings.gamma2 if accepted else settings.gamma3
+    right = it.step.policy.mu if accepted else it.current.policy.mu
+    moved = float(abs(mu - right).max()) + float(accepted != (it.outcome is Outcome.ACCEPT))
+    checks = [judge_balls(ACCEPTANCE, arb(-moved), arb(0), where, nontrivial=True)]
+    if delta is not None:
+        wrong = abs(delta - min(it.delta * factor, settings.radius_max))
+        checks.append(judge_balls(RADIUS, arb(-wrong), arb(0), where, nontrivial=True))
+    return checks
+
+
+def largest_return(instance: Instance) -> arb:
+    """An upper bound of eta: the largest constant term and amplitudes of r(s,.), over 1 - gamma."""
+    rewards = instance.coefficients.rewards
+    sizes = [
+        arb(float(row[0])) + sum((arb(float(x)) ** 2 + arb(float(y)) ** 2).sqrt() for x, y in row[1:].reshape(-1, 2))
+        for row in rewards
+    ]
+    bound: arb = reduce(larger, sizes) / (1 - arb(instance.discount))
+    return bound
+
+
+def return_of(instance: Instance) -> arb:
+    """eta at the policy of the instance."""
+    eta: arb = enclose(instance, np.array([arb(m) for m in instance.policy.mu], dtype=object)).eta
+    return eta
+
+
+def check_accepted(
+    instance: Instance, it: GaussianIteration, beta0: float, float_only: bool, where: str
+) -> tuple[list[Check], arb | None]:
+    """One accepted step, at growing precision until all is clear, or in floats if that is all that is asked.
+
+    Returns:
+        The checks, and the increase that is promised, as a ball; None where no ball was found.
+    """
+    promised: list[arb] = []
+    shift = it.step.policy.mu - it.current.policy.mu
 
     def claims(m: Measures) -> list[Claim]:
-        return [Claim(INCREASE, m.change, increase(m, beta0), 0.0)]
+        promise, exact = increase(m, beta0), not isinstance(m.delta, float)
+        promised.append(promise)
+        old, new = (np.array([arb(float(x)) for x in pi.mu]) for pi in (it.current.policy, it.step.policy))
+        moved = ((new - old) @ (new - old)).sqrt() if exact else float(np.linalg.norm(shift))
+        margin = GRID_ERROR * float(promise) + ROUNDING * float(m.A_max) / (1 - float(m.gamma)) ** 2
+        scale = ROUNDING * float(m.sigma)
+        return [
+            Claim(INCREASE, m.change, promise, margin),
+            Claim(LENGTH, m.sigma * m.delta**0.5, moved, scale),
+            Claim(LENGTH_REPAIRED, m.sigma * (2 * m.delta / m.rho_min) ** 0.5, moved, scale),
+        ]
 
-    if not float_only:
-        checks = decide_in_balls(lambda effort: measure_balls(instance, it.delta, it.step, effort), claims, where)
-        if checks and checks[0].verdict is not Verdict.UNDECIDED:
-            return checks[0]
-    floats = measure(instance, it.delta, it.step, it.current)
-    margin = GRID_ERROR * increase(floats, beta0) + ROUNDING * floats.A_max / (1 - floats.gamma) ** 2
-    return judge(INCREASE, floats.change, increase(floats, beta0), where, margin)
+    if float_only:
+        found = claims(measure(instance, it.delta, it.step, it.current))
+        return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in found], None
+    checks = decide_in_balls(lambda effort: measure_balls(instance, it.delta, it.step, effort), claims, where)
+    return checks, promised[-1] if promised else None
+
+
+def inference_322() -> list[Check]:
+    """The first radius of the two-state MDP after a rejection. There r = 1 / (1 + exp(-1/2) sin(sqrt(2 delta)) / 4)."""
+    settings, delta = ControllerSettings(beta0=0.9495, beta1=0.95), 0.065
+    instance = two_state()
+    it = solve(instance.mdp, instance.policy, settings, delta, None, TOLERANCE, 1).iterations[0]
+
+    def radius_of(beta: float) -> arb:
+        """Where r = beta; r falls with the radius."""
+        return (4 * arb(0.5).exp() * (1 / arb(beta) - 1)).asin() ** 2 / 2
+
+    delta_bar, delta_hat = radius_of(settings.beta1), radius_of(settings.beta0)
+    following = arb(delta) * (settings.gamma3 if it.outcome is Outcome.REJECT else settings.gamma2)
+    printed = arb(delta).min(settings.gamma2 * delta_bar)
+    where = f"two-state, delta = {delta}, beta0 = {settings.beta0}, beta1 = {settings.beta1}: {it.outcome.value}"
+    return [
+        judge_balls(FLOOR_322, following, printed, where),
+        judge_balls(FLOOR_322_REPAIRED, following, printed.min(settings.gamma3 * delta_hat), where),
+    ]
 
 
 def check(options: CommonOptions) -> Findings:
     """All checks the options ask for."""
     runs = Lazy(partial(_trajectory, options), range(1 + options.instances))
-    return check_all(check_trajectory, runs, options, "Theorem 3.8")
+    return check_all(check_trajectory, runs, options, "Theorem 3.8") + inference_322()
 
 
 def _trajectory(options: CommonOptions, number: int) -> GaussianTrajectory:

@@ -32,11 +32,11 @@ import numpy as np
 
 from exact.mdp import MDP
 from exact.mdps.library import load
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
-from verify.core.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy

@@ -5,6 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deep.exporting.portable import Portable, portable
+from deep.exporting.portable import HeadsAction, Portable, portable
 from deep.playing import Player
 from exact.common.errors import InputError
 from exact.common.files import write
@@ -25,14 +26,13 @@ ONNX_OPSET, ONNX_IR = 17, 8
 
 
 def to_json(policy: Portable) -> bytes:
-    """The policy as JSON; numbers with as many digits as float32 has, infinity as null."""
-    normaliser = policy.normaliser
-    seen = {"shape": list(policy.shape), "channels_last": policy.channels_last}
-    if normaliser is not None:
-        clip = float(normaliser.clip)
-        seen |= {"mean": _numbers(normaliser.mean), "scale": _numbers(normaliser.scale)}
+    """The policy as JSON; numbers with as many digits as they have, infinity as null."""
+    seen: dict[str, Any] = {"shape": list(policy.shape), "channels_last": policy.channels_last}
+    if policy.normaliser is not None:
+        clip = float(policy.normaliser.clip)
+        seen |= {"mean": _numbers(policy.mean), "scale": _numbers(policy.normaliser.scale)}
         seen |= {"clip": clip if math.isfinite(clip) else None}
-    box = {name: _numbers(getattr(policy, name)) for name in ("limit", "half", "middle", "std")}
+    action = {name: _plain(getattr(policy.action, name)) for name in policy.action.__dataclass_fields__}
     content = {
         "format": "stro-policy",
         "version": JSON_VERSION,
@@ -42,15 +42,22 @@ def to_json(policy: Portable) -> bytes:
             {"weight": _numbers(x.weight), "bias": _numbers(x.bias), "activation": x.activation, "stride": x.stride}
             for x in policy.layers
         ],
-        "action": box if policy.start is None else {"start": policy.start},
+        "action": action | {"shape": list(policy.action_shape)},
     }
-    return json.dumps(content).encode()
+    return json.dumps(content, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    """A field of an action as JSON has it."""
+    return _numbers(value) if isinstance(value, np.ndarray) else value
 
 
 def _numbers(array: NDArray[Any]) -> Any:
     """An array as lists of numbers."""
     if array.ndim > 1:
         return [_numbers(row) for row in array]
+    if array.dtype.kind in "iu":
+        return array.tolist()
     return [float(str(x)) if np.isfinite(x) else None for x in array]
 
 
@@ -60,16 +67,18 @@ def to_safetensors(policy: Portable) -> bytes:
         from safetensors.numpy import save
     except ImportError:
         raise _missing("safetensors") from None
-    arrays = {"limit": policy.limit, "half": policy.half, "middle": policy.middle, "std": policy.std}
+    fields = {name: getattr(policy.action, name) for name in policy.action.__dataclass_fields__}
+    arrays: dict[str, NDArray[Any]] = {k: v for k, v in fields.items() if isinstance(v, np.ndarray)}
+    rest = {k: v for k, v in fields.items() if k not in arrays}
     if policy.normaliser is not None:
-        normaliser = policy.normaliser
-        arrays |= {"mean": normaliser.mean, "scale": normaliser.scale, "clip": np.atleast_1d(normaliser.clip)}
+        clip = np.atleast_1d(policy.normaliser.clip)
+        arrays |= {"mean": policy.mean, "scale": policy.normaliser.scale, "clip": clip}
     for i, layer in enumerate(policy.layers):
         arrays |= {f"layers.{i}.weight": layer.weight, f"layers.{i}.bias": layer.bias}
-    layers = [{"activation": layer.activation, "stride": layer.stride} for layer in policy.layers]
-    rest = {"env": policy.env, "start": policy.start, "shape": policy.shape, "channels_last": policy.channels_last}
-    metadata = {name: json.dumps(value) for name, value in (rest | {"layers": layers}).items()}
-    content: bytes = save({name: np.ascontiguousarray(a) for name, a in arrays.items() if a.size}, metadata)
+    rest |= {name: getattr(policy, name) for name in ("env", "shape", "channels_last", "action_shape")}
+    rest |= {"layers": [{"activation": layer.activation, "stride": layer.stride} for layer in policy.layers]}
+    metadata = {name: json.dumps(value) for name, value in rest.items()}
+    content: bytes = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
     return content
 
 
@@ -79,43 +88,55 @@ class Module(torch.nn.Module):
     def __init__(self, policy: Portable):
         super().__init__()
         self.policy = policy
-        arrays = {"limit": policy.limit, "half": policy.half, "middle": policy.middle}
+        arrays = {name: getattr(policy.action, name) for name in policy.action.__dataclass_fields__}
         if policy.normaliser is not None:
-            arrays |= {"mean": policy.normaliser.mean, "scale": policy.normaliser.scale}
+            arrays |= {"mean": policy.mean, "scale": policy.normaliser.scale}
         for i, layer in enumerate(policy.layers):
             arrays |= {f"weight{i}": layer.weight, f"bias{i}": layer.bias}
         for name, array in arrays.items():
-            self.register_buffer(f"_{name}", torch.from_numpy(np.array(array)))
+            if isinstance(array, np.ndarray):
+                self.register_buffer(f"_{name}", torch.from_numpy(np.array(array)))
+
+    def __getitem__(self, name: str) -> Tensor:
+        """An array of the policy."""
+        return self.get_buffer(f"_{name}")
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """(actions, outputs) for observations of shape (n, *shape)."""
-        x, policy = self._input(observation), self.policy
+        seen, policy = self._input(observation), self.policy
+        x = seen[:, : -policy.mask] if policy.mask else seen
         for i, layer in enumerate(policy.layers):
-            weight, bias = self.get_buffer(f"_weight{i}"), self.get_buffer(f"_bias{i}")
             if layer.stride:
-                x = torch.nn.functional.conv2d(x, weight, bias, layer.stride)
+                x = torch.nn.functional.conv2d(x, self[f"weight{i}"], self[f"bias{i}"], layer.stride)
             else:
                 x = x.permute(0, 2, 3, 1).flatten(1) if x.dim() == 4 else x
-                x = x @ weight + bias
+                x = x @ self[f"weight{i}"] + self[f"bias{i}"]
             if layer.activation != "none":
                 x = torch.tanh(x) if layer.activation == "tanh" else torch.relu(x)
-        if policy.start is not None:
-            return x.argmax(-1) + policy.start, x
-        limit, half = self.get_buffer("_limit"), self.get_buffer("_half")
-        return self.get_buffer("_middle") + half * torch.clamp(x, -limit, limit), x
+        return self._action(x, seen).reshape(-1, *policy.action_shape), x
 
     def _input(self, observation: Tensor) -> Tensor:
-        normaliser = self.policy.normaliser
-        if normaliser is None:
+        if self.policy.normaliser is None:
             images = observation.permute(0, 3, 1, 2) if self.policy.channels_last else observation
             return images.float() / 255
-        x = (observation - self.get_buffer("_mean")) * self.get_buffer("_scale")
-        return torch.clamp(x, -float(normaliser.clip), float(normaliser.clip)).float()
+        clip = float(self.policy.normaliser.clip)
+        return torch.clamp((observation - self["mean"]).float() * self["scale"], -clip, clip)
+
+    def _action(self, x: Tensor, seen: Tensor) -> Tensor:
+        action = self.policy.action
+        if isinstance(action, HeadsAction):
+            if action.mask:
+                x = torch.where(seen[:, -action.mask :] > 0, x, -math.inf)
+            return torch.stack([part.argmax(-1) for part in torch.split(x, list(action.heads), 1)], 1) + self["start"]
+        y = self["middle"] + self["half"] * torch.clamp(x, self["least"], self["most"])
+        if action.integer:
+            return torch.clamp(y.double().round(), self["low"].double(), self["high"].double()).long()
+        return torch.clamp(y, self["low"].float(), self["high"].float())
 
 
 def to_torchscript(policy: Portable) -> bytes:
     """A module for torch.jit.load: observations (n, *shape) to (actions, outputs)."""
-    buffer, example = io.BytesIO(), torch.from_numpy(np.zeros((2, *policy.shape), policy.dtype))
+    buffer, example = io.BytesIO(), torch.from_numpy(np.ones((2, *policy.shape), policy.dtype))
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", DeprecationWarning
@@ -139,18 +160,27 @@ def to_onnx(policy: Portable) -> bytes:
     return content
 
 
+def to_html(policy: Portable) -> bytes:
+    """A page that plays CartPole-v1 with the policy in a browser. Raises InputError for another environment."""
+    if policy.env != "CartPole-v1":
+        raise InputError(f"--format html: the page plays CartPole-v1, not {policy.env}; expected another format")
+    page = resources.files("deep").joinpath("pages", "cartpole.html").read_text(encoding="utf-8")
+    return page.replace("POLICY", to_json(policy).decode().replace("<", "\\u003c")).encode()
+
+
 def _missing(package: str) -> InputError:
     return InputError(
         f"export needs the package {package}, which is not installed; expected pip install 'stro[export]'"
     )
 
 
-Format = Literal["onnx", "torchscript", "safetensors", "json"]
+Format = Literal["onnx", "torchscript", "safetensors", "json", "html"]
 WRITERS: dict[Format, tuple[str, Callable[[Portable], bytes]]] = {
     "onnx": (".onnx", to_onnx),
     "torchscript": (".pt", to_torchscript),
     "safetensors": (".safetensors", to_safetensors),
     "json": (".json", to_json),
+    "html": (".html", to_html),
 }
 """The ending of each format's files, and what writes it."""
 

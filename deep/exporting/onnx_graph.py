@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from deep.exporting.portable import Portable
+from deep.exporting.portable import BoxAction, HeadsAction, Portable
 
 
 class Builder:
@@ -30,11 +30,17 @@ class Builder:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
+    def part(self, x: str, start: int, stop: int | None) -> str:
+        """Columns of a value of shape (n, columns)."""
+        end = np.iinfo(np.int64).max if stop is None else stop
+        return self.node("Slice", x, *(self.constant(np.array([i])) for i in (start, end, 1)))
+
 
 def graph(policy: Portable, opset: int, ir: int) -> onnx.ModelProto:
     """The model; see deep.exporting.portable for what it computes."""
     b = Builder()
-    x = _input(b, policy)
+    seen = _input(b, policy)
+    x = b.part(seen, 0, -policy.mask) if policy.mask else seen
     for i, layer in enumerate(policy.layers):
         weight, bias = b.constant(layer.weight), b.constant(layer.bias)
         last = "output" if i == len(policy.layers) - 1 else None
@@ -46,49 +52,72 @@ def graph(policy: Portable, opset: int, ir: int) -> onnx.ModelProto:
             x = b.node("Add", b.node("MatMul", x, weight), bias, name=last)
         if layer.activation != "none":
             x = b.node({"tanh": "Tanh", "relu": "Relu"}[layer.activation], x)
-    _action(b, policy, x)
-    number = TensorProto.UINT8 if policy.pixels else helper.np_dtype_to_tensor_dtype(policy.dtype)
-    inputs = [helper.make_tensor_value_info("observation", number, ["n", *policy.shape])]
-    action = (TensorProto.INT64, ["n"]) if policy.start is not None else (TensorProto.FLOAT, ["n", policy.limit.size])
+    flat = _box(b, policy.action, x) if isinstance(policy.action, BoxAction) else _heads(b, policy.action, x, seen)
+    b.node("Reshape", flat, b.constant(np.array([-1, *policy.action_shape])), name="action")
+    return _model(b, policy, opset, ir)
+
+
+def _model(b: Builder, policy: Portable, opset: int, ir: int) -> onnx.ModelProto:
+    """The model of the nodes."""
+    whole = not isinstance(policy.action, BoxAction) or policy.action.integer
+    number, width = TensorProto.INT64 if whole else TensorProto.FLOAT, policy.layers[-1].bias.size
+    seen = helper.np_dtype_to_tensor_dtype(policy.dtype)
+    inputs = [helper.make_tensor_value_info("observation", seen, ["n", *policy.shape])]
     outputs = [
-        helper.make_tensor_value_info("action", *action),
-        helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", policy.layers[-1].bias.size]),
+        helper.make_tensor_value_info("action", number, ["n", *policy.action_shape]),
+        helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", width]),
     ]
     made = helper.make_graph(b.nodes, "policy", inputs, outputs, b.constants)
     imports = [helper.make_opsetid("", opset)]
     model: onnx.ModelProto = helper.make_model(made, ir_version=ir, opset_imports=imports, producer_name="stro")
     model.producer_version = _version()
-    helper.set_model_props(model, {"env": policy.env, "std": ",".join(map(str, policy.std.tolist()))})
+    std = policy.action.std.tolist() if isinstance(policy.action, BoxAction) else []
+    helper.set_model_props(model, {"env": policy.env, "std": ",".join(map(str, std))})
     return model
 
 
 def _input(b: Builder, policy: Portable) -> str:
     """Normalised observations as float32."""
     if policy.normaliser is None:
-        images = _cast(b, "observation")
+        images = _cast(b, "observation", TensorProto.FLOAT)
         images = b.node("Transpose", images, perm=[0, 3, 1, 2]) if policy.channels_last else images
         return b.node("Mul", images, b.constant(np.array(1 / 255, np.float32)))
-    mean, scale, clip = policy.normaliser.mean, policy.normaliser.scale, policy.normaliser.clip
-    x = b.node("Mul", b.node("Sub", "observation", b.constant(mean)), b.constant(scale.astype(mean.dtype)))
-    limit = np.asarray(clip, mean.dtype)
-    x = b.node("Clip", x, b.constant(-limit), b.constant(limit))
-    return x if mean.dtype == np.float32 else _cast(b, x)
+    shifted = b.node("Sub", "observation", b.constant(policy.mean))
+    shifted = shifted if policy.dtype == np.float32 else _cast(b, shifted, TensorProto.FLOAT)
+    limit = np.asarray(policy.normaliser.clip)
+    scaled = b.node("Mul", shifted, b.constant(policy.normaliser.scale))
+    return b.node("Clip", scaled, b.constant(-limit), b.constant(limit))
 
 
-def _cast(b: Builder, x: str) -> str:
-    """A value as float32."""
-    return b.node("Cast", x, to=TensorProto.FLOAT)
+def _cast(b: Builder, x: str, kind: int) -> str:
+    """A value in another type."""
+    return b.node("Cast", x, to=kind)
 
 
-def _action(b: Builder, policy: Portable, output: str) -> None:
-    """The value "action"."""
-    if policy.start is not None:
-        best = b.node("ArgMax", output, axis=-1, keepdims=0)
-        b.node("Add", best, b.constant(np.array(policy.start)), name="action")
-        return
-    limit = policy.limit
-    x = b.node("Max", b.node("Min", output, b.constant(limit)), b.constant(-limit))
-    b.node("Add", b.node("Mul", x, b.constant(policy.half)), b.constant(policy.middle), name="action")
+def _clipped(b: Builder, x: str, low: NDArray[Any], high: NDArray[Any]) -> str:
+    """clip(x, low, high), elementwise."""
+    return b.node("Max", b.node("Min", x, b.constant(high)), b.constant(low))
+
+
+def _box(b: Builder, action: BoxAction, output: str) -> str:
+    """The action of a Box, shape (n, actions)."""
+    x = _clipped(b, output, action.least, action.most)
+    x = b.node("Add", b.node("Mul", x, b.constant(action.half)), b.constant(action.middle))
+    if not action.integer:
+        return _clipped(b, x, action.low.astype(np.float32), action.high.astype(np.float32))
+    whole = b.node("Round", _cast(b, x, TensorProto.DOUBLE))
+    return _cast(b, _clipped(b, whole, action.low.astype(float), action.high.astype(float)), TensorProto.INT64)
+
+
+def _heads(b: Builder, action: HeadsAction, output: str, seen: str) -> str:
+    """The action of the other spaces, shape (n, heads)."""
+    if action.mask:
+        allowed = b.node("Greater", b.part(seen, -action.mask, None), b.constant(np.array(0, np.float32)))
+        output = b.node("Where", allowed, output, b.constant(np.array(-np.inf, np.float32)))
+    ends = np.cumsum(action.heads).tolist()
+    parts = [b.part(output, end - size, end) for size, end in zip(action.heads, ends, strict=True)]
+    best = [b.node("ArgMax", part, axis=-1, keepdims=1) for part in parts]
+    return b.node("Add", b.node("Concat", *best, axis=1), b.constant(action.start))
 
 
 def _version() -> str:

@@ -1,14 +1,15 @@
 """A trained policy as plain arrays: what every format of deep.exporting.formats is written from.
 
-An observation is normalised,
+An observation is flat, as gymnasium.spaces.flatten makes it, or an image.  A flat one ends with the action mask, if the
+environment has one.  It is normalised,
 
     x = clip((observation - mean) * scale, -clip, clip)            flat observations
     x = observation / 255                                          images
 
-goes through the layers to `output`, and `output` becomes the action without noise:
+goes, without the mask, through the layers to `output`, and `output` becomes the action without noise:
 
-    Box        middle + half * clip(output, -limit, limit)
-    Discrete   start + argmax(output)
+    Box            clip(middle + half * clip(output, least, most), low, high), integers rounded before the last clip
+    the others     start + argmax of each head's part of `output`, over the actions whose mask is above 0
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +22,6 @@ from deep.model.actors import CategoricalActor, GaussianActor, MlpActor
 from deep.model.convnet import ConvActor
 from deep.playing import Player
 from deep.sampling.normalise import Normaliser
-from exact.common.errors import InputError
 
 Activation = Literal["tanh", "relu", "none"]
 
@@ -40,6 +40,34 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class BoxAction:
+    """How `output` becomes an action of a Box; the letters are those of the module's docstring."""
+
+    least: NDArray[np.float32]
+    """Shape (actions,), like the others; infinite where there is no bound."""
+    most: NDArray[np.float32]
+    half: NDArray[np.float32]
+    middle: NDArray[np.float32]
+    low: NDArray[Any]
+    high: NDArray[Any]
+    std: NDArray[np.float32]
+    """Standard deviation of the noise that training adds to `output`."""
+    integer: bool
+
+
+@dataclass(frozen=True)
+class HeadsAction:
+    """How `output` becomes an action of a Discrete, MultiDiscrete or MultiBinary space."""
+
+    heads: tuple[int, ...]
+    """Numbers of actions; their logits lie side by side in `output`."""
+    start: NDArray[np.int64]
+    """First action of each head."""
+    mask: int
+    """How many of the last numbers of an observation are the action mask."""
+
+
+@dataclass(frozen=True)
 class Portable:
     """A policy as plain arrays; the letters are those of the module's docstring."""
 
@@ -50,43 +78,48 @@ class Portable:
     """Whether images are (height, width, channels)."""
     normaliser: Normaliser | None
     """None for images."""
+    dtype: np.dtype[Any]
+    """Type of the observations: float32; float64 where they are too large for it; uint8 for images."""
     layers: tuple[Layer, ...]
-    start: int | None
-    """First action of a Discrete space; None for a Box."""
-    limit: NDArray[np.float32]
-    """Shape (actions,), infinite where an action is unbounded. The arrays of a Box are empty for a Discrete space."""
-    half: NDArray[np.float32]
-    middle: NDArray[np.float32]
-    std: NDArray[np.float32]
-    """Standard deviation of the noise that training adds to `output`."""
+    action: BoxAction | HeadsAction
+    action_shape: tuple[int, ...]
+    """Of one action, as the environment takes it: () for Discrete."""
 
     @property
-    def pixels(self) -> bool:
-        """Whether observations are uint8 images."""
-        return self.normaliser is None
+    def mean(self) -> NDArray[Any]:
+        """The normaliser's mean in the type of the observations."""
+        assert self.normaliser is not None
+        return self.normaliser.exact if self.dtype == np.float64 else self.normaliser.mean
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the observations."""
-        return np.dtype(np.uint8) if self.normaliser is None else self.normaliser.mean.dtype
+    def mask(self) -> int:
+        """How many of the last numbers of an observation are the action mask."""
+        return self.action.mask if isinstance(self.action, HeadsAction) else 0
 
 
 def portable(player: Player) -> Portable:
-    """The parts of a policy. Raises InputError for a kind of action that no format here has."""
-    actor, spec = player.actor, player.spec
-    if not isinstance(actor, GaussianActor | CategoricalActor):
-        raise InputError(
-            f"export: policies for the actions of {spec.env_id!r} are not supported; expected Box or Discrete"
-        )
-    box, start = (np.zeros(0, np.float32),) * 4, None
+    """The parts of a policy."""
+    actor, spec, to_env = player.actor, player.spec, player.to_env
+    action: BoxAction | HeadsAction
     if isinstance(actor, GaussianActor):
-        network, to_env = actor.mean, player.to_env
-        box = (to_env.limit, to_env.half, to_env.middle, actor.std)
+        network = actor.mean
+        arrays = (to_env.least, to_env.most, to_env.half, to_env.middle, to_env.low, to_env.high, actor.std)
+        action = BoxAction(*arrays, integer=bool(to_env.integer))
     else:
-        network, start = actor.logits, spec.start
-    normaliser = player.normalise if isinstance(player.normalise, Normaliser) else None
-    last = isinstance(network, ConvActor) and network.net.channels_last
-    return Portable(spec.env_id, spec.observation_shape, last, normaliser, _layers(network), start, *box)
+        assert isinstance(actor, CategoricalActor)
+        network, count = actor.logits, len(spec.heads)
+        start = np.broadcast_to(np.asarray(to_env.start, np.int64).ravel(), (count,))
+        action = HeadsAction(spec.heads, start, spec.mask)
+    return Portable(
+        spec.env_id,
+        spec.observation_shape,
+        isinstance(network, ConvActor) and network.net.channels_last,
+        player.normalise if isinstance(player.normalise, Normaliser) else None,
+        np.dtype(spec.kept),
+        _layers(network),
+        action,
+        spec.action_space.shape or (),
+    )
 
 
 def _layers(network: Any) -> tuple[Layer, ...]:

@@ -99,17 +99,31 @@ class CategoricalActor:
     """
 
     logits: OutputActor
+    heads: tuple[int, ...] = ()
+    """Sizes of the categorical distributions whose product it is; with one or none an action is an integer."""
+    mask: int = 0
+    """How many of the last numbers of an observation are the action mask; the network does not get them."""
 
     def draw_noise(self, rng: np.random.Generator, n: int) -> NDArray[Any]:
-        """Gumbel noise of shape (n, actions)."""
+        """Gumbel noise of shape (n, logits)."""
         return rng.gumbel(size=(n, self.logits.outputs))
 
     def act(self, observation: NDArray[Any], noise: NDArray[Any]) -> NDArray[Any]:
-        """Sample an action, an integer scalar."""
-        action: NDArray[Any] = np.argmax(self.logits(observation) + noise, axis=-1)
-        return action
+        """Sample an action, an integer scalar or one integer for each head."""
+        return self._largest(observation, noise)
 
     def mode(self, observation: NDArray[Any]) -> NDArray[Any]:
-        """The action with the largest logit."""
-        action: NDArray[Any] = np.argmax(self.logits(observation), axis=-1)
-        return action
+        """The action with the largest logits."""
+        return self._largest(observation, 0.0)
+
+    def _largest(self, observation: NDArray[Any], noise: NDArray[Any] | float) -> NDArray[Any]:
+        if self.mask:
+            logits = self.logits(observation[..., : -self.mask]) + noise
+            logits = np.where(observation[..., -self.mask :] > 0, logits, -np.inf)
+        else:
+            logits = self.logits(observation) + noise
+        if len(self.heads) <= 1:
+            action: NDArray[Any] = np.argmax(logits, axis=-1)
+            return action
+        parts = np.split(logits, np.cumsum(self.heads[:-1]), axis=-1)
+        return np.stack([np.argmax(part, axis=-1) for part in parts], axis=-1)

@@ -10,8 +10,9 @@ the Hessian of the divergence in that output (1/sigma^2 for a mean, diag(p) - pp
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -44,6 +45,11 @@ class Policy(Protocol):
     @property
     def mean_size(self) -> int:
         """Number of the network's parameters."""
+        ...
+
+    @property
+    def mask(self) -> int:
+        """How many of the last numbers of an observation are an action mask."""
         ...
 
     def initial(self, rng: np.random.Generator) -> Tensor:
@@ -85,6 +91,11 @@ class GaussianPolicy:
 
     net: Network
     initial_log_std: float
+
+    @property
+    def mask(self) -> int:
+        """None: all numbers are actions."""
+        return 0
 
     @property
     def mean_size(self) -> int:
@@ -140,11 +151,40 @@ class GaussianPolicy:
         return GaussianActor(self.net.actor(theta[: self.mean_size]), np.exp(log_std))
 
 
+FORBIDDEN = -1e9
+"""Logit of a masked action: its probability is 0, and p log p is 0 and not a NaN."""
+
+
+class MaskedProducts(NamedTuple):
+    """A network's products, with its outputs masked.
+
+    A masked logit enters nothing with a weight other than 0. So the products with the Jacobian stay the network's own.
+    """
+
+    inner: Products
+    output: Tensor
+
+    def jvp(self, v: Tensor) -> Tensor:
+        """The network's own."""
+        return self.inner.jvp(v)
+
+    def vjp(self, u: Tensor) -> Tensor:
+        """The network's own."""
+        return self.inner.vjp(u)
+
+
 @dataclass(frozen=True)
 class CategoricalPolicy:
-    """Softmax of a network's logits over finitely many actions."""
+    """Softmax of a network's logits over finitely many actions, or a product of such distributions.
+
+    Observations may end with an action mask: numbers above 0 where an action is allowed.
+    """
 
     net: Network
+    heads: tuple[int, ...] = ()
+    """Sizes of the distributions; their logits lie side by side in the output. Empty: one over all outputs."""
+    mask: int = 0
+    """How many of the last numbers of an observation are the action mask; the network does not get them."""
 
     @property
     def size(self) -> int:
@@ -162,36 +202,68 @@ class CategoricalPolicy:
 
     def distribution(self, theta: Tensor, observations: Tensor) -> Distribution:
         """Logits for observations of shape (n, inputs)."""
-        return Distribution(self.net.forward(theta, observations), theta[:0])
+        if not self.mask:
+            return Distribution(self.net.forward(theta, observations), theta[:0])
+        logits = self.net.forward(theta, observations[:, : -self.mask])
+        return Distribution(self._masked(logits, observations), theta[:0])
 
     def linearise(self, theta: Tensor, observations: Tensor) -> Products:
         """Logits for observations of shape (n, inputs), with their Jacobian products."""
-        return self.net.linearise(theta, observations)
+        if not self.mask:
+            return self.net.linearise(theta, observations)
+        inner = self.net.linearise(theta, observations[:, : -self.mask].contiguous())
+        return MaskedProducts(inner, self._masked(inner.output, observations))
+
+    def _masked(self, logits: Tensor, observations: Tensor) -> Tensor:
+        return logits.masked_fill(observations[:, -self.mask :] <= 0, FORBIDDEN)
+
+    def _parts(self, x: Tensor) -> Sequence[Tensor]:
+        """What belongs to each distribution, of a tensor of shape (n, outputs)."""
+        return torch.split(x, list(self.heads), 1) if len(self.heads) > 1 else (x,)
 
     def log_prob(self, pi: Distribution, actions: Tensor) -> Tensor:
-        """Log probability of integer actions of shape (n,); shape (n,)."""
-        return torch.log_softmax(pi.output, 1).gather(1, actions[:, None])[:, 0]
+        """Log probability of integer actions of shape (n,) or (n, heads); shape (n,)."""
+        chosen = actions.view(len(actions), -1).unbind(1)
+        parts = zip(self._parts(pi.output), chosen, strict=True)
+        return _sum(torch.log_softmax(part, 1).gather(1, action[:, None])[:, 0] for part, action in parts)
 
     def distance(self, old: Distribution, new: Distribution) -> Tensor:
         """KL(old || new), shape (n,)."""
-        log_p = torch.log_softmax(old.output, 1)
-        return (log_p.exp() * (log_p - torch.log_softmax(new.output, 1))).sum(1)
+
+        def one(before: Tensor, after: Tensor) -> Tensor:
+            log_p = torch.log_softmax(before, 1)
+            return (log_p.exp() * (log_p - torch.log_softmax(after, 1))).sum(1)
+
+        return _sum(map(one, self._parts(old.output), self._parts(new.output)))
 
     def entropy(self, pi: Distribution) -> Tensor:
         """Mean entropy in nats."""
-        log_p = torch.log_softmax(pi.output, 1)
-        return -(log_p.exp() * log_p).sum(1).mean()
+
+        def one(part: Tensor) -> Tensor:
+            log_p = torch.log_softmax(part, 1)
+            return -(log_p.exp() * log_p).sum(1).mean()
+
+        return _sum(map(one, self._parts(pi.output)))
 
     def fisher_vector_product(self, theta: Tensor, linear: Products) -> Callable[[Tensor], Tensor]:
-        """F = mean_i J_i' (diag(p_i) - p_i p_i') J_i."""
-        p = torch.softmax(linear.output, 1)
+        """F = mean_i J_i' (diag(p_i) - p_i p_i') J_i, the middle one block for each distribution."""
+        p = [torch.softmax(part, 1) for part in self._parts(linear.output)]
+
+        def one(p: Tensor, tangent: Tensor) -> Tensor:
+            weighted = p * tangent
+            return (weighted - p * weighted.sum(1, keepdim=True)) / len(p)
 
         def product(v: Tensor) -> Tensor:
-            weighted = p * linear.jvp(v)
-            return linear.vjp((weighted - p * weighted.sum(1, keepdim=True)) / len(p))
+            parts = list(map(one, p, self._parts(linear.jvp(v))))
+            return linear.vjp(parts[0] if len(parts) == 1 else torch.cat(parts, 1))
 
         return product
 
     def actor(self, theta: Tensor) -> CategoricalActor:
         """The policy at theta in NumPy."""
-        return CategoricalActor(self.net.actor(theta))
+        return CategoricalActor(self.net.actor(theta), self.heads, self.mask)
+
+
+def _sum(terms: Iterable[Tensor]) -> Tensor:
+    """The sum of one tensor or more."""
+    return reduce(torch.add, terms)

@@ -1,6 +1,6 @@
 """What runs show: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
 
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from deep.config import Config
 from deep.run.cell import Cell
 from exact.common.errors import InputError
+from exact.common.progress import Ticker
 
-LINE_SECONDS = 5.0
-"""Between lines where the output is no terminal. An iteration may take some seconds more."""
 SMOOTHING = 0.95
 """Weight of the past in the acceptance rate shown."""
 
@@ -28,28 +27,31 @@ class Display:
     """
 
     def __init__(self, config: Config, quiet: bool = False):
-        self.config, self.accepted, self.quiet = config, 1.0, quiet
+        self.config, self.accepted = config, 1.0
         self.console = Console()
         self.bar = Progress(
-            TextColumn(config.env),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:3.0f}%"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             console=self.console,
             disable=quiet or not (self.console.is_terminal or self.console.is_jupyter),
         )
-        self.task = self.bar.add_task("", total=config.steps, text="starting")
+        self.task = self.bar.add_task(config.env, total=config.steps, text="starting")
         self.first: tuple[int, float] | None = None
-        self.printed = time.monotonic()
+        self.text = f"{config.env} seed {config.seed}: starting"
+        self.ticker = Ticker(lambda: self.text, sys.stdout, silent=quiet or not self.bar.disable)
 
     def __enter__(self) -> "Display":
         self.bar.start()
+        self.ticker.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.ticker.__exit__(kind, value, trace)
         self.bar.stop()
 
     def update(self, line: dict[str, Any]) -> None:
@@ -57,11 +59,7 @@ class Display:
         self.accepted = SMOOTHING * self.accepted + (1 - SMOOTHING) * (line["outcome"] == "accept")
         texts = self._texts(line)
         self.bar.update(self.task, completed=line["steps"], text="\n".join(texts))
-        now = time.monotonic()
-        silent = self.quiet or not self.bar.disable
-        if not silent and now - self.printed >= LINE_SECONDS:
-            self.printed = now
-            print(f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {', '.join(texts)}", flush=True)
+        self.text = f"{self.config.env} seed {self.config.seed}: {line['steps']} steps, {', '.join(texts)}"
 
     def _texts(self, line: dict[str, Any]) -> tuple[str, str, str]:
         """The numbers of one iteration in three lines that fit a narrow terminal beside the bar."""
@@ -89,9 +87,9 @@ class GridDisplay:
 
     def __init__(self, console: Console, runs: int, steps: int) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
+            TextColumn("{task.percentage:3.0f}% {task.fields[status]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,

@@ -1,6 +1,7 @@
 """What a checkpoint holds: every bit of state that the rest of a run depends on, as tensors and plain values."""
 
 import json
+import sys
 from collections import deque
 from typing import Any
 
@@ -11,6 +12,11 @@ from deep.batch import Batch
 from deep.metrics import RECENT_EPISODES
 from deep.sampling.normalise import RunningMoments
 from exact.controller import ControllerState
+
+NOT_EXACT = (
+    "{} of {} running episodes could not be restored, new ones have begun: reset(seed=...) does not determine an "
+    "episode of this environment, or it was too long to be kept. So this run is not the uninterrupted one"
+)
 
 
 def pack_moments(moments: RunningMoments) -> dict[str, Any]:
@@ -75,4 +81,7 @@ def unpack(learner: Learner, packed: dict[str, Any]) -> None:
     )
     learner.rng.bit_generator.state = json.loads(packed["rng"])
     learner.critic.restore(packed["critic"])
-    learner.sampler.restore([(text, actions.numpy()) for text, actions in packed["workers"]])
+    exact = learner.sampler.restore([(text, actions.numpy()) for text, actions in packed["workers"]])
+    learner.state.restarted = exact.count(False)
+    if not all(exact):
+        print(f"note: {NOT_EXACT.format(exact.count(False), len(exact))}", file=sys.stderr)

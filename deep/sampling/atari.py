@@ -15,6 +15,7 @@ a second fixed action.  ALE's own fire-reset presses FIRE at a game's start only
 The pixels are those of gymnasium's AtariPreprocessing and FrameStackObservation, which a test checks.
 """
 
+import importlib
 from typing import Any
 
 import gymnasium as gym
@@ -34,12 +35,20 @@ ENTRY_POINT = "ale_py.env:AtariEnv"
 
 
 def game_of(env_id: str) -> str | None:
-    """ALE's name of the game behind a gymnasium id (ALE/Pong-v5, PongNoFrameskip-v4, ALE/Pong), None if it is none.
+    """ALE's name of the game behind a gymnasium id (ALE/Pong-v5, PongNoFrameskip-v4, ALE/Pong, ale_py:ALE/Pong-v5).
+
+    None if there is none.
 
     Only the game is taken from an id: frame skip and sticky actions, in which the ids differ, are this module's.
     """
-    spec = gym.registry.get(env_id)
-    if ":" in env_id or (spec is not None and spec.entry_point != ENTRY_POINT):
+    module, _, env_id = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except Exception:  # a user's package may raise anything; whoever makes the environment says what
+            return None
+    spec = gym.registry.get(env_id) or (gym.registry.get(f"{env_id}-v5") if module else None)
+    if (module and spec is None) or (spec is not None and spec.entry_point != ENTRY_POINT):
         return None
     import ale_py  # registers its ids; not loaded for other environments
 

@@ -8,11 +8,13 @@ notebook defined, reaches them too.
 import difflib
 import importlib
 import json
+import multiprocessing as mp
 import re
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -31,6 +33,8 @@ def name_of(thing: Env | Wrapper) -> str:
     """What config.json and messages call it: a string as it is, a callable by `module:name`."""
     if isinstance(thing, str):
         return thing
+    if isinstance(thing, partial):  # the name of the function alone would make another environment
+        return f"{name_of(thing.func)}.partial"
     name = getattr(thing, "__qualname__", type(thing).__qualname__)
     module = getattr(thing, "__module__", type(thing).__module__)
     return f"{module}:{re.sub('[^A-Za-z0-9_.]', '', name)}"
@@ -159,6 +163,10 @@ def _id(env: str) -> str:
 
 def _hint(env: str) -> str:
     """What an unknown id may have meant."""
+    if re.search(r":.*\.(partial|locals)", env):  # see name_of
+        return "it was given as a callable that has no name of its own: give it again, from Python"
+    if mp.parent_process() is not None:  # a worker, whose learner has made this environment
+        return "the workers do not know what the learner's process registered: expected module:Env-v0 or a callable"
     known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]
     close = difflib.get_close_matches(env, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else "expected a registered id or module:Env-v0"

@@ -35,6 +35,16 @@ class RunningMoments:
         mean = x.mean(0)
         return cls(float(len(x)), mean, ((x - mean) ** 2).sum(0))
 
+    def identity(self, last: int) -> "RunningMoments":
+        """The same, but for the last so many coordinates: there mean 0 and standard deviation 1, which change nothing.
+
+        An action mask at the end of an observation stays zeros and ones.
+        """
+        if last == 0:
+            return self
+        keep = np.arange(len(self.mean)) < len(self.mean) - last
+        return RunningMoments(self.count, np.where(keep, self.mean, 0.0), np.where(keep, self.m2, self.count))
+
     def merge(self, other: "RunningMoments") -> "RunningMoments":
         """The moments of both streams together."""
         if other.count == 0:
@@ -53,21 +63,27 @@ class RunningMoments:
 
 @dataclass(frozen=True)
 class Normaliser:
-    """x -> clip((x - mean) / std), elementwise in float32, for one observation or a batch of them."""
+    """x -> clip((x - mean) / std), elementwise, for one observation or a batch of them.
+
+    It computes in float32. For float64 the mean is subtracted in float64: a large offset leaves float32 no digits.
+    """
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     """1 / std."""
     clip: np.float32
+    exact: NDArray[np.float64]
+    """`mean` in float64."""
 
     @classmethod
     def of(cls, moments: RunningMoments, clip: float) -> "Normaliser":
         """The normaliser with the given moments and bound."""
-        return cls(moments.mean.astype(np.float32), (1 / moments.std).astype(np.float32), np.float32(clip))
+        mean, scale = moments.mean, 1 / moments.std
+        return cls(mean.astype(np.float32), scale.astype(np.float32), np.float32(clip), mean)
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise observations of shape (..., *shape); the input is left as it is."""
-        y = x - self.mean
+        y = (x - self.exact).astype(np.float32) if x.dtype == np.float64 else x - self.mean
         y *= self.scale
         np.minimum(y, self.clip, out=y)
         np.maximum(y, -self.clip, out=y)

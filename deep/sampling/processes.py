@@ -5,8 +5,12 @@ exchanged per step.  The learner can work while a request is under way (`request
 together in the workers' order and all randomness is each worker's own, so they do not depend on scheduling.
 """
 
+import atexit
+import contextlib
 import multiprocessing as mp
 import os
+import pickle
+import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
@@ -22,26 +26,58 @@ from exact.common.errors import FaultError, InputError
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def _serve(connection: Connection, spec: EnvSpec, seed: int, discount: float, fresh: bool) -> None:
+NO_GUARD = 79
+"""Exit status of a worker that was about to train by itself, see `refuse_to_train_in_a_worker`."""
+
+
+def refuse_to_train_in_a_worker() -> None:
+    """End a worker that imports a script which trains outside `if __name__ == "__main__":`.
+
+    A worker imports the script that started it, under the name __mp_main__, before it does anything else.
+    """
+    frame = sys._getframe()
+    while frame is not None and mp.parent_process() is None:
+        if frame.f_globals.get("__name__") == "__mp_main__":
+            sys.exit(NO_GUARD)
+        frame = frame.f_back  # type: ignore[assignment]
+
+
+def _serve(connection: Connection, pickled: bytes, seed: int, discount: float, fresh: bool) -> None:
     """A worker's life: answer requests until the learner goes away."""
+    runner, name = None, "?"
     try:
-        runner = EpisodeRunner(spec, seed, discount, fresh)
-        connection.send(None)
+        spec: EnvSpec = pickle.loads(pickled)
+        name = spec.env_id
+        runner, answer = EpisodeRunner(spec, seed, discount, fresh), None
         while True:
-            command, *arguments = connection.recv()
-            if command == "rollout":
-                connection.send(rollout(runner, *arguments))
-            elif command == "state":
-                connection.send(runner.state())
-            else:
-                runner.restore(*arguments)
-                connection.send(None)
-    except (EOFError, KeyboardInterrupt, BrokenPipeError):
+            try:  # errors of the connection only: an environment may raise the same ones
+                connection.send(answer)
+                command, *arguments = connection.recv()
+            except (EOFError, OSError):  # the learner has gone
+                return
+            answer = _answer(runner, command, arguments)
+    except KeyboardInterrupt:
         return
     except (InputError, FaultError) as error:
-        connection.send(error)
+        _complain(connection, error)
     except Exception as error:  # a user's environment may raise anything: the learner reports it
-        connection.send(FaultError(f"environment {spec.env_id!r} raised {type(error).__name__}: {error}"))
+        _complain(connection, FaultError(f"environment {name!r} raised {type(error).__name__}: {error}"))
+    finally:
+        with contextlib.suppress(Exception):
+            if runner is not None:
+                runner.close()
+
+
+def _answer(runner: EpisodeRunner, command: str, arguments: Sequence[Any]) -> Any:
+    if command == "rollout":
+        return rollout(runner, *arguments)
+    return runner.state() if command == "state" else runner.restore(*arguments)
+
+
+def _complain(connection: Connection, error: Exception) -> None:
+    """A worker's last word, if the learner is there to hear it."""
+    with contextlib.suppress(OSError):
+        connection.send(error)
 
 
 class Sampler:
@@ -54,19 +90,22 @@ class Sampler:
         fresh: whether every rollout begins with a new episode.
 
     Raises:
-        InputError: the environment cannot be made.
+        InputError: the environment cannot be made or sent to the workers.
         FaultError: (all methods) a worker failed or died.
     """
 
     def __init__(self, spec: EnvSpec, seeds: Sequence[int], discount: float, fresh: bool = False):
-        context = mp.get_context("spawn")
+        refuse_to_train_in_a_worker()
+        context, pickled = mp.get_context("spawn"), pickle.dumps(spec)
         previous = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read when a worker loads its libraries
         self.workers, self.connections = [], []
+        # No daemons: those may not start processes, which an environment may need. So they are ended here.
+        atexit.register(self.close)
         try:
             for seed in seeds:
                 ours, theirs = context.Pipe()
-                worker = context.Process(target=_serve, args=(theirs, spec, seed, discount, fresh), daemon=True)
+                worker = context.Process(target=_serve, args=(theirs, pickled, seed, discount, fresh))
                 worker.start()
                 theirs.close()  # so that a worker's death is the end of our side's stream
                 self.workers.append(worker)
@@ -74,7 +113,11 @@ class Sampler:
         finally:
             for name, value in previous.items():
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-        self._receive()
+        try:
+            self._receive()
+        except BaseException:
+            self.close()
+            raise
 
     def _send(self, messages: Sequence[tuple[Any, ...]]) -> None:
         for i, message in enumerate(messages):
@@ -97,8 +140,13 @@ class Sampler:
                     raise type(answers[i])(f"worker {i}: {answers[i]}")
         return answers
 
-    def _death(self, i: int) -> FaultError:
+    def _death(self, i: int) -> FaultError | InputError:
         self.workers[i].join(5)
+        if self.workers[i].exitcode == NO_GUARD:
+            return InputError(
+                "the script trains while the workers import it; expected the call of deep.train in a function that is "
+                'called under if __name__ == "__main__":'
+            )
         return FaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
 
     def request(self, actor: Actor, normalise: Preprocess, n: int) -> None:
@@ -114,13 +162,14 @@ class Sampler:
         self._send([("state",)] * len(self.workers))
         return self._receive()
 
-    def restore(self, states: list[tuple[str, NDArray[Any]]]) -> None:
-        """Continue from saved states by replaying the running episodes."""
+    def restore(self, states: list[tuple[str, NDArray[Any]]]) -> list[bool]:
+        """Continue from saved states by replaying the running episodes; see EpisodeRunner.restore for what it says."""
         self._send([("restore", state) for state in states])
-        self._receive()
+        return self._receive()
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, which close their environments."""
+        atexit.unregister(self.close)
         for connection, worker in zip(self.connections, self.workers, strict=True):
             connection.close()
             worker.join(5)

@@ -2,11 +2,12 @@
 
 Every episode is started with `reset(seed=...)`, the seed a function of the environment's seed and the episode's number.
 A running episode is therefore restored exactly by replaying its actions, for every environment that honours gymnasium's
-seeding contract. (Restoring a simulator's state is not exact: warm-started solvers keep more than positions.)
+seeding contract. (Restoring a simulator's state is not exact: warm-started solvers keep more than positions.)  Whether
+it was is seen from a digest.
 """
 
+import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deep.model.actors import Actor
-from deep.sampling.environments import ActionMap, EnvSpec
+from deep.sampling.adapter import Adapter
+from deep.sampling.environments import EnvSpec
 from deep.sampling.normalise import Preprocess
 from exact.common.errors import FaultError
 
@@ -66,6 +68,15 @@ def episode_seed(seeds: np.random.SeedSequence, episode: int) -> int:
     return int(sequence.generate_state(1)[0])
 
 
+REPLAY_LIMIT = 100_000
+"""Most actions that are kept of the running episode. A longer episode is not replayed on resume; a new one begins."""
+
+
+def digest(observation: NDArray[Any], total: float) -> str:
+    """What tells two episodes apart: of the last observation and the return so far."""
+    return hashlib.sha256(observation.tobytes() + repr(total).encode()).hexdigest()
+
+
 @dataclass
 class EpisodeRunner:
     """One environment and its running episode."""
@@ -81,11 +92,10 @@ class EpisodeRunner:
     steps: int = 0
     """Steps of this worker since the beginning of the run."""
     taken: list[NDArray[Any]] = field(default_factory=list)
-    """Actions of the running episode, in the policy's coordinates."""
+    """Actions of the running episode, in the policy's coordinates; at most REPLAY_LIMIT."""
 
     def __post_init__(self) -> None:
-        self.env = self.spec.maker()
-        self.to_env = ActionMap(self.spec)
+        self.env = Adapter(self.spec)
         noise, self.seeds = np.random.SeedSequence(self.seed).spawn(2)
         self.rng = np.random.default_rng(noise)
         self.start_episode()
@@ -96,75 +106,103 @@ class EpisodeRunner:
         self._reset()
 
     def _reset(self) -> None:
-        self.observation, _ = self.env.reset(seed=episode_seed(self.seeds, self.episode))
-        self.taken, self.total, self.discounted = [], 0.0, 0.0
+        self.observation = self.env.reset(episode_seed(self.seeds, self.episode), self.episode + 1)
+        self.taken, self.length, self.total, self.discounted = [], 0, 0.0, 0.0
         self.weight, self.value = 1.0, 0.0  # gamma^t, and the discounted return so far
 
     def step(self, action: NDArray[Any]) -> tuple[float, bool, bool]:
         """One environment step; returns reward, terminated, truncated.
 
         Raises:
-            FaultError: the reward or the observation is not finite.
+            FaultError: the environment failed, see `Adapter.step`.
         """
-        self.observation, reward, terminated, truncated, _ = self.env.step(self.to_env(action))
-        reward = float(reward)
-        self.taken.append(action)
+        self.observation, reward, terminated, truncated = self.env.step(action)
+        if self.length < REPLAY_LIMIT:
+            self.taken.append(action)
+        self.length += 1
         self.steps += 1
-        # The sum is finite if and only if all terms are, short of overflow; it costs half of isfinite(x).all().
-        if not (math.isfinite(reward) and math.isfinite(self.observation.sum())):
-            what = f"observation is {self.observation}" if math.isfinite(reward) else f"reward is {reward}"
-            raise FaultError(f"environment {self.spec.env_id!r}: the {what} at step {self.steps} of the worker")
         self.total += reward
         self.discounted = self.discount * self.discounted + reward
         self.value += self.weight * reward
         self.weight *= self.discount
-        return reward, bool(terminated), bool(truncated)
+        return reward, terminated, truncated
 
     def state(self) -> tuple[str, NDArray[Any]]:
-        """(JSON of the random generator and the episode's number, actions of the running episode)."""
-        dtype = np.int64 if self.spec.discrete else np.float32
-        shape = (len(self.taken),) if self.spec.discrete else (len(self.taken), self.spec.actions)
-        text = json.dumps({"rng": self.rng.bit_generator.state, "episode": self.episode, "steps": self.steps})
-        return text, np.asarray(self.taken, dtype).reshape(shape)
+        """(JSON of the random generator, counters and digest; actions of the running episode)."""
+        saved = {
+            "rng": self.rng.bit_generator.state,
+            "episode": self.episode,
+            "steps": self.steps,
+            "length": self.length,
+            "digest": digest(self.observation, self.total),
+        }
+        actions = np.asarray(self.taken, self.spec.action_type).reshape(len(self.taken), *self.spec.action_shape)
+        return json.dumps(saved), actions
 
-    def restore(self, state: tuple[str, NDArray[Any]]) -> None:
-        """Replay the running episode of a saved state."""
+    def restore(self, state: tuple[str, NDArray[Any]]) -> bool:
+        """Replay the running episode of a saved state.
+
+        Returns:
+            Whether the replay arrived where the episode was. If not, the next episode has begun: the episode was too
+            long to be kept, or `reset(seed=...)` does not determine it.
+        """
         saved = json.loads(state[0])
         self.rng.bit_generator.state = saved["rng"]
         self.episode = saved["episode"]
-        self._reset()
-        for action in state[1]:
-            self.step(action)
+        exact = saved.get("length", len(state[1])) == len(state[1])
+        exact = exact and (self._replay(saved, state[1]) or self._replay_afresh(saved, state[1]))
+        if not exact:
+            self.start_episode()
         self.steps = saved["steps"]
+        return exact
+
+    def _replay(self, saved: dict[str, Any], actions: NDArray[Any]) -> bool:
+        """Replay an episode; returns whether it is the saved one."""
+        try:
+            self._reset()
+            over = any(any(self.step(action)[1:]) for action in actions)
+        except FaultError:  # where another episode got to
+            return False
+        wanted = saved.get("digest")  # runs of older versions have none
+        return not over and wanted in (None, digest(self.observation, self.total))
+
+    def _replay_afresh(self, saved: dict[str, Any], actions: NDArray[Any]) -> bool:
+        """The same in a new environment: the one there was reset before, and may remember it."""
+        self.env.close()
+        self.env = Adapter(self.spec)
+        return self._replay(saved, actions)
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
 
 
 def rollout(runner: EpisodeRunner, actor: Actor, normalise: Preprocess, n: int) -> Rollout:
     """n steps with a fixed policy. The running episode is carried over from the last call, unless `runner.fresh`.
 
     Raises:
-        FaultError: the environment returned a reward or an observation that is not finite.
+        FaultError: the environment failed, see `Adapter.step`.
     """
-    spec, dtype = runner.spec, runner.env.observation_space.dtype
-    kept = np.float32 if np.issubdtype(dtype, np.floating) else dtype
-    observations, successors = np.empty((n, *spec.observation_shape), kept), []
-    actions = np.empty(n, np.int64) if spec.discrete else np.empty((n, spec.actions), np.float32)
+    spec = runner.spec
+    observations, successors = np.empty((n, *spec.observation_shape), spec.kept), []
+    actions = np.empty((n, *spec.action_shape), spec.action_type)
     rewards, discounted, terminations = np.empty(n), np.empty(n), np.zeros(n, np.bool_)
     ends, episodes, values = [], [], []
-    if runner.fresh and runner.taken:
+    if runner.fresh and runner.length:
         runner.start_episode()
     noise = actor.draw_noise(runner.rng, n)
     for t in range(n):
         observations[t] = runner.observation
-        action = actor.act(normalise(observations[t]), noise[t])
+        action = actor.act(normalise(runner.observation), noise[t])
         actions[t] = action
         rewards[t], terminations[t], truncated = runner.step(action)
         discounted[t] = runner.discounted
         over = terminations[t] or truncated
         if over or t == n - 1:
             ends.append(t)
-            successors.append(np.asarray(runner.observation, kept))
+            successors.append(runner.observation)
         if over:
-            episodes.append((t, runner.total, len(runner.taken)))
+            episodes.append((t, runner.total, runner.length))
             values.append(runner.value)
             runner.start_episode()
     cuts, reached = np.asarray(ends), np.asarray(successors)

@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from deep.model.actors import Actor
+from deep.sampling.adapter import Adapter
 from deep.sampling.atari import AtariGames, game_of
 from deep.sampling.environments import EnvSpec
 from deep.sampling.normalise import Preprocess
-from deep.sampling.rollout import Rollout, episode_seed
+from deep.sampling.rollout import REPLAY_LIMIT, Rollout, digest, episode_seed
 from exact.common.errors import FaultError, InputError
 
 
@@ -37,11 +37,52 @@ def threads() -> int:
     return int(given) if given.isdecimal() and int(given) > 0 else len(os.sched_getaffinity(0))
 
 
-def make_vector(spec: EnvSpec, number: int, sticky: float) -> AtariGames | SyncVectorEnv:
+class SideBySide:
+    """Environments that are stepped one after the other; the interface of AtariGames.
+
+    Args:
+        spec: the environment.
+        number: how many.
+    """
+
+    def __init__(self, spec: EnvSpec, number: int):
+        self.envs = [Adapter(spec, number=e) for e in range(number)]
+        self.observations = np.zeros((number, *spec.observation_shape), spec.kept)
+        self.over = np.zeros(number, np.bool_)
+        """Episodes that have ended; they wait for a reset."""
+
+    def reset(
+        self, *, seed: Sequence[int], options: dict[str, NDArray[np.bool_]]
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Start new episodes where options["reset_mask"] has True; all observations."""
+        for e in np.flatnonzero(options["reset_mask"]).tolist():
+            self.observations[e] = self.envs[e].reset(seed[e])
+        self.over &= ~options["reset_mask"]
+        return self.observations.copy(), {}
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """One step of every environment."""
+        number = len(self.envs)
+        rewards, terminated, truncated = np.zeros(number), np.zeros(number, np.bool_), np.zeros(number, np.bool_)
+        for e in np.flatnonzero(~self.over).tolist():
+            self.observations[e], rewards[e], terminated[e], truncated[e] = self.envs[e].step(actions[e])
+        self.over |= terminated | truncated
+        return self.observations.copy(), rewards, terminated, truncated, {}
+
+    def close(self) -> None:
+        """Close the environments."""
+        for env in self.envs:
+            env.close()
+
+
+def make_vector(spec: EnvSpec, number: int, sticky: float) -> AtariGames | SideBySide:
     """`number` environments side by side; `sticky` is for Atari, the probability of a sticky action."""
-    if (game := game_of(spec.env_id)) is not None:
+    env = spec.maker.env
+    if isinstance(env, str) and (game := game_of(env)) is not None:
         return AtariGames(game, number, sticky, min(threads(), number))
-    return SyncVectorEnv([spec.maker] * number, autoreset_mode=AutoresetMode.NEXT_STEP)
+    return SideBySide(spec, number)
 
 
 class Transition(NamedTuple):
@@ -76,7 +117,7 @@ class VectorRunner:
         self.seeds: list[np.random.SeedSequence] = list(games)
         self.episode, self.steps = [0] * self.size, 0
         self.taken: list[list[int]] = [[] for _ in seeds]
-        self.totals = np.zeros(self.size)
+        self.lengths, self.totals = np.zeros(self.size, np.int64), np.zeros(self.size)
         self.observations: NDArray[Any]
         self._reset(np.ones(self.size, np.bool_))
 
@@ -89,7 +130,7 @@ class VectorRunner:
     def _reset(self, mask: NDArray[np.bool_]) -> None:
         seeds: list[Any] = [episode_seed(sequence, k) for sequence, k in zip(self.seeds, self.episode, strict=True)]
         self.observations, _ = self.envs.reset(seed=seeds, options={"reset_mask": mask})
-        self.totals[mask] = 0.0
+        self.lengths[mask], self.totals[mask] = 0, 0.0
         for e in np.flatnonzero(mask):
             self.taken[e] = []
 
@@ -97,40 +138,61 @@ class VectorRunner:
         """One step of every environment.
 
         Raises:
-            FaultError: a reward is not finite.
+            FaultError: an environment failed, see `Adapter.step`.
         """
-        self.observations, rewards, terminated, truncated, info = self.envs.step(actions + self.spec.start)
+        self.observations, rewards, terminated, truncated, info = self.envs.step(actions)
         self.steps += 1
-        if not np.isfinite(rewards).all():
-            raise FaultError(f"environment {self.spec.env_id!r}: the reward is {rewards.min()} at step {self.steps}")
+        self.lengths += 1
         self.totals += rewards
         for taken, action in zip(self.taken, actions.tolist(), strict=True):
-            taken.append(action)
+            if len(taken) < REPLAY_LIMIT:
+                taken.append(action)
         return Transition(self.observations, rewards, terminated | info.get("life_lost", False), terminated | truncated)
 
     def states(self) -> list[tuple[str, NDArray[Any]]]:
-        """For each environment (JSON of its random generator and counters, actions of the running episode)."""
-        texts = [
-            json.dumps({"rng": rng.bit_generator.state, "episode": k, "steps": self.steps})
-            for rng, k in zip(self.rngs, self.episode, strict=True)
-        ]
-        return [(text, np.asarray(taken, np.int64)) for text, taken in zip(texts, self.taken, strict=True)]
+        """As EpisodeRunner.state, one for each environment."""
+        return [self._state(e) for e in range(self.size)]
 
-    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
-        """Replay the running episodes of saved states, so that all of them reach their last step at the same time."""
+    def _state(self, e: int) -> tuple[str, NDArray[Any]]:
+        saved = {
+            "rng": self.rngs[e].bit_generator.state,
+            "episode": self.episode[e],
+            "steps": self.steps,
+            "length": int(self.lengths[e]),
+            "digest": self._digest(e),
+        }
+        taken = self.taken[e]
+        return json.dumps(saved), np.asarray(taken, np.int64).reshape(len(taken), *self.spec.action_shape)
+
+    def _digest(self, e: int) -> str:
+        return digest(self.observations[e], float(self.totals[e]))
+
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> list[bool]:
+        """Replay the running episodes of saved states, so that all of them reach their last step at the same time.
+
+        Returns:
+            For each, whether it was restored, as EpisodeRunner.restore.
+        """
         saved = [json.loads(text) for text, _ in states]
         for rng, one in zip(self.rngs, saved, strict=True):
             rng.bit_generator.state = one["rng"]
         self.episode = [one["episode"] for one in saved]
         lengths = np.array([len(actions) for _, actions in states])
-        longest = int(lengths.max())
+        longest, idle = int(lengths.max()), np.zeros(self.spec.action_shape, np.int64)
         for t in range(longest + 1):
             if (starting := lengths == longest - t).any() or t == 0:
                 self._reset(starting | (t == 0))
             if t < longest:  # before its start an environment plays anything
                 at = np.maximum(t - (longest - lengths), -1)
-                self.step(np.array([a[i] if i >= 0 else 0 for (_, a), i in zip(states, at, strict=True)]))
+                self.step(np.array([a[i] if i >= 0 else idle for (_, a), i in zip(states, at, strict=True)]))
+        exact = [
+            one.get("length", n) == n and one.get("digest", self._digest(e)) == self._digest(e)
+            for e, (one, n) in enumerate(zip(saved, lengths.tolist(), strict=True))
+        ]
+        if not all(exact):
+            self.start_episodes(~np.array(exact))
         self.steps = saved[0]["steps"]
+        return exact
 
 
 def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int, reward_sign: bool) -> list[Rollout]:
@@ -146,8 +208,8 @@ def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int,
     Raises:
         FaultError: an environment failed.
     """
-    E, space = runner.size, runner.observations
-    observations, actions = np.empty((E, n, *space.shape[1:]), space.dtype), np.empty((E, n), np.int64)
+    E, space, shape = runner.size, runner.observations, runner.spec.action_shape
+    observations, actions = np.empty((E, n, *space.shape[1:]), space.dtype), np.empty((E, n, *shape), np.int64)
     rewards, terminated = np.empty((E, n)), np.zeros((E, n), np.bool_)
     ends: list[list[int]] = [[] for _ in range(E)]
     successors: list[list[NDArray[Any]]] = [[] for _ in range(E)]
@@ -162,7 +224,7 @@ def rollouts(runner: VectorRunner, actor: Actor, preprocess: Preprocess, n: int,
             ends[e].append(t)
             successors[e].append(transition.observations[e].copy())
         for e in np.flatnonzero(transition.over):
-            episodes[e].append((t, float(runner.totals[e]), len(runner.taken[e])))
+            episodes[e].append((t, float(runner.totals[e]), int(runner.lengths[e])))
         if transition.over.any():
             runner.start_episodes(transition.over)
     learned, none = np.sign(rewards) if reward_sign else rewards, np.zeros(0)
@@ -221,9 +283,9 @@ class VectorSampler:
         """What `restore` needs, one entry per environment."""
         return self.runner.states()
 
-    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> None:
-        """Continue from saved states by replaying the running episodes."""
-        self.runner.restore(states)
+    def restore(self, states: Sequence[tuple[str, NDArray[Any]]]) -> list[bool]:
+        """Continue from saved states by replaying the running episodes; see EpisodeRunner.restore for what it says."""
+        return self.runner.restore(states)
 
     def close(self) -> None:
         """End the environments."""

@@ -7,16 +7,12 @@
 The page needs no network: it opens from a file.
 """
 
-import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import NoReturn
 
-from exact.classroom.lesson import STORY, TEXTBOOK, page
+from exact.classroom.lesson import LESSON, STORY, TEXTBOOK, page
 from exact.classroom.scene import RunSettings, scene
 from exact.common import cli
 from exact.common.errors import InputError
@@ -39,7 +35,7 @@ class Options:
     animate: Path | None = None
     """Write an animation of a run on the first MDP instead: .gif, or .mp4 with the extra [video]."""
     live: bool = False
-    """Start the live app on the loopback address instead; needs the extra [classroom]."""
+    """Start the live app on the loopback address instead, and print its address; needs the extra [classroom]."""
     port: int = 2718
     """Port of the live app, 1 to 65535."""
     run: RunSettings = TEXTBOOK
@@ -52,7 +48,10 @@ def work(options: Options) -> int:
         raise InputError("--out, --animate and --live exclude each other")
     mdps = [load(name) for name in options.mdp or STORY]
     if options.live:
+        from exact.classroom.server import serve
+
         serve(options.mdp, options.port)
+        return cli.DONE
     if options.animate is not None:
         from exact.classroom.animation import animate
 
@@ -62,27 +61,12 @@ def work(options: Options) -> int:
     from exact.classroom.counterexamples import counterexamples
 
     out = options.out or Path("classroom.html")
+    asked = len(mdps)
+    mdps += [load(name) for name in LESSON if name not in {mdp.name for mdp in mdps}]
     html = page([scene(mdp, options.run) for mdp in mdps], counterexamples())
     atomic_write(out, html)
-    print(f"wrote {out}: {counted(len(mdps), 'MDP')}, {len(html.encode()) / 1e6:.1f} MB")
+    print(f"wrote {out}: {counted(asked, 'MDP')}, {len(html.encode()) / 1e6:.1f} MB")
     return cli.DONE
-
-
-def serve(mdps: Sequence[str], port: int) -> NoReturn:
-    """Become the live app on the loopback address. This process turns into the server: who ends it ends the server.
-
-    Raises:
-        InputError: marimo is not installed, or port lies outside 1..65535.
-    """
-    if importlib.util.find_spec("marimo") is None:
-        raise InputError("the live app needs marimo: install stro[classroom]")
-    if not 1 <= port <= 65535:
-        raise InputError(f"port must lie in 1..65535, got {port}")
-    with resources.as_file(resources.files("exact.classroom").joinpath("live.py")) as app:
-        command = [sys.executable, "-m", "marimo", "run", str(app), "--host", "127.0.0.1", "--port", str(port)]
-        names = [word for name in mdps for word in ("--mdp", name)]
-        sys.stdout.flush()
-        os.execv(sys.executable, [*command, "--", *names])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Polygon, Rectangle
 
 from exact.classroom.scene import RunSettings, scene
+from exact.common.drawing import plain_text
 from exact.common.errors import InputError
 from exact.common.files import atomic_write
 from exact.mdp import MDP
@@ -83,7 +84,8 @@ def draw_frame(figure: Figure, axes: tuple[Axes, Axes, Axes], shown: dict[str, A
         ax.clear()
     last = len(shown["eta"]) - 1
     figure.suptitle(
-        f"{shown['name']}   k = {k} of {last}   η = {shown['eta'][k]:.4g}   A* = {shown['advantage'][k]:.3g}"
+        f"{plain_text(shown['name'])}   k = {k} of {last}   "
+        f"η = {shown['eta'][k]:.4g}   A* = {shown['advantage'][k]:.3g}"
     )
     now = shown["steps"][k] if k < len(shown["steps"]) else None
     if shown["square"]:

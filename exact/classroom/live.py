@@ -21,6 +21,7 @@ with app.setup:
     from exact.classroom.counterexamples import counterexamples
     from exact.classroom.lesson import STORY, TEXTBOOK, page
     from exact.classroom.scene import RunSettings, scene
+    from exact.classroom.server import check_named, given
     from exact.common.errors import InputError
     from exact.controller import ControllerSettings
     from exact.mdps.library import load
@@ -28,10 +29,8 @@ with app.setup:
 
 @app.cell
 def menu():
-    given = mo.cli_args().get_all("mdp")
-    named = mo.ui.dropdown(
-        [*given, *(name for name in STORY if name not in given)], value=[*given, *STORY][0], label="MDP"
-    )
+    own = given()
+    named = mo.ui.dropdown([*own, *(name for name in STORY if name not in own)], value=[*own, *STORY][0], label="MDP")
     other = mo.ui.text(
         placeholder="garnet:S=20,A=4,b=3,gamma=0.9,seed=7 or mdp.json", label="or a file", full_width=True
     )
@@ -58,7 +57,7 @@ def constants():
 @app.cell
 def problem(named, other):
     try:
-        mdp, refused = load(other.value.strip() or named.value), None
+        mdp, refused = load(check_named(other.value.strip() or named.value)), None
     except InputError as error:
         mdp, refused = load(STORY[0]), str(error)
     return mdp, refused

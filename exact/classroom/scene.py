@@ -16,13 +16,14 @@ import numpy as np
 from contourpy import contour_generator
 
 from exact import bounds
-from exact.algorithm import DETERMINISTIC, Iteration, Trajectory, iterate, record, solve
+from exact.algorithm import DETERMINISTIC, Iteration, actual_gain, iterate, record
 from exact.baselines import conservative, policy_iteration
 from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.grids import GRIDS
+from exact.optimum import optimum
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import gaps, solve_tv
 
@@ -45,10 +46,15 @@ COLUMNS = (
     *("bound_lemma34", "bound_prior", "bound_posterior"),
 )
 """Fields of `exact.algorithm.Record` that the page shows at every radius."""
+LADDER_DIGITS = 4
+"""Significant digits of the rungs of the ladder, which are drawn on a logarithmic axis."""
+DRAWN_STATES = 3
+"""Largest number of states of which the decision problem itself is drawn, with arrows and rewards."""
 POLYTOPE_ACTIONS = 8
 """Largest number of actions for which the value polytope is drawn. With more of them its web is a blot."""
 RELATIVE_TOLERANCE = 1e-10
-"""What counts as zero, in units of max|r| / (1-gamma), the scale of all values. Rounding stays far below it."""
+"""What counts as zero, as a share of the range of the rewards, or of max|r| / (1-gamma), the scale of all values.
+Rounding stays far below it."""
 
 Visit = tuple[Array, Evaluation]
 """A policy, shape (S, A), and its evaluation."""
@@ -83,7 +89,7 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
     horizon = 1 / (1 - mdp.discount)
     grid = np.geomspace(SMALLEST_RADIUS, horizon, RADII)
     zero = tolerance(mdp)
-    optimum = float(mdp.initial @ _everywhere(mdp, mdp.rewards).final.V)
+    best = optimum(mdp).values.eta
     return {
         "name": mdp.name,
         "discount": mdp.discount,
@@ -91,13 +97,14 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
         "actions": mdp.n_actions,
         "beta0": settings.controller.beta0,
         "beta1": settings.controller.beta1,
-        "optimum": digits(optimum),
+        "optimum": digits(best),
         "eta": digits([value.eta for _, value in path]),
-        "gap": digits([_settled(optimum - value.eta, zero) for _, value in path]),
+        "gap": digits([_settled(best - value.eta, zero) for _, value in path]),
         "advantage": digits([_settled(value.policy_advantage, zero) for _, value in path]),
         "delta": digits([it.delta for it in run]),
         "accepted": [it.outcome is not Outcome.REJECT for it in run],
         "steps": [_sweep(mdp, it, grid) for it in run],
+        "problem": _problem(mdp) if mdp.n_states <= DRAWN_STATES else None,
         "square": _square(mdp, path) if mdp.rewards.shape == (2, 2) else None,
         "polytope": _polytope(mdp, path) if mdp.n_states == 2 and mdp.n_actions <= POLYTOPE_ACTIONS else None,
         "grid": _grid(mdp, path),
@@ -123,7 +130,7 @@ def trials(mdp: MDP, settings: RunSettings) -> list[Iteration]:
         start=(1 - share) * worst_policy(mdp) + share * mdp.uniform_policy(),
         delta0=min(settings.first_radius * horizon, controller.radius_max),
         settings=controller,
-        tolerance=tolerance(mdp),
+        tolerance=RELATIVE_TOLERANCE,
     )
     shown = list(islice(run, MAX_ITERATIONS))
     if not shown:
@@ -141,31 +148,24 @@ def visited(run: Sequence[Iteration]) -> list[Visit]:
 
 def worst_policy(mdp: MDP) -> Array:
     """A policy that minimises V in every state, shape (S, A)."""
-    return _everywhere(mdp, -mdp.rewards).policy
-
-
-def _everywhere(mdp: MDP, rewards: Array) -> Trajectory:
-    """Policy iteration for other rewards. Every state is a start, as Lemma 3.2 requires: so all reach their optimum."""
-    uniform = np.full(mdp.n_states, 1 / mdp.n_states)
-    everywhere = replace(mdp, rewards=rewards, initial=uniform)
-    return solve(everywhere, policy_iteration, settings=None, tolerance=tolerance(mdp))
+    return optimum(replace(mdp, rewards=-mdp.rewards)).policy
 
 
 def tolerance(mdp: MDP) -> float:
-    """A run ends at A*_k <= this, in units of return."""
+    """Differences of returns, and gaps, that are drawn as zero."""
     return RELATIVE_TOLERANCE * float(np.abs(mdp.rewards).max()) / (1 - mdp.discount)
 
 
-def digits(x: Any) -> Any:
-    """The numbers rounded to DIGITS significant digits, as nested lists; None where one is not finite."""
+def digits(x: Any, significant: int = DIGITS) -> Any:
+    """The numbers rounded to so many significant digits, as nested lists; None where one is not finite."""
     array = np.asarray(x, dtype=np.float64)
     if array.ndim:
-        return [digits(item) for item in array]
-    return float(f"{float(array):.{DIGITS}g}") if np.isfinite(array) else None
+        return [digits(item, significant) for item in array]
+    return float(f"{float(array):.{significant}g}") if np.isfinite(array) else None
 
 
 def _settled(x: float, zero: float) -> float:
-    """x, or zero if the stopping rule takes it for zero."""
+    """x, or zero if it is drawn as zero."""
     return x if x > zero else 0.0
 
 
@@ -176,6 +176,7 @@ def _sweep(mdp: MDP, it: Iteration, grid: Array) -> dict[str, Any]:
     records = [asdict(record(mdp, other)) for other in explored]
     sweep = {column: digits([row[column] for row in records]) for column in COLUMNS}
     sweep["bound_visitation"] = digits([_visitation_bound(mdp, other) for other in explored])
+    sweep["ladder"] = digits(np.transpose([_ladder(mdp, other) for other in explored]), LADDER_DIGITS)
     sweep["own"] = int(np.searchsorted(radii, it.delta))
     sweep["bars"] = _bars(it, tolerance(mdp))
     if mdp.n_states == 2:
@@ -190,12 +191,37 @@ def _at_radius(mdp: MDP, it: Iteration, delta: float) -> Iteration:
     """The trial as it would have been with another radius."""
     step = solve_tv(it.policy, it.before.A, it.before.rho, delta)
     after = evaluate(mdp, step.policy)
-    return replace(it, delta=delta, step=step, after=after, ratio=ratio(after.eta - it.before.eta, step.gain))
+    actual = actual_gain(it.policy, it.before, step.policy, after)
+    return replace(it, delta=delta, step=step, after=after, ratio=ratio(actual, step.gain))
 
 
 def _visitation_bound(mdp: MDP, it: Iteration) -> float:
     reached = mdp.initial.min() > 0
     return float(bounds.ratio_from_visitations(it.before.rho, it.after.rho)) if reached else np.nan
+
+
+def _ladder(mdp: MDP, it: Iteration) -> list[float]:
+    """Upper bounds of 1 - r, from the exact loss down to Lemma 3.4: each rung puts a worst case for one known quantity.
+
+    The first is the loss itself. Then, all divided by the predicted gain, and with letters as in `exact.bounds`:
+    gamma D span(V' - V); V' unknown: gamma D span(f) / (1-gamma); the worst state: alpha / (1-gamma) for D; the worst
+    advantage: 4 A_bar alpha for span(f); the worst start: delta / p0 for alpha; last, Lemma 3.3 for the predicted gain.
+    """
+    before, after, gamma = it.before, it.after, mdp.discount
+    TV = bounds.total_variation(it.policy, it.step.policy)
+    f = np.einsum("sa,sa->s", it.step.policy, before.A)
+    A_bar, p0 = float(np.abs(before.A).max()), float(mdp.initial.min())
+    X = bounds.surrogate_error_ladder(gamma, TV, f, before.rho @ TV, A_bar, before.V, after.V)
+    worst_start = 4 * A_bar * gamma * (it.delta / p0) ** 2 / (1 - gamma) ** 2 if p0 > 0 else np.nan
+    known = (X[name] for name in ("a posteriori", "span", "Pirotta", "TRPO"))
+    errors = [it.step.gain - (after.eta - before.eta), *known, worst_start]
+    lemma34 = 1 - bounds.lemma34(gamma, p0, A_bar, before.policy_advantage, it.delta) if p0 > 0 else np.nan
+    return [*(error / it.step.gain for error in errors), lemma34]
+
+
+def _problem(mdp: MDP) -> dict[str, Any]:
+    """P(t|s,a), shape (S, A, S), r(s,a), shape (S, A), and rho0, to be drawn as circles and arrows."""
+    return {"transitions": digits(mdp.transitions), "rewards": digits(mdp.rewards), "initial": digits(mdp.initial)}
 
 
 def _bars(it: Iteration, zero: float) -> dict[str, Any]:
@@ -213,13 +239,18 @@ def _bars(it: Iteration, zero: float) -> dict[str, Any]:
 
 
 def _square(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
-    """pi_k as points (pi(1|0), pi(1|1)) of the unit square, and the level lines of eta on it."""
+    """pi_k as points (pi(1|0), pi(1|1)) of the unit square, the level lines of eta, and eta and V on a mesh of it.
+
+    mesh[j][i] is [eta, V(0), V(1)] of the policy with pi(1|0) = i / (n-1), pi(1|1) = j / (n-1), n = len(mesh).
+    """
     p = np.linspace(0, 1, 2 * MESH - 1)
-    eta = np.array([[evaluate(mdp, np.array([[1 - x, x], [1 - y, y]])).eta for x in p] for y in p])
+    found = [[evaluate(mdp, np.array([[1 - x, x], [1 - y, y]])) for x in p] for y in p]
+    eta = np.array([[value.eta for value in row] for row in found])
+    mesh = [[digits([value.eta, *value.V], LADDER_DIGITS) for value in row] for row in found]
     levels = np.linspace(eta.min(), eta.max(), CONTOURS + 2)[1:-1]
     contours = contour_generator(p, p, eta)
     lines = [np.round(np.asarray(line), 4).tolist() for level in levels for line in contours.lines(level)]
-    return {"policies": digits([policy[:, 1] for policy, _ in path]), "contours": lines}
+    return {"policies": digits([policy[:, 1] for policy, _ in path]), "contours": lines, "mesh": mesh}
 
 
 def _polytope(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any]:
@@ -268,7 +299,7 @@ def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
 
 def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Visit]:
     """The policies of another method from the same start, for no more iterations than the run's."""
-    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=tolerance(mdp))
+    run = iterate(mdp, proposal, start=path[0][0], settings=None, tolerance=RELATIVE_TOLERANCE)
     return visited(list(islice(run, len(path) - 1)))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exact.common.aggregates import common_grid, interval, iqm
+from exact.common.drawing import plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ def learning_curve(ax: "Axes", curves: Sequence[Curve], label: str, color: str, 
         rng: source of the bootstrap's resamples.
     """
     steps, values = common_grid(curves)
-    ax.plot(steps, iqm(values, axis=0), color=color, label=label, linewidth=1.3)
+    ax.plot(steps, iqm(values, axis=0), color=color, label=plain_text(label), linewidth=1.3)
     ends = interval([values], rng)
     if ends is not None:
         ax.fill_between(steps, *ends, color=color, alpha=0.25, linewidth=0)

@@ -14,6 +14,11 @@ FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 DOTS_PER_INCH = 150
 
 
+def plain_text(text: str) -> str:
+    """A name as matplotlib draws it letter by letter: between two dollars it would read mathematics."""
+    return text.replace("$", r"\$")
+
+
 def check_figure_suffix(path: Path) -> None:
     """Check the kind of figure that a file name asks for.
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,18 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
+
+
+def check_regular(path: "str | Path") -> None:
+    """Check that a path to read is a file. A pipe without a writer would be waited for, a device never ends.
+
+    Raises:
+        InputError: it is a pipe, a device or a socket.
+        OSError: it does not exist.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError("is no regular file")
 
 
 def atomic_write(path: "str | Path", content: "str | bytes | memoryview") -> None:

@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from exact.common.errors import FaultError, InputError
 from exact.common.executors import Workers, workers
+from exact.common.progress import counter
 from exact.common.source import versions
 
 Item = TypeVar("Item")
@@ -32,12 +33,13 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Tasks handed out for every worker: the next one is there when it has finished one."""
-RATE = 20.0
-"""Batches a second that come back at most, from all workers: with many of them the batches are longer."""
+RATE, HIGHEST_RATE = 20.0, 1000.0
+"""Batches a second that should come back from all workers together, and how many may towards the end. So the more
+workers there are, the longer are the batches."""
 FORGET = 0.7
 """Weight of the past in the seconds that an item takes."""
 SHARES = 4
-"""The last batches are short, so that all workers end together: at least so many for every worker."""
+"""Towards the end the batches become short, so that all workers end together: so many are left for every worker."""
 
 
 def as_they_come(
@@ -130,14 +132,27 @@ def _call(
 
 @contextlib.contextmanager
 def _progress(title: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; gives the function that moves it on."""
+    """A progress bar on standard error; gives the function that moves it on.
+
+    Where that is no terminal, a line says every few seconds how many are done.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    ticker, tell = counter(title, total)
+    tell(done)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress, ticker:
         bar = progress.add_task(title, total=total, completed=done)
-        yield lambda count: progress.advance(bar, count)
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress.advance(bar, count)
+            tell(done)
+
+        yield advance
 
 
 def parallel_map(
@@ -236,7 +251,10 @@ def _batch_name(batch: Batch[Item]) -> str:
 
 
 class Pace(Iterator[range]):
-    """Cuts ranges into batches that take at least the pool's `batch_seconds`, as far as there is so much to do."""
+    """Cuts ranges into batches that take at least the pool's `batch_seconds`, as far as there is so much to do.
+
+    Few items, or the last ones, go out singly: some may take a hundred times longer than others.
+    """
 
     def __init__(self, todo: Sequence[range], pool: Workers) -> None:
         self.todo, self.pool = [part for part in reversed(todo) if part], pool
@@ -250,8 +268,8 @@ class Pace(Iterator[range]):
     def __next__(self) -> range:
         if not self.todo:
             raise StopIteration
-        part = self.todo.pop()
-        batch, rest = part[: self._size()], part[self._size() :]
+        part, size = self.todo.pop(), self._size()
+        batch, rest = part[:size], part[size:]
         if rest:
             self.todo.append(rest)
         self.left -= len(batch)
@@ -261,6 +279,5 @@ class Pace(Iterator[range]):
         if not self.items:
             return 1
         count, per_item = self.pool.count(), max(self.seconds / self.items, 1e-9)
-        least = math.ceil(self.pool.batch_seconds / per_item)
-        most = math.ceil(count / RATE / per_item)
-        return max(least, min(most, self.left // (SHARES * count)))
+        wanted = math.ceil(max(self.pool.batch_seconds, count / RATE) / per_item)
+        return min(wanted, max(1, int(count / HIGHEST_RATE / per_item), self.left // (SHARES * count)))

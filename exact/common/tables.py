@@ -44,14 +44,15 @@ class Table:
         return tuple(text.rjust(width) if i in self.right else text.ljust(width) for i, (text, width) in cells)
 
     def drawn(self) -> "DrawnTable":
-        """The table as rich draws it, without the notes."""
+        """The table as rich draws it, without the notes. Brackets in a text are text, not markup."""
         from rich.table import Table as DrawnTable
+        from rich.text import Text
 
-        drawn = DrawnTable(title=self.title, title_justify="left")
+        drawn = DrawnTable(title=Text(self.title), title_justify="left")
         for i, heading in enumerate(self.header):
-            drawn.add_column(heading, justify="right" if i in self.right else "left")
+            drawn.add_column(Text(heading), justify="right" if i in self.right else "left")
         for row, style in zip(self.rows, self.styles or [None] * len(self.rows), strict=True):
-            drawn.add_row(*row, style=style)
+            drawn.add_row(*map(Text, row), style=style)
         return drawn
 
     def show(self, console: "Console | None" = None) -> None:

@@ -1,9 +1,10 @@
 """Algorithm 3.1 for Gaussian policies on finite states, exactly (Zhao, Li and Wen, arXiv 1911.11640, section 3.2).
 
 Every iteration solves the mean step (3.12) at radius delta_k and submits it to the ratio test (3.2)-(3.4) of
-`exact.controller`.  If the mean is accepted, the sigma step (3.13) follows.
+`exact.controller`.  If the mean is accepted, a sigma step follows.
 
-The paper leaves open how far sigma may move, and whether the sigma step is tested.  Here the sigma step has its own
+This is a variant of the paper's (3.13), where sigma moves within the same radius as the mean and one ratio (3.20)
+decides about both: that one is `exact.gaussian.joint`.  Here the sigma step starts at the accepted mean and has its own
 radius in log sigma and its own ratio test by the same controller.  So eta never decreases, the statements about the
 mean step (Lemmas 3.6 and 3.7) hold in every iteration, and sigma stays between fixed bounds, which Theorem 3.8 needs.
 
@@ -29,7 +30,7 @@ WIDTH_MIN, WIDTH_MAX = 1e-3, 1.0
 
 @dataclass(frozen=True)
 class SigmaSettings:
-    """How the sigma step (3.13) may move sigma.
+    """How the sigma step may move sigma.
 
     Raises:
         InputError: width0 is not positive, or not 0 < smallest <= largest < inf.

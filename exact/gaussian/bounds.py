@@ -21,9 +21,10 @@ def gain_repaired(m: Measures) -> Number:
 
 
 def gain_natural(m: Measures) -> Number:
-    """In the metric of KL: gain >= t ||g||_*^2 (1 - t h_*/2), t = min(1/h_*, sqrt(2 delta) / ||g||_*)."""
-    t = 1 / larger(m.h_natural, m.g_natural / (2 * m.delta) ** 0.5)
-    return t * m.g_natural**2 * (1 - t * m.h_natural / 2)
+    """In the metric of KL: gain >= t ||g||_*^2 - t^2 W/2, t = min(||g||_*^2 / W, sqrt(2 delta) / ||g||_*), W =
+    `Measures.bend_natural`."""
+    t = 1 / larger(m.bend_natural / m.g_natural**2, m.g_natural / (2 * m.delta) ** 0.5)
+    return t * m.g_natural**2 - t**2 * m.bend_natural / 2
 
 
 def gain_limit(m: Measures) -> Number:

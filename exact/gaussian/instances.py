@@ -130,6 +130,21 @@ def two_state() -> Instance:
     return Instance(Trigonometric(rewards, transitions), np.full(2, 0.5), 0.5, policy, "two-state")
 
 
+def shared_sigma() -> Instance:
+    """Where the joint trial of (3.12) and (3.13) loses: one sigma serves two states, and only one of them gains by it.
+
+    State 0: reward 3/4, P(1|0,a) = 1/2 - 63/128 cos a. State 1: reward cos a, P(0|1,.) = 1/64. gamma = .95, rho0 =
+    (63/64, 1/64), mu_k = (0, 0), sigma_k = 1/8. State 1 is rich as long as sigma is small, and rarely reached; a large
+    sigma leads there and makes it poor. L_k, which counts visits of pi_k, sees the first and hardly the second.
+    """
+    rewards = np.array([[0.75, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    transitions = np.zeros((2, 3, 2))
+    transitions[:, 0] = (0.5, 0.5), (1 / 64, 63 / 64)
+    transitions[0, 1] = (63 / 128, -63 / 128)
+    policy = GaussianPolicy(np.zeros(2), 0.125)
+    return Instance(Trigonometric(rewards, transitions), np.array([63 / 64, 1 / 64]), 0.95, policy, "shared-sigma")
+
+
 def random_instance(
     rng: np.random.Generator, n_states: int, harmonics: int, discount: float, name: str = "random"
 ) -> Instance:

@@ -50,9 +50,14 @@ class Measures:
     1 + max_s rho(s) max_m |q_s''(m)|, m within sigma sqrt(2 delta / rho(s)) of mu_{k,s}."""
     h_natural: Number
     """sigma^2 max_s max_m |q_s''(m)|: the same curvature measured in units of 2 KL."""
+    bend_natural: Number
+    """sigma^4 sum_s rho(s) q_s'^2 max_m |q_s''(m)|: the curvature along the natural gradient, at most h_natural times
+    g_natural^2."""
     gain: Number
     """Largest L_k(mu) - eta(pi_k) over the trust region: a ball between what the trial point attains and what duality
     allows; as a float, what the trial point attains."""
+    dual: Number
+    """price delta + sum rho max psi at the price that the step names; no feasible point gains more."""
     change: Number
     """eta(trial) - eta(pi_k)."""
     attained: Number
@@ -100,7 +105,9 @@ def measure(instance: Instance, delta: float, step: MeanStep, current: GaussianE
         g_natural=sigma * float(np.sqrt((g**2 / rho).sum())),
         h=1 + float((rho * bends).max()),
         h_natural=sigma**2 * float(bends.max()),
+        bend_natural=sigma**4 * float((g**2 / rho * bends).sum()),
         gain=step.gain,
+        dual=step.bound,
         change=evaluate(mdp, step.policy).eta - current.eta,
         attained=float(rho @ policy_advantage(mdp, current, step.policy)),
         A_max=_largest_advantage(instance, current.V),

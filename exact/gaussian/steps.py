@@ -1,4 +1,6 @@
-"""Trust-region steps for Gaussian policies on finite states: the mean step (3.12) and the sigma step (3.13).
+"""Trust-region steps for Gaussian policies on finite states: the mean step (3.12) and a sigma step.
+
+The sigma step is a variant of the paper's (3.13), which is in `exact.gaussian.joint`.
 
 Zhao, Li and Wen (arXiv 1911.11640), section 3.2, in the notation of `exact.gaussian.model`.  The mean step (3.12) is
 
@@ -233,7 +235,7 @@ def _settle_tie(mdp: GaussianMDP, current: GaussianEvaluation, delta: float, sta
 def sigma_step(
     mdp: GaussianMDP, current: GaussianEvaluation, width: float, sigma_range: tuple[float, float]
 ) -> GaussianPolicy:
-    """Solve the sigma step (3.13): maximise L at the current means over |log sigma - log sigma_k| <= width.
+    """The sigma step: maximise L at the current means over |log sigma - log sigma_k| <= width.
 
     The distance is the one of (4.12). The problem has one variable. Like the mean step it is solved globally, by a grid
     (L varies with log sigma on a scale of 1) and a bounded scalar search around the best grid point.
@@ -250,13 +252,28 @@ def sigma_step(
     centre = math.log(current.policy.sigma)
     low, high = (math.log(bound) for bound in sigma_range)
     grid = np.clip(np.linspace(centre - width, centre + width, 2 * MIN_CELLS + 1), low, high)
+    return best_sigma(mdp, current, current.policy.mu, grid, sigma_range)
+
+
+def best_sigma(
+    mdp: GaussianMDP, current: GaussianEvaluation, mu: Array, grid: Array, sigma_range: tuple[float, float]
+) -> GaussianPolicy:
+    """The policy N(mu_s, sigma^2) with the largest surrogate for log sigma between the ends of a grid.
+
+    Args:
+        mdp: the MDP.
+        current: evaluation of pi_k, to which the surrogate belongs.
+        mu: the means, shape (S,).
+        grid: values of log sigma, rising. The search is refined around the best one.
+        sigma_range: smallest and largest sigma allowed.
+    """
 
     def loss(log_sigma: float) -> float:
-        return -surrogate(mdp, current, GaussianPolicy(current.policy.mu, math.exp(log_sigma)))
+        return -surrogate(mdp, current, GaussianPolicy(mu, math.exp(log_sigma)))
 
     losses = [loss(point) for point in grid]
     best = int(np.argmin(losses))
     bracket = (grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)])
     polished = minimize_scalar(loss, bounds=bracket, method="bounded", options={"xatol": 1e-10})
     point = float(polished.x) if polished.fun < losses[best] else float(grid[best])
-    return GaussianPolicy(current.policy.mu, min(max(math.exp(point), sigma_range[0]), sigma_range[1]))
+    return GaussianPolicy(mu, min(max(math.exp(point), sigma_range[0]), sigma_range[1]))

@@ -33,17 +33,23 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from exact.common.errors import InputError
-from exact.common.files import atomic_write, reason
+from exact.common.files import atomic_write, check_regular, reason
 from exact.mdp import MDP
 
 FORMAT = "stro-mdp-1"
 SUFFIXES = (".npz", ".json")
 """The endings of the files that are read and written."""
 NPZ_MAX_BYTES = 4 << 30
-"""Largest accepted unpacked size of an .npz file, several times an MDP of 1e6 states, 10 actions and 5 successors. A
-small compressed file cannot ask for more memory than this."""
-JSON_MAX_BYTES = 256 << 20
-"""Largest accepted .json file. Its numbers take several times as much memory once they are read."""
+"""Largest accepted size of the arrays of an .npz file, each number counted as the eight bytes of a float64: several
+times an MDP of 1e6 states, 10 actions and 5 successors."""
+INFLATED_MAX_BYTES = 256 << 20
+"""A compressed file may ask for so much memory whatever its own size; a dense table of mostly zeros does."""
+INFLATION = 20
+"""Beyond INFLATED_MAX_BYTES a compressed file may ask for so many times its own size. Numbers compress less."""
+JSON_MAX_BYTES = 64 << 20
+"""Largest accepted .json file. What it holds may take twenty times as much memory once it is read."""
+TEXT_MAX_LENGTH = 1000
+"""Largest number of characters of a text field in a file."""
 NAME_MAX_LENGTH = 100
 """Largest number of characters in a name."""
 DENSE_FIELDS = {"format", "discount", "initial", "rewards", "transitions"}
@@ -92,6 +98,7 @@ def load_mdp(path: "str | Path") -> MDP:
     """
     read: Callable[[Path], Fields] = _read_npz if _suffix(path) == ".npz" else _read_json
     try:
+        check_regular(path)
         fields = read(Path(path))
         _check_fields(fields)
         return _mdp(fields, Path(path).stem)
@@ -99,7 +106,7 @@ def load_mdp(path: "str | Path") -> MDP:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
-    except (RuntimeError, OverflowError, MemoryError) as error:  # nested too deeply, encrypted, unknown compression
+    except (RuntimeError, OverflowError, MemoryError, TypeError) as error:  # nested too deeply, encrypted, odd types
         raise InputError(f"{path}: not a file of the format {FORMAT!r}: {reason(error)}") from None
 
 
@@ -159,6 +166,11 @@ def _read_json(path: Path) -> Fields:
         raise InputError("must hold one JSON object")
     fields = {}
     for field, value in content.items():
+        stranger = _stranger(value) if isinstance(value, list) else None
+        if stranger is not None:
+            raise InputError(f"field {field!r} must hold numbers, found the type {stranger}")
+        if isinstance(value, str) and len(value) > TEXT_MAX_LENGTH:
+            raise InputError(f"field {field!r} has more than {TEXT_MAX_LENGTH} characters")
         try:
             fields[field] = np.array(value)
         except ValueError:
@@ -166,12 +178,30 @@ def _read_json(path: Path) -> Fields:
     return fields
 
 
+def _stranger(value: list[Any], levels: int = 3) -> str | None:
+    """A type in nested lists that is no number, or None. One long text among short ones would make a huge array."""
+    kinds = set(map(type, value))
+    if levels > 1 and list in kinds:
+        kinds.discard(list)
+        inner = (_stranger(item, levels - 1) for item in value if isinstance(item, list))
+        return next((kind for kind in inner if kind is not None), None) or next(
+            (kind.__name__ for kind in kinds - {int, float}), None
+        )
+    return next((kind.__name__ for kind in kinds - {int, float}), None)
+
+
 def _read_npz(path: Path) -> Fields:
     fields = {}
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if sum(member.file_size for member in members) > NPZ_MAX_BYTES:
-            raise InputError(f"unpacks to more than {NPZ_MAX_BYTES >> 30} GiB")
+        if len(members) > len(SPARSE_FIELDS) + 1:
+            raise InputError(f"holds {len(members)} arrays, expected at most {len(SPARSE_FIELDS) + 1}")
+        for member in members:
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise InputError(f"member {member.filename!r} is compressed in a way that NumPy does not write")
+        limit = min(NPZ_MAX_BYTES, max(INFLATED_MAX_BYTES, INFLATION * path.stat().st_size))
+        if sum(_memory(archive, member) for member in members) > limit:
+            raise InputError(f"unpacks to more than {limit >> 20} MiB")
         for member in members:
             field = member.filename.removesuffix(".npy")
             try:
@@ -181,11 +211,24 @@ def _read_npz(path: Path) -> Fields:
     return fields
 
 
+def _memory(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Bytes that a member takes once its numbers are float64. What cannot be told is left to `_read_member`."""
+    try:
+        with archive.open(member) as stream:
+            shape, dtype = _read_header(stream)
+        real = 0 <= dtype.itemsize * math.prod(shape) <= member.file_size
+        return max(member.file_size, 8 * math.prod(shape)) if real else member.file_size
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return member.file_size
+
+
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     """One array of the archive. Its declared shape is compared with the member's size before memory is reserved."""
     with archive.open(member) as stream:
         shape, dtype = _read_header(stream)
         declared = stream.tell() + dtype.itemsize * math.prod(shape)
+    if dtype.kind == "U" and dtype.itemsize > 4 * TEXT_MAX_LENGTH:
+        raise ValueError(f"it has more than {TEXT_MAX_LENGTH} characters")
     if dtype.hasobject:
         raise ValueError("it holds pickled objects, which are not read")
     if declared != member.file_size:

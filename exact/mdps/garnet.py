@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from exact.common.errors import InputError
-from exact.mdp import MDP, dense_if_small
+from exact.mdp import MDP, Array, dense_if_small
 from exact.mdps.small_fractions import DENOMINATOR_LIMIT
 
 PROBABILITY_UNIT = DENOMINATOR_LIMIT
@@ -19,9 +19,11 @@ GARNET_MAX_TRANSITIONS = 1 << 28
 """Largest S*A*branching. Such a kernel takes 3 GiB, and several times as much while it is made."""
 GARNET_FORM = "garnet:S=20,A=4,b=3,gamma=0.9,seed=7"
 """A specification that garnet_from_text reads. The name of a Garnet MDP is its specification."""
+HARD = ",hard=1"
+"""What the specification of a hard one ends in."""
 
 
-def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed: int) -> MDP:
+def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed: int, hard: bool = False) -> MDP:
     """A random MDP G(S, A, b) after Archibald, McKinnon and Thomas (1995) and Bhatnagar et al. (Automatica 2009).
 
     Every (s, a) has `branching` distinct successors, chosen uniformly. branching - 1 distinct random points cut the
@@ -35,6 +37,7 @@ def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed:
         branching: b in [1, min(S, 2^16)], with S * A * b at most GARNET_MAX_TRANSITIONS.
         discount: gamma in [0, 1).
         seed: integer >= 0. The same arguments give the same MDP.
+        hard: whether it gets what random MDPs lack: see `_harden`.
 
     Raises:
         InputError: an argument is out of its range.
@@ -58,7 +61,27 @@ def garnet(n_states: int, n_actions: int, branching: int, discount: float, seed:
     )
     rewards = np.rint(rng.standard_normal((S, A)) * REWARD_UNIT) / REWARD_UNIT
     name = f"garnet:S={S},A={A},b={b},gamma={float(discount)!r},seed={seed}"
-    return MDP(dense_if_small(kernel, A), rewards, np.full(S, 1 / S), discount, name)
+    if not hard:
+        return MDP(dense_if_small(kernel, A), rewards, np.full(S, 1 / S), discount, name)
+    if S > PROBABILITY_UNIT:
+        raise InputError(f"garnet: a hard one has at most {PROBABILITY_UNIT} states, got {S}")
+    cuts = _subsets(rng, 1, PROBABILITY_UNIT - 1, S - 1)[0] + 1
+    initial = np.diff(cuts, prepend=0, append=PROBABILITY_UNIT) / PROBABILITY_UNIT
+    kernel, rewards = _harden(kernel, rewards)
+    return MDP(dense_if_small(kernel, A), rewards, initial, discount, name + HARD)
+
+
+def _harden(kernel: sparse.csr_array, rewards: Array) -> tuple[sparse.csr_array, Array]:
+    """Ties and an absorbing state: rewards are whole numbers, in every second state the last action is a copy of the
+    first, and the last state absorbs with reward 0. The start distribution of such an MDP is random, not uniform.
+    """
+    S, A = rewards.shape
+    rows = np.arange(S * A)
+    rows[A - 1 :: 2 * A] = rows[:: 2 * A]
+    rewards = np.rint(rewards.ravel())[rows].reshape(S, A)
+    rewards[-1] = 0
+    absorbing = sparse.csr_array((np.ones(A), (np.arange(A), np.full(A, S - 1))), shape=(A, S))
+    return sparse.csr_array(sparse.vstack([kernel[rows[:-A]], absorbing], format="csr")), rewards
 
 
 def _subsets(rng: np.random.Generator, n: int, population: int, size: int) -> NDArray[np.int32]:
@@ -82,7 +105,7 @@ def garnet_from_text(text: str) -> MDP:
     Raises:
         InputError: a value is missing, given twice, not a number or out of its range.
     """
-    pairs = [item.partition("=") for item in text.removeprefix("garnet:").split(",")]
+    pairs = [item.partition("=") for item in text.removeprefix("garnet:").removesuffix(HARD).split(",")]
     values = {key.strip(): value.strip() for key, _, value in pairs}
     if len(pairs) != 5 or set(values) != {"S", "A", "b", "gamma", "seed"}:
         raise InputError(f"{text!r}: expected S, A, b, gamma and seed once each, as in {GARNET_FORM}")
@@ -91,4 +114,4 @@ def garnet_from_text(text: str) -> MDP:
         gamma = float(values["gamma"])
     except ValueError:
         raise InputError(f"{text!r}: S, A, b, seed must be integers and gamma a number, as in {GARNET_FORM}") from None
-    return garnet(S, A, b, gamma, seed)
+    return garnet(S, A, b, gamma, seed, hard=text.endswith(HARD))

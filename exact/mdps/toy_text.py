@@ -15,6 +15,7 @@ things are put right here:
 gymnasium is loaded when it is needed, not before.
 """
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,14 @@ from scipy import sparse
 
 from exact.common.errors import InputError
 from exact.common.files import reason
-from exact.mdp import MDP, Array, dense_if_small
+from exact.mdp import MDP, dense_if_small
 from exact.mdps.small_fractions import nearest_fractions
 
 if TYPE_CHECKING:
     import gymnasium
 
+ENVIRONMENT_ID = re.compile(r"([A-Za-z_][\w.]{0,199}:)?([\w-]{1,200}/)?[\w.-]{1,200}")
+"""Gymnasium's ids, `module:space/name-v0`. The module is imported; `exact.classroom.live` accepts none."""
 NAMED = {
     "frozenlake-4x4": ("frozen_lake", "FrozenLakeEnv", {"map_name": "4x4"}),
     "frozenlake-8x8": ("frozen_lake", "FrozenLakeEnv", {"map_name": "8x8"}),
@@ -70,25 +73,34 @@ def from_gymnasium(
         raise InputError(f"{name}: the environment has no transition table P, so it cannot be read as a finite MDP")
     if not 0 <= mix <= 1:
         raise InputError(f"{name}: mix must lie in [0, 1], got {mix}")
-    S, A = len(table), len(table[0])
-    row, successor, p, r = _absorb(_outcomes(table, S, A, name), A)
+    try:
+        S, A = len(table), len(table[0])
+        outcomes = _outcomes(table, S, A, name)
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name}: the table P is not [state][action] of (p, next state, reward, end)") from None
+    row, successor, p, r = _absorb(outcomes, A)
     kernel = sparse.coo_array((p, (row, successor)), shape=(S * A, S)).tocsr()  # adds up duplicates
     kernel.data = nearest_fractions(kernel.data)
-    rewards: Array = np.bincount(row, weights=p * r, minlength=S * A).reshape(S, A).astype(np.float64)
+    sums = (np.bincount(row, weights=x, minlength=S * A).reshape(S, A) for x in (p * r, np.abs(p * r)))
+    rewards, sizes = (np.asarray(x, dtype=np.float64) for x in sums)
     own = np.asarray(getattr(env.unwrapped, "initial_state_distrib", np.full(S, 1 / S)), dtype=np.float64)
     initial = nearest_fractions((1 - mix) * own + mix / S)
-    return MDP(dense_if_small(kernel, A), nearest_fractions(rewards), initial, discount, name)
+    return MDP(dense_if_small(kernel, A), nearest_fractions(rewards, sizes), initial, discount, name)
 
 
 def _make(environment: str) -> "gymnasium.Env[Any, Any]":
     """Make a registered environment. What gymnasium warns of is in its error, too, or does not concern the table."""
     import gymnasium
 
+    if not ENVIRONMENT_ID.fullmatch(environment):
+        raise InputError(f"gymnasium cannot make the environment {environment!r}: expected [MODULE:][SPACE/]NAME[-vN]")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return gymnasium.make(environment)
-    except (gymnasium.error.Error, ImportError) as error:
+    except Exception as error:  # a module that MODULE: names may raise anything
         raise InputError(f"gymnasium cannot make the environment {environment!r}: {reason(error)}") from None
 
 

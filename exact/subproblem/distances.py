@@ -31,9 +31,13 @@ def distance(D: Distance, policy: Array, trial: Array) -> Array:
         tv: Array = total_variation(policy, trial)
         return tv
     p, q = (policy, trial) if D is Distance.KL_FORWARD else (trial, policy)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        kl: Array = np.where(p > 0, p * np.log(p / q), 0.0).sum(axis=1)
-    return kl
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        change = (q - p) / p
+        # Of small changes sum p log(p/q) is a rounded zero. sum p (x - log(1+x)) is the same, because sum p x = 0.
+        near = p * (change - np.log1p(change))
+        far = p * (np.log(p) - np.log(q)) - (p - q)
+        kl: Array = np.where(p > 0, np.where(np.abs(change) < 0.5, near, far), q).sum(axis=1)
+    return np.maximum(kl, 0.0)
 
 
 def mean_distance(D: Distance, policy: Array, trial: Array, rho: Array) -> float:

@@ -24,8 +24,14 @@ from exact.mdp import Array
 from exact.subproblem.distances import Distance, mean_distance
 from exact.subproblem.step import Step, check_radius
 
-BISECTIONS = 60
-"""Halvings of the bracket of nu(s): more than the 53 bits of a float64."""
+BISECTIONS = 64
+"""Halvings of the bracket of log nu(s): the 11 bits of a float64's exponent and the 53 of its fraction."""
+SMALLEST_PRICE = float(np.finfo(np.float64).tiny)
+"""A smaller price cannot be told from zero, at which forward KL is infinite."""
+BRACKET = float(np.log(4.0))
+"""Step of the logarithm of the price, while a bracket of it is looked for."""
+FEASIBLE = 1e-12
+"""How much further than delta a step may be, relative to delta."""
 LARGEST_RATIO = 1e300
 """Stands for infinite distance / delta in the scalar equation, and its inverse for zero, so that logarithms exist."""
 
@@ -58,9 +64,10 @@ def tilt(policy: Array, A: Array, price: float) -> Array:
     best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
     if price == 0:
         tilted = policy * (inside & (best == A))
-    else:
-        exponent = np.where(inside, A - best, -np.inf)
-        tilted = policy * np.exp(exponent / price)
+    else:  # in logarithms, so that a probability of 1e-300 and the exponential that outweighs it meet
+        with np.errstate(divide="ignore", over="ignore"):
+            weight = np.log(policy) + np.where(inside, A - best, -np.inf) / price
+        tilted = np.exp(weight - weight.max(axis=1, keepdims=True))
     normalised: Array = tilted / tilted.sum(axis=1, keepdims=True)
     return normalised
 
@@ -75,21 +82,22 @@ def _forward_policy(policy: Array, A: Array, price: float) -> Array:
     inside = policy > 0
     outside = np.where(inside, -np.inf, A)
     best = np.where(inside, A, -np.inf).max(axis=1, keepdims=True)
-    depth = np.where(inside, best - A, np.inf)
+    with np.errstate(over="ignore"):
+        depth = np.where(inside, best - A, np.inf) / price
+        better_outside = (outside.max(axis=1) - best[:, 0]) / price
 
     def mass(t: Array) -> Array:
-        """The policy at nu = best + t, t > 0, with nu - A formed without cancellation."""
-        return price * policy / (t[:, None] + depth)
+        """The policy at nu = best + lambda t, t > 0, with nu - A formed without cancellation."""
+        return policy / (t[:, None] + depth)
 
     # The sum of the masses falls as t rises. At lo the best actions of the support alone weigh 1, so the sum is at
-    # least 1; at lambda it is at most 1.
-    lo = price * np.where(depth == 0, policy, 0.0).sum(axis=1)
-    hi = np.full(len(A), price)
+    # least 1; at 1 it is at most 1. t may be as small as the least probability, so its logarithm is halved.
+    lo = np.where(depth == 0, policy, 0.0).sum(axis=1)
+    hi = np.ones(len(A))
     for _ in range(BISECTIONS):
-        middle = (lo + hi) / 2
+        middle = np.sqrt(lo) * np.sqrt(hi)
         heavy = mass(middle).sum(axis=1) > 1
         lo, hi = np.where(heavy, middle, lo), np.where(heavy, hi, middle)
-    better_outside = outside.max(axis=1) - best[:, 0]
     pi = mass(np.maximum(hi, better_outside))
     rows = np.flatnonzero(better_outside > hi)
     pi[rows, outside[rows].argmax(axis=1)] = 1 - pi[rows].sum(axis=1)
@@ -120,13 +128,23 @@ def _solve(
 
     if used(0.0) <= delta:
         return step(0.0)
-    high = low = max(float(np.ptp(A)), np.finfo(float).tiny)
-    while used(high) > delta:
-        high *= 4
-    while used(low) <= delta:
-        low /= 4
 
     def excess(log_price: float) -> float:
         return float(np.log(np.clip(used(np.exp(log_price)) / delta, 1 / LARGEST_RATIO, LARGEST_RATIO)))
 
-    return step(float(np.exp(brentq(excess, np.log(low), np.log(high), xtol=1e-14, rtol=1e-14))))
+    # The bracket is found by the function whose root is wanted: a price and exp(log(price)) can lie on its two sides.
+    high = low = float(np.log(max(float(np.ptp(A)), SMALLEST_PRICE)))
+    while excess(high) > 0:
+        high += BRACKET
+    while excess(low) <= 0:
+        low -= BRACKET
+        if low < np.log(SMALLEST_PRICE):
+            return step(SMALLEST_PRICE)
+    price = float(np.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14)))
+    # Where the best action has almost no probability, the distance is so steep in the price that the root's last digits
+    # leave the ball. A higher price is nearer to pi_k.
+    growth = float(np.finfo(np.float64).eps)
+    while used(price) > delta * (1 + FEASIBLE):
+        price *= 1 + growth
+        growth *= 2
+    return step(price)

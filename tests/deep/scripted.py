@@ -37,6 +37,21 @@ class Scripted(gym.Env):
         return observation, reward, over and self.end == "terminated", over and self.end == "truncated", {}
 
 
+class Shown(Scripted):
+    """The same with images: a white bar as long as the time."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = None):
+        super().__init__()
+        self.render_mode = render_mode
+
+    def render(self):
+        image = np.zeros((32, 32, 3), np.uint8)
+        image[:8, : 1 + self.t] = 255
+        return image
+
+
 def _register(name: str, **settings) -> None:
     gym.register(name, entry_point="tests.deep.scripted:Scripted", kwargs=settings)
 

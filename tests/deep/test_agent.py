@@ -216,3 +216,11 @@ def test_an_environment_may_be_anything_that_makes_one(tmp_path):
     with pytest.raises(InputError, match="lambda"):
         deep.load(agent.folder)
     assert deep.load(agent.folder, env=make, wrapper=wrap).evaluate(2) == agent.evaluate(2)
+
+
+def test_an_origin_that_does_not_fit_leaves_no_directory(agent, tmp_path):
+    with pytest.raises(InputError, match="are needed here"):
+        train(tmp_path / "new", init_from=agent.folder, settings={"policy.hidden": (8,)})
+    with pytest.raises(InputError, match="expected a run directory"):
+        train(tmp_path / "new", init_from=tmp_path / "nothing")
+    assert not (tmp_path / "new").exists()

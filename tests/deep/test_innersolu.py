@@ -225,3 +225,17 @@ def test_log_std_step_climbs_the_surrogate():
 def test_categorical_policy_has_no_log_std_to_move():
     theta, L = make(CATEGORICAL)
     assert moved(L, (-2.5, 0.5), 0.1) is theta
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_trust_region_comes_before_the_ceiling(joint):
+    _, L = make(GAUSSIAN)
+    settings = replace(SETTINGS, joint_log_std=joint)
+    m, limits, start = GAUSSIAN.mean_size, (-2.5, -0.9), Step(L.theta, L.pi, 0.0, 0.0)
+    theta, pi = log_std_step(L, start, limits, 0.1, settings, farthest=0.02)
+    assert 0.0199 < float(L.distance(pi)) <= 0.02
+    assert ((theta - L.theta)[m:] < 0).all()
+    far, _ = log_std_step(L, start, limits, 0.1, settings, farthest=10.0)
+    torch.testing.assert_close(far, moved(L, limits, 0.1, settings), rtol=0, atol=0)
+    stuck, _ = log_std_step(L, start, limits, 0.1, settings, farthest=0.0)
+    torch.testing.assert_close(stuck, L.theta, rtol=0, atol=0)

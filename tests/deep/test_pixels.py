@@ -9,7 +9,7 @@ import pytest
 
 from deep import load
 from deep.build import make_learner, value_type
-from deep.evaluate import record
+from deep.film import record
 from deep.innersolu import TrialPoint, inner_solu
 from deep.presets import DEFAULT_PIXELS, preset
 from deep.run.checkpoint import read_newest

@@ -188,7 +188,7 @@ def test_a_fault_while_running_is_one_line_and_status_3_and_keeps_the_checkpoint
     flags = ["--sampling.N", "8", "--workers", "1", "--checkpoint-every", "1", "--out", out]
     status, _, err = run("--env", "tests.deep.scripted:NanReward-v0", *flags)
     assert status == 3
-    assert "NanReward-v0': the reward is nan at step 40 of the worker" in err
+    assert "NanReward-v0': the reward is nan (episode 1, step 40)" in err
     assert err.count("\n") == 1
     assert (out / "checkpoints" / "latest.pt").exists()
 

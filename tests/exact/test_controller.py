@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 
 import pytest
 
@@ -144,3 +145,10 @@ def test_bad_radius_is_refused(radius):
 def test_negative_count_of_rejections_is_refused():
     with pytest.raises(InputError, match="rejections must be >= 0, got -1"):
         ControllerState(1.0, -1)
+
+
+def test_the_radius_stays_a_positive_finite_number():
+    state = ControllerState(1e300)
+    wide = ControllerSettings(gamma1=1e300, gamma3=1e-300)
+    assert decide(wide, state, 1.0)[1].radius == sys.float_info.max
+    assert decide(wide, ControllerState(1e-300), 0.0)[1].radius > 0

@@ -1,16 +1,20 @@
 """The command `python -m exact.solve`: what it reaches, reports, draws and refuses."""
 
+import io
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from exact.algorithm import solve
 from exact.baselines import policy_iteration
 from exact.controller import ControllerSettings
+from exact.mdps.files import save_mdp
 from exact.mdps.library import load
 from exact.solving import NOTES, Options, bounds_of_ratio, draw, main, proposal, start_policy, table
 
@@ -198,3 +202,16 @@ def test_the_command_itself(arguments):
         [sys.executable, "-m", "exact.solve", *arguments], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("name", ["[/red]", r"$\foo$", "$x", "{task}", "<b>&", "%s %(x)s"])
+def test_a_name_is_text_everywhere(name, tmp_path, monkeypatch, capsys):
+    """[/red] is markup to rich and $...$ mathematics to matplotlib: both ended in tracebacks, one after the work."""
+    monkeypatch.chdir(tmp_path)
+    stem = name.replace("/", "_")
+    save_mdp(replace(load("cash-in"), name=name), Path(f"{stem}.json"))
+    assert main(["--mdp", f"{stem}.json", "--figure", f"{stem}.png", "--json", f"{stem}-run.json"]) == 0
+    assert f"## trust-region on {name}" in capsys.readouterr().out
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    table((), load(f"{stem}.json"), Options()).show(console)
+    assert name in console.file.getvalue()

@@ -26,7 +26,7 @@ def test_returns_in_training_and_without_noise_and_steps_are_drawn_against_minut
     assert (peer.get_xdata()[-1], peer.get_ydata()[-1]) == (20.0, 80.0)  # the rest came after 20 minutes
     assert (evaluated.lines[0].get_ydata()[-1], evaluated.lines[1].get_ydata()[0]) == (700.0, 0.0)
     assert (stepped.lines[0].get_ydata()[-1], stepped.get_yscale()) == (50.0, "log")
-    assert [text.get_text() for text in trained.get_legend().get_texts()] == ["default (2)", "sb3-sac (1)"]
+    assert [text.get_text() for text in stepped.get_legend().get_texts()] == ["default (2)", "sb3-sac (1)"]
     assert [text.get_text() for text in axes[0].texts] == ["no runs"]
 
 

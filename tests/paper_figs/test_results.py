@@ -130,7 +130,7 @@ def test_runs_that_are_not_shown_are_named(command, suffix, runs, make_run, tmp_
     make_run("Ant-v4", 0, 500.0, variant="mine")
     assert command.main(["--runs", str(runs), "--out", str(tmp_path / f"out{suffix}")]) == 0
     err = capsys.readouterr().err
-    assert "left out 2 runs of default on CartPole-v1: the paper has no such task; deep.plot draws any runs" in err
+    assert "left out 2 runs of default on CartPole-v1: no task of this table or figure; deep.plot draws any runs" in err
     assert "left out 1 run of mine on Ant-v4: expected --variants mine" in err
     assert err.count("\n") == 2
 

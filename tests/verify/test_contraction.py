@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from exact.rational import dyadics
 from tests.verify.cases import SMALL, row_of
 from verify import contraction
-from verify.core.rational import dyadics
 from verify.core.statement import Verdict
 from verify.tabular.rational_steps import knapsack, moves, per_state, project
 
@@ -24,6 +24,18 @@ def test_the_rate_is_attained_to_the_last_digit():
     step = next(moves(mdp, start, per_state(fmpq(1, 8)), 1))
     assert contraction.regret(best, step.before.V) == 10
     assert contraction.regret(best, step.after.V) == fmpq(79, 8)  # 10 (1 - .1/8)
+
+
+def test_the_falsifier_finds_steps_near_the_rate_and_notices_a_wrong_one(monkeypatch):
+    """Without the discount in the rate the statement is false, and hill climbing finds it out."""
+    options = contraction.STUDY.options(mdp=("puterman-two-state",), instances=1, search=40)
+    run = contraction.plan(options)[0]
+    found = contraction._search(40, run)[0]
+    assert found.verdict is Verdict.HOLDS
+    assert found.claimed > 0.9 * found.actual
+    right = contraction.check_per_state
+    monkeypatch.setattr(contraction, "check_per_state", lambda step, d, gamma, *rest: right(step, d, 0 * gamma, *rest))
+    assert contraction._search(40, run)[0].verdict is Verdict.VIOLATED
 
 
 def test_a_global_budget_starves_a_state_for_three_steps_and_ends_with_the_fourth():

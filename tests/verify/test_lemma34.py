@@ -1,8 +1,10 @@
 """Lemmas 3.3 and 3.4: the numbers of the cash-in MDP, and steps that are no maximisers."""
 
+import numpy as np
 import pytest
 
 from exact.algorithm import iterate
+from exact.evaluation import evaluate
 from exact.mdps.library import load
 from exact.subproblem.step import Step
 from exact.subproblem.tv import solve_tv
@@ -20,7 +22,7 @@ def test_lemma34_numbers_on_cash_in():
     table = ((1e-4, 0.99982, 0.99982, 0.712), (0.1, 0.84746, 0.82, -287), (5, 0.1, -8, -14399))
     for delta, ratio, prior, printed in table:
         it = next(iterate(mdp, start=STAY, delta0=delta))
-        checks = {c.statement: c for c in check_step(lemma34.claims, mdp, it, Options(certify=True), "here")}
+        checks = {c.statement: c for c in check_step(lemma34.claims, mdp, it, Options(), "here")}
         assert round(checks[lemma34.PRIOR].actual, 5) == ratio
         assert round(checks[lemma34.PRIOR].claimed, 5) == prior
         assert checks[lemma34.LEMMA_34].claimed == pytest.approx(printed, rel=2e-3)
@@ -51,5 +53,18 @@ def test_a_step_that_is_no_maximiser_is_found_out(step, violated):
     it = next(iterate(mdp, on_grid(solve_tv), start=mdp.uniform_policy(), delta0=100.0))
     bad = step(it.policy, it.before.A, it.before.rho, 100.0)
     fake = type(it)(**{**vars(it), "step": bad})
-    checks = check_step(lemma34.claims, mdp, fake, Options(certify=True), "here")
+    checks = check_step(lemma34.claims, mdp, fake, Options(), "here")
     assert violated <= {c.statement for c in checks if c.verdict is Verdict.VIOLATED}
+
+
+def test_a_step_that_helps_one_state_and_harms_another_is_not_monotone():
+    """Nor is it statewise: a maximum in the place of a minimum would let it pass."""
+    mdp = load("garnet:S=7,A=3,b=2,gamma=0.9,seed=1")
+    it = next(iterate(mdp, on_grid(solve_tv), start=np.full((7, 3), [0.5, 0.25, 0.25]), delta0=100.0))
+    order = it.before.A.argsort(axis=1)
+    trial = np.eye(3)[np.where(np.arange(7) < 4, order[:, -1], order[:, 0])]
+    after = evaluate(mdp, trial)
+    assert (after.V - it.before.V).min() < 0 < (after.V - it.before.V).max()
+    fake = type(it)(**{**vars(it), "step": Step(trial, 1.0, 1.0, 0.0)})
+    found = {c.statement: c.verdict for c in check_step(lemma34.claims, mdp, fake, Options(), "here")}
+    assert found[lemma34.MONOTONE] is found[lemma34.STATEWISE] is Verdict.VIOLATED

@@ -19,10 +19,8 @@ def test_summary_page_has_every_statement_and_figure(tmp_path):
     for study in summary.STUDIES:
         assert (tmp_path / f"{study.command.removeprefix('verify.')}.png").stat().st_size > 0
     failing = [row["statement"] for row in rows if row["expected"] == "fails"]
-    assert failing == [
-        *("Lemma 3.2 without rho0 > 0", "(3.10)", "Lemma 3.6", "Lemma 3.7"),
-        *("global budget", "an emptied action stays empty"),
-    ]
+    assert {"Lemma 3.2 without rho0 > 0", "(3.10), the inference", "Lemma 3.6", "Lemma 3.7"} <= set(failing)
+    assert {"global budget", "an emptied action stays empty", "a fixed number of episodes"} <= set(failing)
     assert all(row["violations"] > 0 for row in rows if row["expected"] == "fails")
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from flint import fmpq
 
+from exact.rational import dyadics, evaluate_exactly
 from tests.verify.cases import SMALL, row_of
 from verify import termination
-from verify.core.command import Options
-from verify.core.rational import dyadics, evaluate_exactly
+from verify.core.command import SearchOptions
 from verify.core.statement import Verdict
 from verify.tabular.rational_steps import howard, moves, per_state, projected
 from verify.tabular.runs import rational_mdp
@@ -17,7 +17,7 @@ from verify.termination import load
 
 
 def test_all_statements_come_out_as_expected_whatever_the_number_of_processes():
-    one, two = (termination.check(Options(mdp=SMALL, instances=2, jobs=jobs)) for jobs in (1, 2))
+    one, two = (termination.check(SearchOptions(search=2, mdp=SMALL, instances=2, jobs=jobs)) for jobs in (1, 2))
     assert one == two
     assert all(check.exact for check in one)
     assert all(row.as_expected and row.checks for row in row_of(termination, one).values())

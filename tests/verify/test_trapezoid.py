@@ -5,7 +5,7 @@ import pytest
 from flint import fmpq
 
 from exact.mdps.library import load
-from verify.core.rational import dyadics
+from exact.rational import dyadics
 from verify.core.statement import Verdict
 from verify.tabular.runs import rational_mdp
 from verify.trapezoid import STUDY, derivative_rewards, errors

@@ -33,10 +33,9 @@ class CommonOptions:
     policies and radii; for the Gaussian statements they are random smooth MDPs."""
     seed: int = 0
     """Instance i uses the seed SEED + i. So --seed SEED+i --instances 1 repeats it alone."""
-    certify: bool = False
-    """Decide every check in exact arithmetic, not only those that floats leave open."""
     float_only: bool = False
-    """Leave open what floats cannot decide. This is fast."""
+    """Check in floats alone. This is fast, and a verdict is then no proof: it rests on an estimate of rounding errors.
+    What floats cannot tell is left open."""
     json: Path | None = None
     """Write the report to this file."""
     figure: Path | None = None
@@ -53,8 +52,6 @@ class CommonOptions:
         for name, least in (("instances", 0), ("seed", 0), ("jobs", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
-        if self.certify and self.float_only:
-            raise InputError("--certify and --float-only exclude each other")
         check_executor(self.executor)
         if self.json is not None:
             check_writable(self.json)
@@ -71,8 +68,8 @@ class CommonOptions:
 class Options(CommonOptions):
     """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs.
 
-    Floating point proposes, exact arithmetic decides: where floats cannot tell the two sides of an inequality apart,
-    it is decided over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    Floating point proposes the steps, exact arithmetic decides every inequality.
+    Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
     """
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -102,8 +99,8 @@ class FalsifierOptions(CommonOptions):
 class SearchOptions(Options, FalsifierOptions):
     """Check statements of the STRO paper (arXiv 1911.11640) on finite MDPs, and search for worse instances.
 
-    Floating point proposes, exact arithmetic decides: where floats cannot tell the two sides of an inequality apart,
-    it is decided over the rationals. Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
+    Floating point proposes the steps, exact arithmetic decides every inequality.
+    Exit status: 0 every statement came out as expected, 1 one did not, 2 bad input.
     """
 
 

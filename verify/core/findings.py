@@ -23,6 +23,7 @@ class Tally:
     """The checks of one statement, counted."""
 
     checks: int = 0
+    nontrivial: int = 0
     violations: int = 0
     undecided: int = 0
     decided_exactly: int = 0
@@ -36,6 +37,7 @@ class Tally:
     def add(self, check: Check, item: int) -> None:
         """Count one check of an item. The checks of one item come in their order."""
         self.checks += 1
+        self.nontrivial += check.nontrivial
         self.violations += check.verdict is Verdict.VIOLATED
         self.undecided += check.verdict is Verdict.UNDECIDED
         self.decided_exactly += check.exact
@@ -46,6 +48,7 @@ class Tally:
     def merge(self, other: "Tally", shift: int) -> None:
         """Add the counts of other items, whose numbers are `shift` higher than there."""
         self.checks += other.checks
+        self.nontrivial += other.nontrivial
         self.violations += other.violations
         self.undecided += other.undecided
         self.decided_exactly += other.decided_exactly

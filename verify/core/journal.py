@@ -115,10 +115,10 @@ def from_json(content: dict[str, Any], items: int) -> Findings:
     statements = [Statement(*fields) for fields in content["statements"]]
     found = Findings(items)
     for statement, fields in zip(statements, content["tallies"], strict=True):
-        checks, violations, undecided, exact, tightness, item, worst = fields
+        checks, nontrivial, violations, undecided, exact, tightness, item, worst = fields
         values = Counter(dict(tightness))
         check = _check_from_json(statement, worst)
-        found.tallies[statement] = Tally(checks, violations, undecided, exact, values, check, item)
+        found.tallies[statement] = Tally(checks, nontrivial, violations, undecided, exact, values, check, item)
     for item, checks in content["kept"]:
         found.kept[item] = [_check_from_json(statements[number], fields) for number, *fields in checks]
     return found
@@ -126,14 +126,22 @@ def from_json(content: dict[str, Any], items: int) -> Findings:
 
 def _tally_to_json(t: Tally) -> list[Any]:
     assert t.worst is not None  # a statement without a check has no tally
-    counts = [t.checks, t.violations, t.undecided, t.decided_exactly, list(t.tightness.items())]
+    counts = [t.checks, t.nontrivial, t.violations, t.undecided, t.decided_exactly, list(t.tightness.items())]
     return [*counts, t.worst_item, _check_to_json(t.worst)]
 
 
 def _check_to_json(check: Check) -> list[Any]:
-    return [check.actual, check.claimed, check.slack, check.verdict.value, check.exact, check.instance]
+    return [
+        check.actual,
+        check.claimed,
+        check.slack,
+        check.verdict.value,
+        check.exact,
+        check.instance,
+        check.nontrivial,
+    ]
 
 
 def _check_from_json(statement: Statement, fields: list[Any]) -> Check:
-    actual, claimed, slack, verdict, exact, instance = fields
-    return Check(statement, actual, claimed, slack, Verdict(verdict), exact, instance)
+    actual, claimed, slack, verdict, exact, instance, nontrivial = fields
+    return Check(statement, actual, claimed, slack, Verdict(verdict), exact, instance, nontrivial)

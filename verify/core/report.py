@@ -1,6 +1,7 @@
 """What was found about every statement: a table to read, and the same as JSON.
 
-A statement that is expected to fail must be seen to fail: it comes out as expected if a check violates it.
+A statement that is expected to fail must be seen to fail: it comes out as expected if a check violates it.  A statement
+that holds is only called so if a check of it could have failed: one without a non-trivial check is "not met".
 """
 
 import json
@@ -26,6 +27,8 @@ class Row:
     """holds or fails."""
     checks: int
     """Number of checks."""
+    nontrivial: int
+    """How many of them say something: see `verify.core.statement.is_nontrivial`."""
     violations: int
     """How many of them violate the statement."""
     undecided: int
@@ -43,6 +46,11 @@ class Row:
     def label(self) -> str:
         """What tables call the statement."""
         return label(self.statement, self.form)
+
+    @property
+    def met(self) -> bool:
+        """Whether a verdict is more than an empty word: a check was not trivial, or was violated."""
+        return self.nontrivial > 0 or self.violations > 0
 
     @property
     def as_expected(self) -> bool:
@@ -63,6 +71,7 @@ def _row(statement: Statement, tally: Tally) -> Row:
         formula=statement.formula,
         expected=statement.expected,
         checks=tally.checks,
+        nontrivial=tally.nontrivial,
         violations=tally.violations,
         undecided=tally.undecided,
         decided_exactly=tally.decided_exactly,
@@ -77,14 +86,18 @@ def as_json(rows: list[Row]) -> str:
     return json.dumps([asdict(row) for row in rows], indent=1) + "\n"
 
 
-HEADINGS = ("statement", "checks", "violated", "undecided", "worst slack", "median tightness", "verdict")
-NUMBERS = frozenset(range(1, 6))
+HEADINGS = ("statement", "checks", "non-trivial", "violated", "undecided", "worst slack", "median tightness", "verdict")
+NUMBERS = frozenset(range(1, 7))
 """The columns that hold numbers."""
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """The row as text, in the order of HEADINGS."""
     outcome = "not checked" if row.checks == 0 else "holds" if row.violations == 0 else "fails"
+    if row.checks > row.decided_exactly + row.undecided:
+        outcome += " in floats"
+    if row.checks and not row.met:
+        outcome = "not met"
     if row.expected == "fails" and row.violations:
         outcome = "fails, as expected"
     elif not row.as_expected:
@@ -92,6 +105,7 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.label,
         str(row.checks),
+        str(row.nontrivial),
         str(row.violations),
         str(row.undecided),
         _number(row.worst_slack),

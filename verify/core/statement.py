@@ -56,9 +56,31 @@ class Check:
     """Whether the verdict was reached in exact or ball arithmetic."""
     instance: str
     """The options that repeat it, and the trial or iteration."""
+    nontrivial: bool = True
+    """Whether the inequality says something here; see `is_nontrivial`."""
 
 
-def judge(statement: Statement, actual: Any, claimed: Any, instance: str, margin: float | None = None) -> Check:
+TELLING = 100
+"""A positive bound says something if it is at least 1/TELLING of what it bounds."""
+
+
+def is_nontrivial(actual: Any, claimed: Any) -> bool:
+    """Whether a lower bound says something: it is positive, and at least a hundredth of the actual value.
+
+    All quantities of the statements are nonnegative, so a bound of zero or less could not fail. Statements for which
+    this is not the right question (an equality, or a claim that nothing is negative) say themselves when they are met.
+    """
+    return bool(claimed > 0) and bool(TELLING * claimed >= actual)
+
+
+def judge(
+    statement: Statement,
+    actual: Any,
+    claimed: Any,
+    instance: str,
+    margin: float | None = None,
+    nontrivial: bool | None = None,
+) -> Check:
     """Compare the two sides of one inequality.
 
     Args:
@@ -67,6 +89,7 @@ def judge(statement: Statement, actual: Any, claimed: Any, instance: str, margin
         claimed: right side, likewise.
         instance: what repeats the check.
         margin: largest rounding error of actual - claimed in floats. None: the sides are exact.
+        nontrivial: whether the inequality says something here. None: by `is_nontrivial`.
     """
     slack = actual - claimed
     if margin is None:
@@ -75,7 +98,8 @@ def judge(statement: Statement, actual: Any, claimed: Any, instance: str, margin
         verdict = Verdict.UNDECIDED
     else:
         verdict = Verdict.HOLDS if slack > 0 else Verdict.VIOLATED
-    return Check(statement, float(actual), float(claimed), float(slack), verdict, margin is None, instance)
+    telling = is_nontrivial(actual, claimed) if nontrivial is None else nontrivial
+    return Check(statement, float(actual), float(claimed), float(slack), verdict, margin is None, instance, telling)
 
 
 class Claim(NamedTuple):
@@ -89,3 +113,5 @@ class Claim(NamedTuple):
     """Its right side."""
     margin: float
     """Largest rounding error of actual - claimed in float64. Only floats need it."""
+    nontrivial: bool | None = None
+    """Whether the inequality says something here. None: by `is_nontrivial`."""

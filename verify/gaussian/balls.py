@@ -21,6 +21,7 @@ from flint import arb, arb_mat, ctx
 
 from exact.gaussian.instances import Instance
 from exact.gaussian.measures import Measures, larger
+from exact.gaussian.model import GaussianPolicy
 from exact.gaussian.steps import MeanStep
 
 Balls = Any
@@ -122,17 +123,28 @@ def peak(coefficients: Balls, sigma: float, order: int, centre: arb, radius: arb
 
 
 def _dual_peak(current: Enclosure, s: int, price: arb, radius: arb, cells: int) -> arb:
-    """Upper bound of max over |x| <= radius of q_s(mu_s + x) - V(s) - price x^2 / (2 sigma^2)."""
+    """A ball that contains the maximum over |x| <= radius of q_s(mu_s + x) - V(s) - price x^2 / (2 sigma^2)."""
     sigma = current.instance.policy.sigma
     stiffness, w = price / arb(sigma) ** 2, radius / cells
     sag = (_amplitude(current.Q[s], sigma, 2) + stiffness) * w**2 / 2
-    high = arb(0)  # the value at x = 0
+    low, high = arb(0), arb(0)  # the value at x = 0
     for i in range(cells):
         x = (2 * i + 1 - cells) * w
         m = current.means[s] + x
         value = current.q(s, m, 0) - current.V[s] - stiffness * x**2 / 2
+        low = low.max(value.lower())
         high = high.max((value + abs(current.q(s, m, 1) - stiffness * x) * w + sag).upper())
-    return high
+    return low.union(high)
+
+
+def used_budget(instance: Instance, trial: GaussianPolicy, effort: Effort) -> arb:
+    """sum_s rho(s) KL(pi_k(.|s) || trial(.|s)), the distance of (3.12) and (3.13)."""
+    with ctx.workprec(effort.bits):
+        current = enclose(instance, _exact(instance.policy.mu))
+        ratio = arb(instance.policy.sigma) / arb(trial.sigma)
+        shifts = (_exact(trial.mu) - current.means) / arb(trial.sigma)
+        total: arb = (current.rho * (shifts**2 / 2 + ((ratio**2 - 1) / 2 - ratio.log()))).sum()
+        return total
 
 
 def gradient_norm(instance: Instance, effort: Effort) -> arb:
@@ -170,7 +182,7 @@ def measure_balls(instance: Instance, delta: float, step: MeanStep, effort: Effo
         for s, rho in enumerate(current.rho):
             reach = _region(rho, instance.policy.sigma, radius)
             bound += rho * _dual_peak(current, s, price, reach, effort.cells)
-        return replace(measures, gain=measures.attained.union(bound))
+        return replace(measures, gain=measures.attained.union(bound.upper()), dual=bound)
 
 
 def maximiser_balls(instance: Instance, step: MeanStep, effort: Effort) -> Measures:
@@ -245,7 +257,9 @@ def _collect(current: Enclosure, trial: Balls, delta: arb, cells: int) -> Measur
         g_natural=sigma * _norm([w.sqrt() * x for w, x in zip(rho, slopes, strict=True)]),
         h=1 + _largest([w * x for w, x in zip(rho, bends, strict=True)]),
         h_natural=sigma**2 * _largest(bends),
+        bend_natural=sigma**4 * sum((w * x**2 * b for w, x, b in zip(rho, slopes, bends, strict=True)), arb(0)),
         gain=attained,
+        dual=attained,
         change=after.eta - current.eta,
         attained=attained,
         A_max=_largest(circle),

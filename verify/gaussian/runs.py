@@ -16,12 +16,13 @@ from flint import arb, ctx
 from exact.common.parallel import Lazy
 from exact.gaussian.instances import Instance, Trigonometric, one_state, random_instance, two_state
 from exact.gaussian.measures import Measures, measure_step
-from exact.gaussian.model import GaussianPolicy
+from exact.gaussian.model import GaussianPolicy, evaluate
+from exact.gaussian.steps import mean_step
 from verify.core.checking import IMPOSSIBLE, check_all, climb, decide
 from verify.core.command import FalsifierOptions
 from verify.core.findings import Findings
-from verify.core.statement import Check, Claim, Statement, Verdict, judge
-from verify.gaussian.balls import Effort, NotCertifiedError
+from verify.core.statement import Check, Claim, Statement, Verdict, is_nontrivial, judge
+from verify.gaussian.balls import Effort, NotCertifiedError, used_budget
 
 EFFORTS = (Effort(64, 64), Effort(128, 256), Effort(192, 1024))
 """Tried in turn until no verdict is open."""
@@ -57,6 +58,8 @@ class Lemma:
     """Measures of the step in balls."""
     closeness: Closeness
     """How close a statement is to failing."""
+    constraint: Statement | None = None
+    """That the step stays within the radius. A step that does not has none of the other measures."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +130,24 @@ def _search(lemma: Lemma, job: tuple[Statement, GaussianRun]) -> list[Check]:
 def check_step(lemma: Lemma, instance: Instance, delta: float, float_only: bool, where: str) -> list[Check]:
     """All claims about one mean step."""
 
-    def in_floats() -> list[Check]:
-        measures = measure_step(instance, delta)
-        return [judge(c.statement, c.actual, c.claimed, where, c.margin) for c in lemma.claims(measures)]
+    if not float_only:
+        within = check_constraint(lemma.constraint, instance, delta, where) if lemma.constraint else []
+        return within + decide_in_balls(lambda effort: lemma.encloser(instance, delta, effort), lemma.claims, where)
+    measures = measure_step(instance, delta)
+    return [judge(c.statement, c.actual, c.claimed, where, c.margin, c.nontrivial) for c in lemma.claims(measures)]
 
-    if float_only:
-        return in_floats()
-    return decide_in_balls(lambda effort: lemma.encloser(instance, delta, effort), lemma.claims, where) or in_floats()
+
+def check_constraint(statement: Statement, instance: Instance, delta: float, where: str) -> list[Check]:
+    """Whether the mean step at this radius stays within it."""
+    step = mean_step(instance.mdp, evaluate(instance.mdp, instance.policy), delta)
+    return decide(
+        [
+            lambda effort=effort: [  # type: ignore[misc]
+                judge_balls(statement, arb(delta), used_budget(instance, step.policy, effort), where)
+            ]
+            for effort in EFFORTS
+        ]
+    )
 
 
 def decide_in_balls(enclose: Callable[[Effort], Measures], claims: Claims, where: str) -> list[Check]:
@@ -151,18 +165,19 @@ def decide_in_balls(enclose: Callable[[Effort], Measures], claims: Claims, where
         except NotCertifiedError:
             return None
         with ctx.workprec(effort.bits):
-            return [judge_balls(claim.statement, claim.actual, claim.claimed, where) for claim in claims(measures)]
+            return [judge_balls(c.statement, c.actual, c.claimed, where, c.nontrivial) for c in claims(measures)]
 
     return decide([partial(in_balls, effort) for effort in EFFORTS])
 
 
-def judge_balls(statement: Statement, actual: arb, claimed: arb, where: str) -> Check:
-    """Compare two balls: undecided if they leave both outcomes open."""
+def judge_balls(statement: Statement, actual: arb, claimed: arb, where: str, nontrivial: bool | None = None) -> Check:
+    """Compare two balls: undecided if they leave both outcomes open. Other arguments as for `judge`."""
     slack = actual - claimed
     verdict = Verdict.HOLDS if slack >= 0 else Verdict.VIOLATED if slack < 0 else Verdict.UNDECIDED
     decided = verdict is not Verdict.UNDECIDED
     sides = float(arb(actual).mid()), float(arb(claimed).mid()), float(slack.mid())
-    return Check(statement, sides[0], sides[1], sides[2], verdict, decided, where)
+    telling = is_nontrivial(*sides[:2]) if nontrivial is None else nontrivial
+    return Check(statement, *sides, verdict, decided, where, telling)
 
 
 Case = tuple[Instance, float]

@@ -8,6 +8,7 @@ In every round each replication takes N environment steps, whatever its rule doe
                      Rejected: the next round draws N more samples of pi_k and merges them into B (4.15). The rejection
                      costs two rounds in all.
                      A rule with `accuracy` samples the trial for several rounds before it decides (`rounds_needed`).
+                     A rule that is `renewed` draws N more samples after an accepted trial, too.
                      A rule with `common_noise` samples it with the random numbers of the newest N steps of B.
     decide early Rules that need none decide first.
                      Accepted: the N steps are taken with the new policy and become B.
@@ -117,7 +118,7 @@ class Replications:
     first_norms: tuple[Array, Array]
     """`gradient_norms` of the first batch, each (R,)."""
     resampling: Booleans
-    """Whether the next N steps belong to pi_k, because a sampled trial was rejected. Shape (R,)."""
+    """Whether the next N steps belong to pi_k: a sampled trial was rejected, or the rule is renewed. Shape (R,)."""
     best: Array
     """Largest estimated gain among the rejected trials of this k, -inf if there are none. Shape (R,)."""
     best_policy: Array
@@ -316,6 +317,7 @@ def advance(
     second, controllers = decide_all(rules, controllers, seen, late)
     state = _keep_best(state, rules, second, seen, proposal.policy, trial, newest)
 
+    renewed = np.array([rule.renewed for rule in rules])
     moved = _which(first, Outcome.ACCEPT) | _which(first, Outcome.FORCE) | _which(second, Outcome.ACCEPT)
     state = replace(
         state,
@@ -323,7 +325,7 @@ def advance(
         batch=select(moved, trial, select(stay, merge(state.batch, new.batch), state.batch)),
         newest=_select_newest(moved | stay, newest, state.newest),
         controllers=tuple(controllers),
-        resampling=_which(second, Outcome.REJECT),
+        resampling=_which(second, Outcome.REJECT) | _which(second, Outcome.ACCEPT) & renewed,
         trial_batch=trial,
         missing=missing,
     )

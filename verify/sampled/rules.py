@@ -119,6 +119,8 @@ class Rule:
     """Factor of mu in the radius."""
     common_noise: bool = False
     """The trial is sampled with the random numbers of B's newest N steps, and the returns are compared in pairs."""
+    renewed: bool = False
+    """After an accepted step N more samples of the new policy are drawn, with new random numbers, and join B."""
     accuracy: float | None = None
     """The trial is sampled until the standard error of its return is about so many predicted gains; None: N steps."""
 
@@ -240,6 +242,7 @@ VARIANTS = (
     Rule("reverse, z, from mu 0.01", _reverse, _z(_reverse), SIGNIFICANT, mu=0.01),
     Rule("reverse, z, from mu 0.3", _reverse, _z(_reverse), SIGNIFICANT, mu=0.3),
     Rule("reverse, z, not scaled", _reverse, _z(_reverse), SIGNIFICANT, scale=Scale.NONE),
+    Rule("returns, z, common noise, renewed", _returns, _z(_returns), SIGNIFICANT, common_noise=True, renewed=True),
     *(Rule(f"(4.14), accuracy {c:g}", _returns, _paper, PAPER, accuracy=c) for c in ACCURACIES),
     *(Rule(f"returns, z, accuracy {c:g}", _returns, _z(_returns), SIGNIFICANT, accuracy=c) for c in ACCURACIES),
 )

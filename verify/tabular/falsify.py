@@ -14,6 +14,7 @@ from exact.algorithm import Iteration, iterate
 from exact.mdp import MDP, Array
 from exact.subproblem.step import Subproblem
 from verify.core.checking import IMPOSSIBLE, climb
+from verify.core.statement import Check, Statement
 from verify.tabular.trial import GRID, grid_policy
 
 REWARD_GRID = 256
@@ -79,6 +80,26 @@ def worst_step(
 
     start = Place.on_grid(mdp, first.policy, first.delta)
     return climb(start, value, lambda place: neighbour(place, rng), trials)[0]
+
+
+def tightest(
+    first: Place, checks_at: Callable[[Place], list[Check]], statement: Statement, trials: int, rng: np.random.Generator
+) -> list[Check]:
+    """The checks at the place near `first` where claimed / actual of a statement is largest, found by hill climbing.
+
+    Args:
+        first: where to begin.
+        checks_at: makes the checks at a place.
+        statement: the one that is to fail.
+        trials: how many places are tried.
+        rng: source of the perturbations.
+    """
+
+    def closeness(place: Place) -> float:
+        found = [check for check in checks_at(place) if check.statement == statement and check.actual > 0]
+        return max((check.claimed / check.actual for check in found), default=IMPOSSIBLE)
+
+    return checks_at(climb(first, closeness, lambda place: neighbour(place, rng), trials)[0])
 
 
 def neighbour(place: Place, rng: np.random.Generator) -> Place:

@@ -9,10 +9,10 @@ import numpy as np
 from exact.algorithm import solve
 from exact.baselines import policy_iteration
 from exact.mdp import MDP
-from verify.core.rational import RationalMDP, dyadics, evaluate_exactly
+from exact.rational import RationalMDP, dyadics, evaluate_exactly
 
-FLOAT_TOLERANCE = 1e-9
-"""A* at which policy iteration in floats hands over to the rationals."""
+MAX_ITERATIONS = 100
+"""Policy iteration in floats hands over to the rationals after at most so many iterations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Optimum:
 @lru_cache(maxsize=1)
 def optimum(mdp: MDP, rational: RationalMDP) -> Optimum:
     """Policy iteration over the rationals, from the policy that it ends at in floats: usually one evaluation."""
-    policy = solve(mdp, policy_iteration, settings=None, tolerance=FLOAT_TOLERANCE).policy
+    policy = solve(mdp, policy_iteration, settings=None, max_iterations=MAX_ITERATIONS).policy
     actions = policy.argmax(axis=1)
     states = np.arange(mdp.n_states)
     while True:

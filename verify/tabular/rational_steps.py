@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exact.evaluation import Evaluation
-from verify.core.rational import RationalMDP, Rationals, evaluate_exactly
+from exact.rational import RationalMDP, Rationals, evaluate_exactly
 from verify.tabular.trial import GRID
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """One trust-region step with every quantity that the statements need, in float64 or in exact rationals.
 
-The checked runs keep their policies on a dyadic grid: every probability is a multiple of 2^-16.  float64 holds such
-policies exactly, so the float run and its exact check see the same policies.  The threshold rule of (3.6) empties some
-pairs and one in part; that part is rounded down.  The result is the exact maximiser of (3.6) for the radius D that it
-uses.
+The checked runs keep their policies on a dyadic grid, which float64 holds exactly.  So the float run and its exact
+check see the same policies.  The threshold rule of (3.6) empties some pairs and one in part; that part is rounded down.
+The result is the exact maximiser of (3.6) for the radius D that it uses, and D is by less than a cell of the grid
+smaller than the radius that was given: `verify.algorithm31` checks both.
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,38 @@ from exact import bounds
 from exact.algorithm import Iteration
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
+from exact.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 from exact.subproblem.step import Step, Subproblem
-from verify.core.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
 
 GRID = 1 << 16
-"""Probabilities of the checked policies are multiples of 1/GRID."""
+"""Probabilities of the policies that runs start from are multiples of 1/GRID. So are those of the steps of a convex
+solver, which is accurate to about 1e-7 only."""
+FINE_GRID = 1 << 32
+"""Probabilities of the steps of the closed form are multiples of 1/FINE_GRID. Radii down to 1e-4 p0 need a fine one: a
+step whose mass is less than a cell would not move."""
 SNAP = 2.0**-4
-"""A mass this close below a grid point, in units of the grid, is taken to be on it. Convex solvers are accurate to
-about 1e-7 only. Without this a pair that they empty would keep some mass. The step may use as little more than the
-radius; it then counts as one for the radius that it uses, see `TrialPoint.delta`."""
+"""A mass this close below a grid point, in units of the grid, is taken to be on it. Without this a pair that floats
+empty up to rounding would keep some mass."""
 
 
-def on_grid(subproblem: Subproblem) -> Subproblem:
-    """The same solver, with the masses that it moves rounded down to the grid. pi_k has to be on the grid."""
+def on_grid(subproblem: Subproblem, grid: int = FINE_GRID) -> Subproblem:
+    """The same solver, with the masses that it moves rounded down to multiples of 1/grid. pi_k has to be on that grid.
+
+    The mass that leaves the actions of a state goes to the action that gained most, as every maximiser has it.
+    What the solver says of its step (gain and distance) is passed on, less what the rounding has taken away. So a
+    solver that says something wrong still says it.
+    """
 
     def solve(policy: Array, A: Array, rho: Array, delta: float) -> Step:
         step = subproblem(policy, A, rho, delta)
-        moved = np.floor(np.maximum(policy - step.policy, 0) * GRID + SNAP) / GRID
-        states, best = np.arange(len(A)), A.argmax(axis=1)
+        wanted = np.maximum(policy - step.policy, 0)
+        moved = np.floor(wanted * grid + SNAP) / grid
+        states, target = np.arange(len(A)), (step.policy - policy).argmax(axis=1)
         trial = policy - moved
-        trial[states, best] += moved.sum(axis=1)
-        gain = float(rho @ (moved * (A[states, best][:, None] - A)).sum(axis=1))
-        return Step(trial, gain, float(rho @ moved.sum(axis=1)), step.price)
+        trial[states, target] += moved.sum(axis=1)
+        lost = wanted - moved
+        gain = step.gain - float(rho @ (lost * (A[states, target][:, None] - A)).sum(axis=1))
+        return Step(trial, gain, step.distance - float(rho @ lost.sum(axis=1)), step.price)
 
     return solve
 
@@ -52,7 +62,7 @@ def grid_policy(policy: Array) -> Array:
 EPS = float(np.finfo(np.float64).eps)
 """Spacing of float64 at one."""
 MARGIN = 64
-"""Factor of `TrialPoint.rounding`. A larger one has more checks decided exactly, a smaller one is less safe."""
+"""Factor of `TrialPoint.rounding`. Only --float-only and the falsifier's search rest on it; verdicts do not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +82,13 @@ class TrialPoint:
     """Evaluation of pi_k."""
     after: Evaluation
     """Evaluation of pi'."""
+    said: Iteration
+    """What the solver and the algorithm say of this step, in floats, whatever the other numbers are."""
+
+    @cached_property
+    def part_emptied(self) -> int:
+        """Number of pairs (s,a) that keep a part of their mass, at least 1: so many masses may have been rounded."""
+        return max(1, int(((self.trial > 0) & (self.trial < self.policy)).sum()))
 
     @cached_property
     def p0(self) -> Any:
@@ -99,6 +116,11 @@ class TrialPoint:
         return self.D if self.price > 0 else max(self.radius, self.D)
 
     @cached_property
+    def m(self) -> Any:
+        """m(s) = max_a A(s,a) >= 0, shape (S,)."""
+        return self.before.A.max(axis=1)
+
+    @cached_property
     def f(self) -> Any:
         """f(s) = sum_a pi'(a|s) A(s,a), shape (S,)."""
         return (self.trial * self.before.A).sum(axis=1)
@@ -111,7 +133,7 @@ class TrialPoint:
     @cached_property
     def G(self) -> Any:
         """Gaps G(s,a) = max_b A(s,b) - A(s,a), shape (S, A)."""
-        return self.before.A.max(axis=1)[:, None] - self.before.A
+        return self.m[:, None] - self.before.A
 
     @cached_property
     def price(self) -> Any:
@@ -128,7 +150,7 @@ class TrialPoint:
     @cached_property
     def A_star(self) -> Any:
         """Policy advantage of the greedy policy, sum_s rho(s) max_a A(s,a)."""
-        return (self.before.rho * self.before.A.max(axis=1)).sum()
+        return (self.before.rho * self.m).sum()
 
     @cached_property
     def A_bar(self) -> Any:
@@ -164,13 +186,14 @@ class TrialPoint:
 
 def float_trial(mdp: MDP, it: Iteration) -> TrialPoint:
     """The step of `it` in float64."""
-    return TrialPoint(mdp.discount, mdp.initial, it.policy, it.step.policy, it.delta, it.before, it.after)
+    return TrialPoint(mdp.discount, mdp.initial, it.policy, it.step.policy, it.delta, it.before, it.after, it)
 
 
-def exact_trial(mdp: RationalMDP, policy: Array, trial: Array, radius: float) -> TrialPoint:
-    """The step from `policy` to `trial` (both on the grid) over the rationals."""
+def exact_trial(mdp: RationalMDP, it: Iteration) -> TrialPoint:
+    """The step of `it`, whose policies are dyadic, over the rationals."""
+    policy, trial = it.policy, it.step.policy
     before, after = _evaluation(mdp, policy.tobytes()), _evaluation(mdp, trial.tobytes())
-    return TrialPoint(mdp.discount, mdp.initial, dyadics(policy), dyadics(trial), dyadic(radius), before, after)
+    return TrialPoint(mdp.discount, mdp.initial, dyadics(policy), dyadics(trial), dyadic(it.delta), before, after, it)
 
 
 @lru_cache(maxsize=2)  # the accepted trial of one step is the policy of the next

@@ -7,6 +7,7 @@ function setIteration(k) {
   if (now && !state.follow && wanted) state.index = now.delta.findLastIndex((delta) => delta <= wanted * (1 + 1e-6));
   else if (now) state.index = now.own;
   draw();
+  remember();
 }
 
 function setRadius(index) {
@@ -15,14 +16,21 @@ function setRadius(index) {
   state.index = Math.max(0, Math.min(index, now.delta.length - 1));
   state.follow = false;
   drawRadius();
+  remember();
 }
 
-function choose(i) {
+// Show problem i, at iteration k and at the radius nearest to delta; without one at the run's own.
+function choose(i, k = 0, delta = null) {
   const { name, states, actions, discount, optimum } = (state.scene = DATA.scenes[i]);
   byId("about").textContent = `Shown: ${name}, states ${states}, actions ${actions}, discount γ = ${discount}, optimum η* = ${show(optimum)}.`;
   state.follow = true;
   byId("mdp").value = i;
-  setIteration(0);
+  state.mine = null;
+  setIteration(k);
+  const now = sweep();
+  if (delta === null || !now) return;
+  const off = now.delta.map((d) => Math.abs(Math.log(d / delta)));
+  setRadius(off.indexOf(Math.min(...off)));
 }
 
 function play(on = state.timer === null) {
@@ -58,6 +66,5 @@ byId("theme").addEventListener("click", () => {
   root.colorScheme = root.colorScheme === (dark ? "light" : "dark") ? "" : dark ? "light" : "dark";
 });
 document.addEventListener("keydown", onKey);
-addEventListener("resize", draw);
+addEventListener("resize", () => draw());
 for (const id of ["square", "polytope"]) legend(byId(id).querySelector(".legend"), MARKS);
-choose(0);

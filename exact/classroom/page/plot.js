@@ -59,7 +59,7 @@ const widthOf = (place) => Math.max(place.clientWidth, 240);
 
 // An empty plot in `place`: axes with ticks and names, and a clipped group `inside` for the data.
 // x and y are [low, high, "log" or nothing]; the data's corner is bottom left.
-function frame(place, { x, y, xName, yName, height, square = false, right = 16 }) {
+function frame(place, { x, y, xName, yName, height, square = false, right = 16, ticks: ticked = true, few = false }) {
   const width = widthOf(place);
   const margin = { left: 66, right, top: 30, bottom: 50 };
   if (square) {
@@ -77,11 +77,11 @@ function frame(place, { x, y, xName, yName, height, square = false, right = 16 }
   const inside = make("g", { "clip-path": `url(#${clip})` }, svg);
   make("rect", { ...area, class: "axis" }, svg);
   const ticks = (range, count) => (range[2] === "log" ? logTicks : linearTicks)(range[0], range[1], count);
-  for (const { value, label } of ticks(x, area.width / 80)) {
+  for (const { value, label } of ticks(x, Math.max(2, area.width / (few ? 130 : 80)))) {
     make("line", { x1: X(value), x2: X(value), y1: box.bottom, y2: box.bottom + 5, class: "axis" }, svg);
     make("text", { x: X(value), y: box.bottom + 20, "text-anchor": "middle", class: "tick" }, svg, label);
   }
-  for (const { value, label } of ticks(y, area.height / 50)) {
+  for (const { value, label } of ticked ? ticks(y, area.height / 50) : []) {
     make("line", { x1: box.left - 5, x2: box.left, y1: Y(value), y2: Y(value), class: "axis" }, svg);
     make("text", { x: box.left - 9, y: Y(value) + 5, "text-anchor": "end", class: "tick" }, svg, label);
   }
@@ -107,10 +107,10 @@ function dot(plot, x, y, style, r = 6) {
   make("circle", { cx: plot.X(x), cy: plot.Y(y), r, class: style }, plot.svg);
 }
 
-function cross(plot, x, y, r = 6) {
+function cross(plot, x, y, r = 6, style = "") {
   if (y === null || !Number.isFinite(plot.Y(y))) return;
   const [cx, cy] = [plot.X(x), plot.Y(y)];
-  make("path", { d: `M${cx - r} ${cy - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`, class: "cross" }, plot.svg);
+  make("path", { d: `M${cx - r} ${cy - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}`, class: `cross ${style}` }, plot.svg);
 }
 
 function arrow(parent, x1, y1, x2, y2, style) {

@@ -20,9 +20,68 @@ function drawSquare() {
     const [wx, wy] = now.rho.map((rho) => now.delta[index] / rho);
     const corners = [[px + wx, py], [px, py + wy], [px - wx, py], [px, py - wy]].map(([x, y]) => `${plot.X(x)} ${plot.Y(y)}`);
     make("path", { d: `M${corners.join("L")}Z`, class: "region" }, plot.inside);
-    polyline(plot, [policies[k], ...now.trial_policies], "line orange dots");
+    polyline(plot, [policies[k], ...now.trial_policies], "line orange dots answer");
   }
   drawPath(plot, policies, now && now.trial_policies[index]);
+  drawMine(plot);
+  touchSquare(plot);
+}
+
+// The reader's own policy: a point of the mesh on which exact/ evaluated eta and V.
+function drawMine(plot) {
+  const { mesh } = state.scene.square, cells = mesh.length - 1, text = byId("mine");
+  text.textContent = "";
+  if (!state.mine) return;
+  const [i, j] = state.mine, [eta, ...V] = mesh[j][i];
+  make("circle", { cx: plot.X(i / cells), cy: plot.Y(j / cells), r: 9, class: "mine" }, plot.svg);
+  text.textContent = `Your policy: π(1|0) = ${show(i / cells, 3)}, π(1|1) = ${show(j / cells, 3)}. Its return η = ${show(eta)}, V = (${V.map((v) => show(v)).join(", ")}). The run’s policy has η = ${show(state.scene.eta[state.k])}.`;
+  text.dataset.eta = eta;
+}
+
+// Drag a policy, or the edge of the diamond. With the keyboard: the arrows move the policy.
+function touchSquare(plot) {
+  const { scene, k } = state, { mesh, policies } = scene.square, cells = mesh.length - 1;
+  const at = (event) => {
+    const svg = plotOf("square").querySelector("svg"), box = svg.getBoundingClientRect(), { left, right, top, bottom } = plot.box;
+    const scaled = svg.viewBox.baseVal.width / box.width;
+    return [((event.clientX - box.left) * scaled - left) / (right - left), (bottom - (event.clientY - box.top) * scaled) / (bottom - top)];
+  };
+  const near = ([x, y], [a, b]) => Math.hypot(x - a, y - b) < 0.07;
+  const snap = (point) => point.map((v) => Math.round(cells * Math.max(0, Math.min(1, v))));
+  const own = (point) => {
+    state.mine = snap(point);
+    drawSquare();
+  };
+  const edge = ([x, y]) => {
+    const now = sweep(), [px, py] = policies[k], wanted = now.rho[0] * Math.abs(x - px) + now.rho[1] * Math.abs(y - py);
+    const off = now.delta.map((d) => Math.abs(d - wanted));
+    setRadius(off.indexOf(Math.min(...off)));
+  };
+  plot.svg.setAttribute("tabindex", "0");
+  plot.svg.classList.add("touch");
+  plot.svg.addEventListener("pointerdown", (event) => {
+    const place = at(event), free = STEPS[state.step]?.dataset.free !== undefined;
+    const grabbed = near(place, policies[k]) || (state.mine && near(place, state.mine.map((c) => c / cells)));
+    const move = grabbed || free || !sweep() ? own : edge;
+    const onMove = (next) => move(at(next));
+    const stop = () => {
+      removeEventListener("pointermove", onMove);
+      removeEventListener("pointerup", stop);
+    };
+    event.preventDefault();
+    addEventListener("pointermove", onMove);
+    addEventListener("pointerup", stop);
+    move(place);
+  });
+  plot.svg.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!way || event.shiftKey) return;
+    const from = state.mine ?? snap(policies[k]);
+    own(from.map((c, i) => (c + way[i]) / cells));
+    event.preventDefault();
+    event.stopPropagation();
+    plotOf("square").querySelector("svg").focus();
+  });
 }
 
 function drawPolytope() {
@@ -246,18 +305,34 @@ function verdict(now) {
   return word;
 }
 
+// In the lesson only the views of the step are seen.
+const seen = (id) => state.step === undefined || byId(id).classList.contains("on");
+const OF_RADIUS = {
+  square: () => drawPartial("square", "needs two states and two actions", drawSquare),
+  polytope: () => drawPartial("polytope", "needs two states", drawPolytope),
+  water: drawWater,
+  gain: drawGain,
+  ratio: drawRatio,
+  ladder: drawLadder,
+  ...Object.fromEntries(PANELS.map((panel) => [panel[0], () => drawPanel(...panel)])),
+};
+const OTHERS = {
+  problem: () => drawPartial("problem", "needs at most three states", drawProblem),
+  run: drawRun,
+  grid: () => drawPartial("grid", "needs a grid world", drawGrid),
+  noise: drawNoise,
+  walk: drawWalk,
+  deep: drawDeep,
+};
+
 // The views that change with the radius, and all of them.
 function drawRadius() {
   drawStatus();
-  drawPartial("square", "needs two states and two actions", drawSquare);
-  drawPartial("polytope", "needs two states", drawPolytope);
-  drawWater();
-  drawRatio();
-  for (const panel of PANELS) drawPanel(...panel);
+  for (const [id, view] of Object.entries(OF_RADIUS)) if (seen(id)) view();
+  fillFacts();
 }
 
 function draw() {
   drawRadius();
-  drawRun();
-  drawPartial("grid", "needs a grid world", drawGrid);
+  for (const [id, view] of Object.entries(OTHERS)) if (seen(id)) view();
 }

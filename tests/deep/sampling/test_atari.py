@@ -146,6 +146,8 @@ def test_the_film_is_of_the_game_that_is_played(sticky):
         ("PongNoFrameskip-v4", "pong"),
         ("Pong-v4", "pong"),
         ("ALE/MsPacman", "ms_pacman"),
+        ("ale_py:ALE/Pong-v5", "pong"),
+        ("ale_py:ALE/Pong", "pong"),
         ("Hopper-v4", None),
         ("CartPole-v1", None),
         ("tests.deep.catch:Catch-v0", None),

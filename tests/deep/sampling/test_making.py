@@ -87,3 +87,15 @@ def test_what_cannot_be_pickled_is_said_in_one_line():
     lock = threading.Lock()
     with pytest.raises(InputError, match="cannot be sent to the workers"):
         pickle.dumps(Maker(lambda: lock))
+
+
+def test_mujocos_deprecation_is_not_shown_and_its_other_warnings_are(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    env = Maker("HalfCheetah-v4")()
+    env.reset(seed=0)
+    assert capfd.readouterr() == ("", "")
+    env.unwrapped.data.qvel[:] = 1e20
+    env.step(env.action_space.sample())
+    assert capfd.readouterr().err.startswith("MuJoCo: ")
+    assert list(tmp_path.iterdir()) == []
+    env.close()

@@ -24,3 +24,17 @@ def test_no_data_is_the_identity_and_a_constant_gives_zero():
     x = np.full((3, 1), 4.0, np.float32)
     np.testing.assert_array_equal(Normaliser.of(RunningMoments.empty((1,)), 10)(x), x)
     np.testing.assert_array_equal(Normaliser.of(RunningMoments.of(x), 10)(x), np.zeros_like(x))
+
+
+def test_an_action_mask_at_the_end_stays_zeros_and_ones():
+    rng = np.random.default_rng(2)
+    seen = np.concatenate([rng.normal(5, 2, (60, 2)), rng.random((60, 3)) < 0.7, np.ones((60, 1))], 1).astype(
+        np.float32
+    )
+    moments = RunningMoments.empty((6,))
+    for part in np.split(seen, 3):
+        moments = moments.merge(RunningMoments.of(part).identity(4))
+    got = Normaliser.of(moments, 10.0)(seen)
+    np.testing.assert_array_equal(got[:, 2:], seen[:, 2:])
+    np.testing.assert_allclose(got[:, :2].mean(0), 0, atol=1e-6)
+    assert RunningMoments.of(seen).identity(0).mean[2] != 0

@@ -1,16 +1,21 @@
 """Worker processes: they do what one process does, and a fault in one is said in one line."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from deep.sampling.environments import inspect
 from deep.sampling.processes import Sampler
 from deep.sampling.rollout import EpisodeRunner, rollout
-from exact.common.errors import FaultError
-from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING
+from exact.common.errors import FaultError, InputError
+from tests.deep.odd import make
+from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, actor_of, plain
 
 
 @pytest.fixture
@@ -42,8 +47,8 @@ def test_workers_answer_in_order_and_do_what_one_process_does(sampler):
 @pytest.mark.parametrize(
     ("env_id", "message"),
     [
-        ("NanReward", "worker 0: environment .*NanReward-v0'.*reward is nan at step 40 of the worker"),
-        ("InfObservation", r"observation is \[.*inf\] at step 40 of the worker"),
+        ("NanReward", "worker 0: environment .*NanReward-v0'.*reward is nan .episode 1, step 40"),
+        ("InfObservation", "observation is array.*inf.*not finite .episode 1, step 40"),
         ("Raising", "raised RuntimeError: the arm fell off"),
         ("Dying", r"worker 0 died \(exit code 7\)"),
     ],
@@ -53,6 +58,81 @@ def test_faults_say_what_and_where(sampler, env_id, message):
     workers.request(ACTOR, PLAIN, 64)
     with pytest.raises(FaultError, match=message):
         workers.collect()
+
+
+def ask(workers, spec, n=24):
+    workers.request(actor_of(spec), plain(spec), n)
+    return workers.collect()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("broken pipe", "worker 0: environment .*raised BrokenPipeError: the robot's socket .episode 1, step 3"),
+        ("nan start", "worker 0: environment .*not finite .at the reset of episode 1"),
+        ("old step", r"worker 0: environment .*gymnasium's step.action. returns"),
+    ],
+)
+def test_an_environments_own_faults_are_not_taken_for_the_learners_end(kind, message):
+    def play():
+        made.append(Sampler(spec, [1], 0.9))
+        ask(made[0], spec)
+
+    spec, made = inspect(make, {"kind": kind}), []
+    with pytest.raises(FaultError, match=message):
+        play()
+    for workers in made:
+        workers.close()
+
+
+def test_a_worker_may_start_processes_and_closes_its_environment(tmp_path):
+    spec, path = inspect(make, {"kind": "parent"}), tmp_path / "closed"
+    workers = Sampler(spec, [1], 0.9)
+    assert len(ask(workers, spec)[0].rewards) == 24
+    workers.close()
+    closing = inspect(make, {"kind": "closing", "path": str(path)})
+    assert path.read_text() == "closed\n"  # that of `inspect`
+    Sampler(closing, [1, 2], 0.9).close()
+    assert path.read_text() == "closed\n" * 3
+
+
+def test_what_only_the_learners_process_registered_is_explained():
+    gym.register("OnlyHere-v0", entry_point="tests.deep.odd:Counting")
+    with pytest.raises(InputError, match=r"workers do not know what the learner's process registered: .*module:Env-v0"):
+        Sampler(inspect("OnlyHere-v0"), [1], 0.9)
+    del gym.registry["OnlyHere-v0"]
+
+
+SCRIPT = """
+import gymnasium as gym
+from deep.sampling.environments import inspect
+from deep.sampling.processes import Sampler
+from tests.deep.odd import Counting
+class Mine(Counting): pass
+def train():
+    Sampler(inspect(lambda: Mine()), [1], 0.9).close()
+    print("trained")
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "message"),
+    [('if __name__ == "__main__": train()', 0, "trained"), ("train()", 1, 'InputError: .*if __name__ == "__main__"')],
+)
+def test_a_script_without_a_guard_is_told_what_to_write(tmp_path, last, status, message):
+    (tmp_path / "script.py").write_text(SCRIPT + last)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert (done.returncode, bool(re.search(message, done.stdout + done.stderr))) == (status, True)
+    assert done.stderr.count("Traceback") == status  # the script's own, and none of the worker's
+
+
+def test_a_learner_that_forgets_to_close_its_workers_ends_all_the_same():
+    script = SCRIPT + "w = Sampler(inspect(Mine), [1], 0.9)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_killed_worker_is_an_error_and_not_a_hang(sampler):

@@ -1,5 +1,7 @@
 """Rollouts of one environment: bookkeeping, reproducibility, exact replay."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from deep.sampling.environments import inspect
 from deep.sampling.normalise import Normaliser, RunningMoments
 from deep.sampling.rollout import EpisodeRunner, ended_episodes, ended_returns, rollout
 from paper_figs.paper import read_table
-from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, TRUNCATING, linear
+from tests.deep.odd import make
+from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, TRUNCATING, actor_of, linear, plain
 
 
 def test_counts_boundaries_and_returns_of_terminating_episodes():
@@ -103,3 +106,35 @@ def test_discounted_returns_count_the_first_reward_fully():
         start = t + 1
     assert ended_returns([got], discounted=True) == pytest.approx(wanted)
     assert ended_returns([got], discounted=False) == [total for _, total, _ in got.episodes]
+
+
+@pytest.mark.parametrize("kind", ["global", "resets", "first"])
+def test_an_episode_that_its_seed_does_not_determine_is_not_called_restored(kind):
+    """In a run's first episode a new environment object restores `resets` and `first`."""
+    spec = inspect(make, {"kind": kind})
+    for played, exact in ((3, kind != "global"), (13, False)):
+        runner = EpisodeRunner(spec, 0, 0.9)
+        rollout(runner, actor_of(spec), plain(spec), played)
+        twin = EpisodeRunner(spec, 0, 0.9)
+        assert twin.restore(runner.state()) is exact
+        assert (twin.episode, twin.length, twin.steps) == (runner.episode + (not exact), 3 if exact else 0, played)
+        assert twin.rng.bit_generator.state == runner.rng.bit_generator.state
+
+
+def test_a_run_of_an_older_version_is_restored_without_a_digest():
+    runner, twin = (EpisodeRunner(inspect(TERMINATING), 0, 0.9) for _ in range(2))
+    rollout(runner, ACTOR, PLAIN, 3)
+    text, actions = runner.state()
+    older = {name: value for name, value in json.loads(text).items() if name in ("rng", "episode", "steps")}
+    assert twin.restore((json.dumps(older), actions))
+    np.testing.assert_array_equal(twin.observation, runner.observation)
+
+
+def test_a_very_long_episode_is_not_kept_for_replay(monkeypatch):
+    monkeypatch.setattr("deep.sampling.rollout.REPLAY_LIMIT", 20)
+    spec = inspect(make, {"kind": "endless"})
+    runner, twin = EpisodeRunner(spec, 0, 0.9), EpisodeRunner(spec, 0, 0.9)
+    got = rollout(runner, actor_of(spec), plain(spec), 30)
+    assert (len(runner.taken), runner.length, got.episodes) == (20, 30, [])
+    assert not twin.restore(runner.state())
+    assert (twin.episode, twin.length) == (1, 0)

@@ -96,7 +96,10 @@ def test_running_games_are_restored_bit_for_bit(env_id, sticky, n):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Nan", "NanCatch-v0': the reward is nan at step 20"), ("Raising", "raised RuntimeError: the paddle broke")],
+    [
+        ("Nan", "NanCatch-v0', number 0: the reward is nan .episode 1, step 20"),
+        ("Raising", "raised RuntimeError: the paddle broke"),
+    ],
 )
 def test_faults_say_what_and_where(name, message):
     sampler = VectorSampler(inspect(f"tests.deep.catch:{name}Catch-v0"), [1, 2], 0.0, False)

@@ -57,3 +57,11 @@ def test_one_is_singular():
 
 def test_a_bar_in_a_cell_is_escaped():
     assert markdown_row(("a|b", "c")) == "| a\\|b | c |"
+
+
+def test_markup_in_a_name_is_text():
+    """A name such as [/red] ended in a traceback of rich; [red] was swallowed."""
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=80)
+    Table("[/red] on [bold]", ("[/a]",), (("[link=x]y, a wide cell",),), ("[/note]",)).show(console)
+    shown = console.file.getvalue()
+    assert all(text in shown for text in ("[/red] on [bold]", "[/a]", "[link=x]y, a wide cell", "[/note]"))

@@ -129,6 +129,14 @@ def test_sigma_step_is_the_best_of_a_fine_grid_and_respects_its_bounds():
         assert surrogate(case.mdp, ev, best) >= max(others) - 1e-12
 
 
+def test_sigma_step_stays_within_its_width():
+    for case in instances(4):
+        ev = evaluate(case.mdp, case.policy)
+        widths = [abs(np.log(sigma_step(case.mdp, ev, w, (1e-3, 1e3)).sigma / ev.policy.sigma)) for w in (1e-3, 0.05)]
+        assert widths[0] <= 1e-3 * (1 + 1e-9)
+        assert widths[1] <= 0.05 * (1 + 1e-9)
+
+
 def test_a_losing_state_is_put_back():
     case = instances(1)[0]
     ev = evaluate(case.mdp, case.policy)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from exact.common.errors import InputError
-from exact.mdps.garnet import garnet
+from exact.mdps.garnet import HARD, garnet
+from exact.mdps.library import load
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,3 +77,18 @@ def test_garnet_sparse():
 def test_garnet_bad_input(arguments, message):
     with pytest.raises(InputError, match=message):
         garnet(*arguments)
+
+
+def test_a_hard_garnet_has_ties_an_absorbing_state_and_a_random_start():
+    S, A = 6, 3
+    mdp, plain = (load(f"garnet:S={S},A={A},b=2,gamma=0.9,seed=4{hard}") for hard in (HARD, ""))
+    assert mdp.name.endswith(HARD)
+    np.testing.assert_array_equal(mdp.transitions[-1], np.eye(S)[[S - 1] * A])
+    assert not mdp.rewards[-1].any()
+    for s in range(0, S, 2):
+        np.testing.assert_array_equal(mdp.transitions[s, -1], mdp.transitions[s, 0])
+        assert mdp.rewards[s, -1] == mdp.rewards[s, 0]
+    np.testing.assert_array_equal(mdp.transitions[1], plain.transitions[1])
+    assert (mdp.rewards == np.rint(mdp.rewards)).all()
+    assert mdp.initial.min() > 0
+    assert len(set(mdp.initial)) > 1

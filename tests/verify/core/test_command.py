@@ -26,7 +26,6 @@ BAD = [
     (("--mdp", "gridwrld-5x5"), "unknown MDP 'gridwrld-5x5': did you mean gridworld-5x5"),
     (("--instances", "-1"), "--instances must be at least 0, got -1"),
     (("--jobs", "0"), "--jobs must be at least 1, got 0"),
-    (("--certify", "--float-only"), "--certify and --float-only exclude each other"),
     (("--json", "/nonexistent/x.json"), "cannot write /nonexistent/x.json"),
     (("--figure", "x.tiff"), "cannot draw into x.tiff: expected a file name ending in .png, .pdf, .svg"),
     (("--solver", "simplex"), "simplex"),
@@ -64,7 +63,6 @@ def test_the_command_itself(tmp_path):
         ({"seed": -1}, "--seed must be at least 0"),
         ({"jobs": 0}, "--jobs must be at least 1, got 0"),
         ({"search": -1}, "--search must be at least 0"),
-        ({"certify": True, "float_only": True}, "--certify and --float-only exclude each other"),
     ],
 )
 def test_bad_options(arguments, message):

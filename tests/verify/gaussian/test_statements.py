@@ -5,7 +5,7 @@ import json
 import pytest
 
 from exact.common.drawing import save_figure
-from verify import lemma36, lemma37, theorem38
+from verify import joint, lemma36, lemma37, theorem38
 from verify.core.command import FalsifierOptions
 from verify.core.report import tally
 
@@ -19,10 +19,12 @@ def test_all_statements_come_out_as_expected_whatever_the_number_of_processes(mo
     assert module.check(FalsifierOptions(instances=1, search=0, seed=9))[-1] not in one
 
 
-@pytest.mark.parametrize("module", [lemma36, lemma37, theorem38], ids=["lemma36", "lemma37", "theorem38"])
+@pytest.mark.parametrize(
+    "module", [lemma36, lemma37, theorem38, joint], ids=["lemma36", "lemma37", "theorem38", "joint"]
+)
 def test_command_reports_and_draws(module, tmp_path, capsys):
     report, figure = tmp_path / "report.json", tmp_path / "figure.svg"
-    extra = () if module is theorem38 else ("--search", "0")
+    extra = () if module in (theorem38, joint) else ("--search", "0")
     assert module.main(["--instances", "1", "--json", str(report), *extra]) == 0
     rows = json.loads(report.read_text())
     assert [row["statement"] for row in rows] == [statement.name for statement in module.STATEMENTS]
@@ -31,7 +33,9 @@ def test_command_reports_and_draws(module, tmp_path, capsys):
     assert module.STUDY.title in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [lemma36, lemma37, theorem38], ids=["lemma36", "lemma37", "theorem38"])
+@pytest.mark.parametrize(
+    "module", [lemma36, lemma37, theorem38, joint], ids=["lemma36", "lemma37", "theorem38", "joint"]
+)
 @pytest.mark.parametrize("arguments", [("--mdp", "frozenlake-4x4"), ("--solver", "lp")], ids=["mdp", "solver"])
 def test_command_refuses_options_of_finite_actions(module, arguments, capsys):
     assert module.main([*arguments]) == 2

@@ -155,3 +155,19 @@ def test_common_noise_is_that_of_the_newest_steps_of_the_batch(mdp):
         assert np.array_equal(replayed.rewards, state.newest.rewards)
         kept, resampled = kept + int(same[0]), resampled + int(before.resampling[0])
     assert kept > 0
+
+
+def test_a_renewed_rule_draws_the_new_policy_again_with_new_noise(mdp):
+    rules = [replace(FIXED[0], renewed=True, common_noise=True), FIXED[0]]
+    tables, sampling, rng = tabulate(mdp), Sampling(100, exact_advantages=False), np.random.default_rng(23)
+    state = begin(tables, rules, sampling, rng)
+    decided, sizes, same = [], [], []
+    for _ in range(4):
+        noise = state.newest.noise.action
+        state, done = advance(tables, rules, state, sampling, 1.0, rng)
+        decided.append(done.decided.tolist())
+        sizes.append((state.batch.steps / 100).astype(int).tolist())
+        same.append(bool((state.newest.noise.action[:, 0] == noise[:, 0]).all()))
+    assert decided == [[True, True], [False, True]] * 2
+    assert sizes == [[1, 1], [2, 1]] * 2
+    assert same == [True, False] * 2

@@ -1,6 +1,7 @@
 """The estimates of a batch, against exact values."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +36,12 @@ def test_total_rewards_are_those_of_complete_trajectories():
     assert total.tolist() == [10, 15]
     assert squares.tolist() == [9 + 49, 36 + 81]
     assert count.tolist() == [2, 2]
+
+
+def test_the_spread_of_the_returns_is_the_sample_standard_deviation():
+    """(4.2) divides by n - 1: returns 3 and 7 have the spread sqrt(8)."""
+    batch = SimpleNamespace(returns=np.array([10.0]), returns_squared=np.array([58.0]), trajectories=np.array([2]))
+    assert returns_spread(batch) == pytest.approx(8**0.5)
 
 
 def test_gae_stops_at_the_end_of_an_episode():

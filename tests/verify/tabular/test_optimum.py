@@ -4,7 +4,7 @@ import pytest
 from flint import fmpq
 
 from exact.mdps.library import load
-from verify.core.rational import from_mdp
+from exact.rational import from_mdp
 from verify.tabular.optimum import optimum
 
 

@@ -14,7 +14,7 @@ from tests.exact.strategies import mdps, policies
 from tests.verify.tabular.cases import on_the_grid
 from verify.core.command import Options
 from verify.tabular.runs import Run, beginning, random_garnet, rational_mdp
-from verify.tabular.trial import GRID, SNAP, exact_trial, float_trial, grid_policy, on_grid
+from verify.tabular.trial import FINE_GRID, GRID, SNAP, exact_trial, float_trial, grid_policy, on_grid
 
 FIELDS = ("p0", "D", "D_new", "delta", "gain", "price", "dual", "A_star", "A_bar", "greedy_cost", "actual")
 
@@ -24,12 +24,14 @@ FIELDS = ("p0", "D", "D_new", "delta", "gain", "price", "dual", "A_star", "A_bar
 def test_steps_on_the_grid_stay_there_and_are_optimal_for_their_radius(data, delta):
     mdp = data.draw(mdps())
     policy = grid_policy(data.draw(policies(mdp)))
-    e = evaluate(mdp, policy)
-    step, free = on_grid(solve_tv)(policy, e.A, e.rho, delta), solve_tv(policy, e.A, e.rho, delta)
-    assert on_the_grid(step.policy)
-    assert step.distance <= delta * (1 + 1e-12) + e.rho.sum() * mdp.n_actions * SNAP / GRID
-    assert abs(step.policy - free.policy).max() <= mdp.n_actions / GRID
-    point = exact_trial(rational_mdp(mdp), policy, step.policy, delta)
+    it = next(iterate(mdp, on_grid(solve_tv), start=policy, delta0=delta), None)
+    if it is None:
+        return
+    e, step, free = it.before, it.step, solve_tv(policy, it.before.A, it.before.rho, delta)
+    assert on_the_grid(step.policy, FINE_GRID)
+    assert step.distance <= delta * (1 + 1e-12) + e.rho.sum() * mdp.n_actions * SNAP / FINE_GRID
+    assert abs(step.policy - free.policy).max() <= mdp.n_actions / FINE_GRID
+    point = exact_trial(rational_mdp(mdp), it)
     # With ties that floats do not see as such the threshold rule may be off; without them this is an equality.
     assert float(point.dual - point.gain) <= 1e-9 * max(1, abs(e.Q).max()) / (1 - mdp.discount)
 
@@ -51,7 +53,7 @@ def test_floats_are_within_their_margin_of_the_truth(data, delta):
     if it is None:
         return
     floats = float_trial(mdp, it)
-    exact = exact_trial(rational_mdp(mdp), it.policy, it.step.policy, it.delta)
+    exact = exact_trial(rational_mdp(mdp), it)
     for name in FIELDS:
         if name not in ("delta", "price", "dual"):  # these depend on whether floats see a tie
             assert abs(float(getattr(exact, name)) - getattr(floats, name)) <= floats.rounding, name
@@ -64,6 +66,6 @@ def test_solvers_propose_the_same_steps():
     mdp = load(run.mdp)
     start, delta0 = beginning(run, mdp)
     e = evaluate(mdp, start)
-    by_sorting, by_lp = (on_grid(s)(start, e.A, e.rho, delta0) for s in (solve_tv, ConvexSubproblem()))
+    by_sorting, by_lp = (on_grid(s, GRID)(start, e.A, e.rho, delta0) for s in (solve_tv, ConvexSubproblem()))
     assert abs(by_sorting.policy - by_lp.policy).max() <= 1 / GRID
     assert by_sorting.gain == pytest.approx(by_lp.gain, rel=1e-4)

@@ -1,8 +1,9 @@
 """Finite MDPs and policy evaluation in exact rational arithmetic, by python-flint.
 
-Every MDP of the verifier has rational data, and every policy in its runs lies on a dyadic grid.  So V, rho and eta are
-rational numbers, and an inequality between them is true or false.  Arrays are NumPy object arrays of `flint.fmpq`; the
-formulas of `exact.bounds` take them as they are.  flint is loaded with the first exact number.
+A float64 of an MDP means a fraction, and every policy in the runs of `verify` lies on a dyadic grid.  So V, rho and
+eta are rational numbers, and an inequality between them is true or false.  Arrays are NumPy object
+arrays of `flint.fmpq`; the formulas of `exact.bounds` take them as they are.  flint is loaded with the first exact
+number.
 """
 
 from dataclasses import dataclass
@@ -15,25 +16,33 @@ from scipy import sparse
 
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
-from exact.mdps.small_fractions import DENOMINATOR_LIMIT, ROUNDING
+from exact.mdps.small_fractions import DENOMINATOR_LIMIT
 
 if TYPE_CHECKING:
     from flint import fmpq, fmpq_mat
 
+DECIMALS = 15
+"""Every decimal of so many digits is told apart from all others as a float64."""
 Rationals = Any
 """A NumPy object array of fmpq."""
 
 
 def rational(x: float) -> "fmpq":
-    """The fraction that the float x means: 0.9 means 9/10, 0.333... means 1/3. If there is none, x itself.
+    """The fraction that the float x means: 0.9 means 9/10, 0.333... means 1/3, 1e-15 means 10^-15.
 
-    x means a fraction if it is the fraction's rounded value and the denominator is at most DENOMINATOR_LIMIT = 2^16.
-    Two such fractions are at least 2^-32 apart, so there is at most one.
+    It is the fraction with a denominator of at most DENOMINATOR_LIMIT = 2^16 that x is the rounded value of. Two such
+    fractions are at least 2^-32 apart, so there is at most one. If there is none, it is the shortest decimal that gives
+    x, if that has at most DECIMALS digits. Else it is x itself.
     """
     from flint import fmpq
 
+    x = float(x)
     near = Fraction(x).limit_denominator(DENOMINATOR_LIMIT)
-    return fmpq(near.numerator, near.denominator) if abs(float(near) - x) <= ROUNDING * max(1, abs(x)) else dyadic(x)
+    if float(near) != x:
+        decimal = repr(x)
+        digits = decimal.partition("e")[0].lstrip("-").replace(".", "").strip("0")
+        near = Fraction(decimal) if len(digits) <= DECIMALS else Fraction(x)
+    return fmpq(near.numerator, near.denominator)
 
 
 def dyadic(x: float) -> "fmpq":
@@ -81,15 +90,16 @@ def from_mdp(mdp: MDP) -> RationalMDP:
     kernel = sparse.csr_array(mdp.kernel)
     probabilities = rationals(kernel.data)
     for start, end in zip(kernel.indptr[:-1], kernel.indptr[1:], strict=True):
-        _normalise(probabilities[start:end])
+        normalise(probabilities[start:end])
     initial = rationals(mdp.initial)
-    _normalise(initial)
+    normalise(initial)
     return RationalMDP(
         kernel.indptr, kernel.indices, probabilities, rationals(mdp.rewards), initial, rational(mdp.discount)
     )
 
 
-def _normalise(p: Rationals) -> None:
+def normalise(p: Rationals) -> None:
+    """Give what a distribution misses to one to its largest entry, in place."""
     residue = 1 - p.sum()
     if residue != 0:
         p[p.argmax()] += residue

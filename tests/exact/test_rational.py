@@ -1,5 +1,7 @@
 """Exact arithmetic: which fraction a float means, and evaluation without rounding."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from exact.evaluation import evaluate
 from exact.mdp import MDP
 from exact.mdps.library import NAMED, load
+from exact.rational import dyadic, dyadics, evaluate_exactly, from_mdp, rational, rationals
 from tests.exact.strategies import mdps, policies
-from verify.core.rational import dyadic, dyadics, evaluate_exactly, from_mdp, rational, rationals
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,16 @@ def test_the_fraction_that_a_float_means(x, p, q):
     assert rational(x) == fmpq(p, q)
 
 
-@pytest.mark.parametrize("x", [np.pi, 1e-9, 0.1 + 1e-12])
+@pytest.mark.parametrize(
+    "text", ["1e-15", "0.99999999999999", "0.5000000000001", "1e-300", "123456.789012345", "-1e22"]
+)
+def test_decimals_are_read_as_they_are_given(text):
+    """rational(1e-15) was 0, and 1 - 1e-14 was 1: another MDP was decided."""
+    given = Fraction(text)
+    assert rational(float(text)) == fmpq(given.numerator, given.denominator)
+
+
+@pytest.mark.parametrize("x", [np.pi, 0.1 + 0.2, 1e-9 / 3, np.nextafter(1, 0)])
 def test_other_floats_mean_themselves(x):
     assert rational(x) == dyadic(x)
     assert dyadic(x) == fmpq(*float(x).as_integer_ratio())
@@ -70,5 +81,5 @@ def test_a_rounding_residue_goes_to_the_largest_probability():
     row = np.array([0.1234567890123, 0.6, 1 - 0.1234567890123 - 0.6])
     mdp = from_mdp(MDP(row[None, None].repeat(3, axis=0), np.zeros((3, 1)), row, 0.5))
     assert mdp.initial.sum() == 1
-    assert mdp.initial[1] == 1 - dyadic(row[0]) - mdp.initial[2]
+    assert mdp.initial[1] == 1 - rational(row[0]) - mdp.initial[2]
     assert (mdp.probabilities.reshape(3, 3).sum(axis=1) == 1).all()

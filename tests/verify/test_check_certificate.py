@@ -1,0 +1,129 @@
+"""Certificates and their checker: true ones pass, and no single number can be changed."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from exact.algorithm import iterate
+from exact.certificate import as_json, digest, policy_certificate, step_certificate
+from exact.mdps.library import load
+from exact.rational import from_mdp
+from exact.solving import main
+from exact.subproblem.tv import solve_tv
+from verify import check_certificate
+from verify.tabular.trial import exact_trial, on_grid
+
+CHECKER = Path(check_certificate.__file__)
+
+
+def step(name):
+    """The certificate of a first step from the uniform policy, with everything that the checker derives."""
+    mdp = load(name)
+    exact = from_mdp(mdp)
+    t = exact_trial(exact, next(iterate(mdp, on_grid(solve_tv), delta0=0.5)))
+    one, ratio = 1 - exact.discount, t.ratio
+    sides = {
+        "the trial is in the region": [t.radius, t.D],
+        "closed form of (3.6)": [t.gain, t.price * t.D + t.dual - t.price * t.delta],
+        "Lemma 3.3": [t.gain, min(fmpq(1), one * t.delta) * t.A_star],
+        "no state is made worse": [t.f.min(), fmpq(0)],
+        "monotone improvement": [(t.after.V - t.before.V).min(), fmpq(0)],
+        "ratio by visitation": [ratio, min(t.after.rho / t.before.rho)],
+        "prior ratio": [ratio, 1 - exact.discount * t.D / (one * min(t.before.rho))],
+        "posterior ratio": [ratio, 1 / (1 + exact.discount * t.D_new / (one * min(t.after.rho)))],
+    }
+    policies = (t.policy, t.trial)
+    return step_certificate(name, exact, policies, (t.before, t.after), (t.radius, t.price), sides)
+
+
+CERTIFICATES = {
+    "policy": policy_certificate(load("cash-in"), np.array([[0.25, 0.75], [1 / 3, 2 / 3]])),
+    "step": step("cash-in"),
+}
+
+
+def numbers(tree, path=()):
+    """Paths to all leaves of a certificate but the MDP's name."""
+    if isinstance(tree, (dict, list)):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from numbers(value, (*path, key))
+    elif path != ("mdp", "name"):
+        yield path
+
+
+def changed(certificate, path, value):
+    found = copy.deepcopy(certificate)
+    place = found
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return found
+
+
+def refused(certificate):
+    try:
+        check_certificate._check(certificate)
+    except Exception:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_a_true_certificate_passes(kind, capsys):
+    check_certificate._check(CERTIFICATES[kind])
+    assert capsys.readouterr().out.startswith("holds: ")
+
+
+@pytest.mark.parametrize("rehashed", [False, True], ids=["as it is", "with a new digest"])
+@pytest.mark.parametrize("kind", CERTIFICATES)
+def test_any_changed_number_is_refused(kind, rehashed, capsys):
+    """Also a changed MDP whose digest was computed again: its values are no longer these."""
+    certificate, tried = CERTIFICATES[kind], 0
+    for path in numbers(certificate):
+        old = certificate
+        for key in path:
+            old = old[key]
+        others = (
+            ["x"] if "/" not in old and not old.lstrip("-").isdigit() else ["7/5", "-1", "0", "1", f"{old}0", "1e9"]
+        )
+        for new in others:
+            if new == old or (rehashed and path == ("digest",)):
+                continue
+            wrong = changed(certificate, path, new)
+            if rehashed:
+                wrong["digest"] = digest(wrong["mdp"])
+            assert refused(wrong), (path, old, new)
+            tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize("content", ["", "[]]", "[1]", "[{}]", '[{"format": "stro-certificate-1"}]', "[" * 10_000])
+def test_other_files_are_refused_in_one_line(content, tmp_path):
+    (tmp_path / "c.json").write_text(content)
+    done = subprocess.run([sys.executable, CHECKER, tmp_path / "c.json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("refused: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_certificate_of_a_run(tmp_path):
+    target = tmp_path / "frozenlake.json"
+    assert main(["--mdp", "frozenlake-8x8", "--certificate", str(target)]) == 0
+    command = [sys.executable, "-I", "-S", CHECKER, target]  # isolated: nothing but the standard library is there
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "0.406876916 >= 0.406876916" in done.stdout
+    assert as_json(json.loads(target.read_text())) == target.read_text()
+
+
+def test_the_checker_is_short_and_alone():
+    text = CHECKER.read_text()
+    assert len(text.splitlines()) <= 100
+    assert {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))} == {
+        *("hashlib", "json", "sys", "fractions")
+    }

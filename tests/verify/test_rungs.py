@@ -1,0 +1,52 @@
+"""More rungs: they hold, they are tight enough to notice a factor of two, and the mixture by hand."""
+
+import pytest
+
+from exact.rational import dyadics, evaluate_exactly
+from tests.verify.cases import SMALL, row_of
+from verify import rungs
+from verify.core.command import SearchOptions
+from verify.core.statement import Verdict
+from verify.tabular.runs import load, rational_mdp
+
+FEW = ("cash-in", "dadashi-2a", "forest")
+
+
+def test_all_rungs_hold_whatever_the_number_of_processes():
+    one, two = (rungs.check(SearchOptions(search=2, mdp=SMALL, instances=1, jobs=jobs)) for jobs in (1, 2))
+    assert one == two
+    assert all(check.exact for check in one)
+    assert all(row.as_expected and row.checks for row in row_of(rungs, one).values())
+
+
+def test_a_span_of_half_the_size_is_found_out(monkeypatch):
+    whole = rungs.span
+    monkeypatch.setattr(rungs, "span", lambda x: whole(x) / 2)
+    rows = row_of(rungs, rungs.check(SearchOptions(search=0, mdp=FEW, instances=3)))
+    violated = {name for (name, _), row in rows.items() if row.violations}
+    assert {rungs.KERNEL.name, rungs.SUCCESSORS.name, rungs.INEXACT.name} <= violated
+
+
+def test_a_mixture_that_goes_half_of_the_way_is_found_out(monkeypatch):
+    whole = rungs.best_mixture
+
+    def half(mdp, policy, now, eps=0):
+        trial, bound = whole(mdp, policy, now, eps)
+        return (policy + trial) / 2, bound
+
+    monkeypatch.setattr(rungs, "best_mixture", half)
+    rows = row_of(rungs, rungs.check(SearchOptions(search=0, mdp=FEW, instances=3)))
+    assert rows[rungs.MIXTURE.name, "new"].violations > 0
+
+
+def test_the_mixture_on_cash_in_by_hand():
+    """pi stays: A* = 5, B = 5, m = (1, 0), b = .9 * 5 * 1/.1 = 45: zeta = 1/18 and the bound is 25/180."""
+    mdp = rational_mdp(load("cash-in"))
+    stay = dyadics(load("cash-in").uniform_policy() * 2 * [1, 0])
+    now = evaluate_exactly(mdp, stay)
+    trial, bound = rungs.best_mixture(mdp, stay, now)
+    assert float(trial[0, 1]) == pytest.approx(1 / 18)
+    assert float(bound) == pytest.approx(25 / 180)
+    assert float(evaluate_exactly(mdp, trial).eta) == pytest.approx(5 / 18 / (1 + 1.8 * 5 / 18))
+    assert rungs.next_states(mdp, trial).sum(axis=1).tolist() == [1, 1]
+    assert all(check.verdict is Verdict.HOLDS for check in rungs.check_mixtures(mdp, stay, now, "here"))
