@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,8 @@ def read(path: Path) -> dict[str, Any]:
     payload = _payload(path)
     _check_archive(payload)
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's, of pickles that it does not write itself
+            state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except Exception as error:  # the checksum is right, so somebody made it: what is in it may raise anything
         raise DamagedError(f"does not load ({type(error).__name__})") from error
     return state

@@ -23,6 +23,7 @@ from deep.sampling.making import NAMELESS, nameless
 from exact.common import schema
 from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
+from exact.common.source import source_version
 
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
@@ -194,7 +195,8 @@ class RunDirectory:
         """
         check_new(folder)
         run = cls(folder)
-        record = settings | {"versions": versions(packages), "command": command}
+        source = {"source": source_version(("exact", "deep"))}
+        record = settings | {"versions": versions(packages) | source, "command": command}
         try:
             atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
         except BaseException:

@@ -4,6 +4,7 @@
 """
 
 import multiprocessing as mp
+import os
 import resource
 import subprocess
 import sys
@@ -235,11 +236,16 @@ class Quitting(Counting):
         return super().step(action)
 
 
+def in_worker():
+    """Whether this is a worker process, not the learner that looks at its environment."""
+    return mp.parent_process() is not None
+
+
 class Hanging(Counting):
-    """From the third step on nothing comes back."""
+    """In a worker the third step does not come back."""
 
     def step(self, action):
-        if self.t == 2:
+        if self.t == 2 and in_worker():
             time.sleep(1000)
         return super().step(action)
 
@@ -247,18 +253,12 @@ class Hanging(Counting):
 class Leaving(Counting):
     """It starts a process that it does not end, and one that it ends by a signal when it is closed."""
 
-    def __init__(self, path, hang=False):
+    def __init__(self, path):
         super().__init__()
-        self.hang = hang
         sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
         self.children = [subprocess.Popen(sleeping) for _ in range(2)]
         with open(path, "a") as file:
-            file.write("".join(f"{child.pid}\n" for child in self.children))
-
-    def step(self, action):
-        if self.hang and self.t == 2:
-            time.sleep(1000)
-        return super().step(action)
+            file.write("".join(f"{os.getpid()} {child.pid}\n" for child in self.children))
 
     def close(self):
         self.children[0].terminate()
@@ -267,9 +267,11 @@ class Leaving(Counting):
 
 
 class Hungry(Counting):
-    """It takes memory until there is no more."""
+    """In a worker it asks for more memory than it may have."""
 
     def step(self, action):
+        if not in_worker():
+            return super().step(action)
         resource.setrlimit(resource.RLIMIT_AS, (1 << 31, resource.RLIM_INFINITY))
         self.held = np.ones(1 << 32)
         return super().step(action)

@@ -1,6 +1,6 @@
 """Run the parts, print the table, write it as JSON and into docs/reliability.md.
 
-python -m tests.torture [--parts kills disk files signals --scale 1 --seed 0 --json FILE --page docs/reliability.md]
+python -m tests.torture [--parts kills disk files workers signals hostile soak --scale 1 --json FILE --page PAGE]
 """
 
 import platform
@@ -16,17 +16,26 @@ import torch
 
 from deep.run.directory import versions
 from exact.common import cli
-from tests.torture import disk, files, kills, report, signals
+from tests.torture import disk, files, hostile, kills, report, signals, soak, workers
 
-PARTS = {"kills": kills.run, "disk": disk.run, "files": files.run, "signals": signals.run}
+PARTS = {
+    "kills": kills.run,
+    "disk": disk.run,
+    "files": files.run,
+    "workers": workers.run,
+    "signals": signals.run,
+    "hostile": hostile.run,
+    "soak": soak.run,
+}
+Part = Literal["kills", "disk", "files", "workers", "signals", "hostile", "soak"]
 
 
 @dataclass(frozen=True)
 class Options:
     """Try to break runs, and count how often the promises held."""
 
-    parts: tuple[Literal["kills", "disk", "files", "signals"], ...] = ("kills", "disk", "files", "signals")
-    """What to try."""
+    parts: tuple[Part, ...] = ("kills", "disk", "files", "workers", "signals", "hostile")
+    """What to try. soak, long runs whose memory must stay flat, takes more than an hour."""
     scale: float = 1.0
     """How often, relative to the full suite, which kills 1,000 times at random moments."""
     seed: int = 0

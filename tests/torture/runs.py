@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,12 @@ def command(kind: str, out: Path) -> list[str]:
     return ["--resume", str(out), *words[:2]]
 
 
-def start(kind: str, out: Path, before: Callable[[], object] = lambda: None) -> Process:
-    """Begin or continue a run in a process of its own, which calls `before` first."""
+def start(kind: str, out: Path, before: Callable[[], object] = lambda: None, words: Sequence[str] = ()) -> Process:
+    """Begin or continue a run in a process of its own, which calls `before` first; `words` are further options."""
 
     def work() -> int:
         before()
-        return training.main(command(kind, out))
+        return training.main([*command(kind, out), *words])
 
     return Process(work, out.with_name(f"{out.name}.err"))
 

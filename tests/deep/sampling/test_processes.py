@@ -201,9 +201,9 @@ def test_what_an_environment_started_ends_with_its_worker(tmp_path, killed):
         with pytest.raises(FaultError, match=r"worker 0 died \(exit code -9\); the system kills processes when memory"):
             ask(workers, spec)
     workers.close()
-    ours, *theirs = np.split(np.array(path.read_text().split(), int), 2)
-    os.kill(ours[1], signal.SIGKILL)  # that of `inspect`
-    assert gone(np.ravel(theirs).tolist())
+    made = [tuple(map(int, line.split())) for line in path.read_text().splitlines()]
+    os.kill(next(child for parent, child in made[1:] if parent == os.getpid()), signal.SIGKILL)  # that of `inspect`
+    assert gone([child for parent, child in made if parent != os.getpid()])
 
 
 ALONE = """
