@@ -8,7 +8,7 @@ docs/guide.md goes through all of it.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from deep.run.checkpoint import BEST, write_one
 from deep.run.directory import config_from_json, read_config, to_json
 from deep.run.display import Display
 from deep.run.snapshot import pack_moments, unpack_moments
+from deep.run.trackers import TrackerName
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.making import Env, Wrapper
 from deep.sampling.normalise import RunningMoments, preprocess
@@ -68,7 +69,13 @@ class Agent(Player):
         formats.export(self, Path(path), kind)
 
     def learn(
-        self, more_steps: int, out: Path | str | None = None, *, callback: Callback | None = None, progress: bool = True
+        self,
+        more_steps: int,
+        out: Path | str | None = None,
+        *,
+        callback: Callback | None = None,
+        track: Sequence[TrackerName] = (),
+        progress: bool = True,
     ) -> "Agent":
         """Train for more steps, as `python -m deep.train --continue-from DIR --steps M` does.
 
@@ -76,6 +83,7 @@ class Agent(Player):
             more_steps: environment steps on top of those that the run has.
             out: the new run directory. Default: the run's name with `-to` and the new number of steps.
             callback: as for `train`.
+            track: as for `train`.
             progress: as for `train`.
 
         Returns:
@@ -90,7 +98,7 @@ class Agent(Player):
         origin = Origin("continue", str(self.folder))
         config = origin.longer(self.config, more_steps)
         target = Path(out) if out is not None else later_folder(self.folder, config.steps)
-        return _trained(config, self.spec, target, callback, progress, origin)
+        return _trained(config, self.spec, target, callback, track, progress, origin)
 
 
 def train(
@@ -105,6 +113,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     init_from: Path | str | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
 ) -> Agent:
     """Train an agent in a new run directory.
@@ -123,6 +132,7 @@ def train(
         init_from: a run directory or a file of `Agent.save`, whose policy and normaliser to begin with.
         callback: called with the metrics of every iteration, a line of metrics.jsonl; if it returns False the run
             stops. It keeps its checkpoint and can be resumed.
+        track: what else is told of every iteration: "tensorboard", "wandb", "mlflow".
         progress: show how far it is.
 
     Returns:
@@ -144,7 +154,9 @@ def train(
         config, dict(settings or {}) | {name: value for name, value in given.items() if value is not None}
     )
     origin = None if init_from is None else Origin("init", str(init_from))
-    return _trained(config, spec, Path(out) if out is not None else free_folder(config), callback, progress, origin)
+    return _trained(
+        config, spec, Path(out) if out is not None else free_folder(config), callback, track, progress, origin
+    )
 
 
 def resume(
@@ -153,6 +165,7 @@ def resume(
     env: Env | None = None,
     wrapper: Wrapper | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
 ) -> Agent:
     """Continue an interrupted run. Its parameters and metrics, but for the clock, are the uninterrupted run's.
@@ -162,6 +175,7 @@ def resume(
         env: as for `load`.
         wrapper: as for `load`.
         callback: as for `train`.
+        track: as for `train`.
         progress: as for `train`.
 
     Raises:
@@ -172,7 +186,7 @@ def resume(
     config = read_config(folder)
     spec = _spec(config, env, wrapper)
     with Display(config, quiet=not progress) as display:
-        result = training.resume(folder, training.together(display.update, callback), spec)
+        result = training.resume(folder, training.together(display.update, callback), spec, track)
     return replace(_agent(config, spec, newest(folder), folder), result=result)
 
 
@@ -250,10 +264,16 @@ def free_folder(config: Config) -> Path:
 
 
 def _trained(
-    config: Config, spec: EnvSpec, out: Path, callback: Callback | None, progress: bool, origin: Origin | None
+    config: Config,
+    spec: EnvSpec,
+    out: Path,
+    callback: Callback | None,
+    track: Sequence[TrackerName],
+    progress: bool,
+    origin: Origin | None,
 ) -> Agent:
     """Train in a new run directory and load what came out."""
     with Display(config, quiet=not progress) as display:
-        observe = training.together(display.update, callback)
-        result = training.train(config, out, observe=observe, spec=spec, origin=origin)
+        told = training.together(display.update, callback)
+        result = training.train(config, out, observe=told, spec=spec, origin=origin, track=track)
     return replace(_agent(config, spec, newest(out), out), result=result)

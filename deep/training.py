@@ -27,7 +27,8 @@ from deep.metrics import summary
 from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
-from deep.run.display import Display, tensorboard_writer
+from deep.run.display import Display
+from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
 from exact.common import cli
@@ -48,13 +49,12 @@ class Options:
     config: Annotated[Config, tyro.conf.arg(name="")]
     out: Path | None = None
     """Run directory to create. Default: runs/ENV-PRESET-seedN."""
-    tensorboard: bool = False
-    """Write TensorBoard event files beside metrics.jsonl."""
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
     resume: Path | None = None
     """Continue the run in this directory with its own configuration; no setting can be changed."""
     continue_from: Path | None = None
     """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out and
-    --tensorboard can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
+    the trackers can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
     init_from: Path | None = None
     """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
     file of Agent.save, which has no value network."""
@@ -87,7 +87,7 @@ class FirstOptions:
     preset: PresetName = "default"
     resume: Path | None = None
     continue_from: Path | None = None
-    tensorboard: bool = False
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
         if first.env is not None or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
+        return Options(config, trackers=first.trackers, resume=first.resume), inspected(config)
     if first.continue_from is not None and not helping:
         return _parse_continue(first, others)
     if first.env is None:
@@ -135,7 +135,7 @@ def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options
     more = cli.parse(ContinueOptions, MODULE, others)
     config = Origin("continue", str(source)).longer(read_config(source), more.steps)
     out = more.out or later_folder(source, config.steps)
-    options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
+    options = Options(config, out=out, trackers=first.trackers, continue_from=source)
     return options, inspected(config)
 
 
@@ -159,6 +159,7 @@ def train(
     observe: Observer = _ignore,
     spec: EnvSpec | None = None,
     origin: Origin | None = None,
+    track: Sequence[TrackerName] = (),
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -169,6 +170,7 @@ def train(
         observe: called with the metrics of every iteration.
         spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
         origin: another run to begin from.
+        track: what else is told of every iteration, see `deep.run.trackers`.
 
     Returns:
         What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
@@ -182,19 +184,22 @@ def train(
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
         print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
-    with _learner(config, spec) as learner:
+    with tracking(track, config, out) as told, _learner(config, spec) as learner:
         check_fits(learner, origin)  # before the directory is made
         with RunDirectory.create(out, settings, command) as run:
-            return _loop(learner, run, _begin(learner, run, origin), observe, spec)
+            return _loop(learner, run, _begin(learner, run, origin), together(observe, told), spec)
 
 
-def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
+def resume(
+    out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None, track: Sequence[TrackerName] = ()
+) -> dict[str, Any]:
     """Continue an interrupted run.
 
     Args:
         out: its run directory.
         observe: as for `train`.
         spec: as for `train`.
+        track: as for `train`.
 
     Returns:
         As `train`.
@@ -209,7 +214,8 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
     spec = spec or inspected(config)
-    with RunDirectory(out) as run, _learner(config, spec) as learner:
+    with RunDirectory(out) as run, tracking(track, config, out) as told, _learner(config, spec) as learner:
+        observe = together(observe, told)
         saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
         if saved is None:  # stopped before its first checkpoint
             run.rewind(0)
@@ -331,17 +337,12 @@ def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observ
 
 def work(options: Options, spec: EnvSpec, command: str) -> int:
     """Train or resume, show the progress and say what came out; `command` is recorded in config.json."""
-    config, folder, display = options.config, options.folder, Display(options.config)
-    observers: list[Observer] = [display.update]
-    if options.tensorboard:
-        observers.append(tensorboard_writer(folder))
-
-    observe = together(*observers)
-    with display:
+    config, folder = options.config, options.folder
+    with Display(config) as display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec, options.origin)
+            result = train(config, folder, command, display.update, spec, options.origin, options.trackers.names)
         else:
-            result = resume(folder, observe, spec)
+            result = resume(folder, display.update, spec, options.trackers.names)
     best = (
         "no episode ended"
         if result["max100"] is None
