@@ -143,12 +143,7 @@ def front(config: dict[str, Any], found: list[Score]) -> str:
 
 
 def body(
-    config: dict[str, Any],
-    entries: list[dict[str, Any]],
-    found: list[Score],
-    policy: str,
-    films: list[str],
-    whole: bool,
+    config: dict[str, Any], entries: list[dict[str, Any]], found: list[Score], file: str, films: list[str], whole: bool
 ) -> str:
     """The text; `whole`: the card lies in the run directory."""
     env, steps = config["env"], entries[-1]["steps"]
