@@ -31,6 +31,7 @@ from deep.run.display import Display
 from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
+from deep.sampling.processes import refuse_to_train_in_a_worker
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -180,6 +181,7 @@ def train(
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
+    refuse_to_train_in_a_worker()
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
@@ -210,6 +212,7 @@ def resume(
     """
     from deep.run.checkpoint import read_newest
 
+    refuse_to_train_in_a_worker()
     config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")

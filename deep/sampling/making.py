@@ -163,8 +163,8 @@ def _id(env: str) -> str:
 
 def _hint(env: str) -> str:
     """What an unknown id may have meant."""
-    if re.search(r":.*\.(partial|locals)", env):  # see name_of
-        return "it was given as a callable that has no name of its own: give it again, from Python"
+    if re.search(r"^__main__:|:.*\.(partial|locals)", env):  # see name_of
+        return "it was a callable of the script that trained: give it again, from Python, as in deep.load(DIR, env=...)"
     if mp.parent_process() is not None:  # a worker, whose learner has made this environment
         return "the workers do not know what the learner's process registered: expected module:Env-v0 or a callable"
     known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]

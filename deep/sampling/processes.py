@@ -11,7 +11,7 @@ import multiprocessing as mp
 import os
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
@@ -80,6 +80,25 @@ def _complain(connection: Connection, error: Exception) -> None:
         connection.send(error)
 
 
+@contextlib.contextmanager
+def piped_script_hidden() -> Iterator[None]:
+    """Let a worker start although the script came through a pipe (`python -`).
+
+    A worker imports the file of the script that started it. A piped script has the name <stdin>, which is no file.
+    Without a name the worker imports nothing, as in a notebook.
+    """
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is None or os.path.exists(file):
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = file
+
+
 class Sampler:
     """W worker processes that draw rollouts.
 
@@ -99,14 +118,15 @@ class Sampler:
         context, pickled = mp.get_context("spawn"), pickle.dumps(spec)
         previous = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read when a worker loads its libraries
-        self.workers, self.connections = [], []
+        self.workers, self.connections, self.started = [], [], False
         # No daemons: those may not start processes, which an environment may need. So they are ended here.
         atexit.register(self.close)
         try:
             for seed in seeds:
                 ours, theirs = context.Pipe()
                 worker = context.Process(target=_serve, args=(theirs, pickled, seed, discount, fresh))
-                worker.start()
+                with piped_script_hidden():
+                    worker.start()
                 theirs.close()  # so that a worker's death is the end of our side's stream
                 self.workers.append(worker)
                 self.connections.append(ours)
@@ -115,6 +135,7 @@ class Sampler:
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         try:
             self._receive()
+            self.started = True
         except BaseException:
             self.close()
             raise
@@ -147,7 +168,8 @@ class Sampler:
                 "the script trains while the workers import it; expected the call of deep.train in a function that is "
                 'called under if __name__ == "__main__":'
             )
-        return FaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode})")
+        hint = "" if self.started else " while it started; workers import the script that trains, see its error above"
+        return FaultError(f"sampling worker {i} died (exit code {self.workers[i].exitcode}){hint}")
 
     def request(self, actor: Actor, normalise: Preprocess, n: int) -> None:
         """Start SAMPLE(theta, n): n / W steps in each worker; n must be a multiple of W."""
