@@ -13,6 +13,8 @@ PACKAGES = ("stro", "exact", "verify", "deep", "paper_figs")
 FLOORS = (
     # From the ground up. A file imports from its own room and from lower floors. Rooms on one floor are strangers.
     ("exact.common.*",),
+    ("exact.small_fractions",),
+    ("exact.arrays",),
     ("exact.mdp",),
     ("exact.controller", "exact.bounds", "exact.evaluation"),
     ("exact.subproblem.*", "exact.mdps.*"),

@@ -226,8 +226,8 @@ NAMED: dict[str, Callable[[], MDP]] = {
 """The library: the function that makes the MDP, by name."""
 
 
-def load(name_or_path: str) -> MDP:
-    """The MDP that a command line names.
+def load(name_or_path: "str | MDP") -> MDP:
+    """The MDP that a command line names. An MDP is returned as it is.
 
     Args:
         name_or_path: a name of the library (NAMED), a random MDP such as "garnet:S=20,A=4,b=3,gamma=0.9,seed=7", a
@@ -237,6 +237,8 @@ def load(name_or_path: str) -> MDP:
     Raises:
         InputError: there is no such MDP (the message has the nearest names), or it is not valid.
     """
+    if isinstance(name_or_path, MDP):
+        return name_or_path
     if name_or_path in NAMED:
         return NAMED[name_or_path]()
     if name_or_path.startswith("garnet:"):

@@ -11,7 +11,7 @@ from exact.evaluation import evaluate
 from exact.mdps.files import save_mdp
 from exact.mdps.garnet import GARNET_FORM, garnet
 from exact.mdps.library import NAMED, load
-from exact.mdps.small_fractions import DENOMINATOR_LIMIT
+from exact.small_fractions import DENOMINATOR_LIMIT
 from exact.optimum import optimum as exact_optimum
 
 
