@@ -19,7 +19,7 @@ import numpy as np
 from exact.arrays import expected_rewards
 from exact.common.errors import InputError
 from exact.common.files import atomic_write
-from exact.formats.explicit import Given, initial_distribution, only_in_remark, rows, the_discount
+from exact.formats.explicit import Given, initial_distribution, rows, the_discount
 from exact.formats.text import Lines, number_text, read_remark, remark
 from exact.mdp import MDP
 
@@ -266,7 +266,9 @@ def write(mdp: MDP, path: Path, fractions: bool) -> list[str]:
             out += [f"T: {head} : {states[t] if states else t} {number_text(p, False)}" for t, p in pairs]
             out.append(f"R: {head} : * {number_text(reward, False)}")
     atomic_write(path, "\n".join(out) + "\n")
-    notes = only_in_remark(mdp, discount=False)
+    kept = {"states": states, "actions": actions}
+    lost = [what for what, names in kept.items() if getattr(mdp, what) and not names]
+    notes = [f"the labels of the {' and '.join(lost)}: in a comment that other tools do not read"] if lost else []
     if mdp.available is not None:
         notes.append("unavailable actions: as copies of available ones; a comment holds the mask")
     return notes

@@ -76,7 +76,7 @@ def assemble(model: Explicit, said: dict[str, Any], given: Given, stem: str) -> 
         given: what the user says; it wins.
         stem: name of the MDP if there is none.
     """
-    S, C = model.n_states, len(model.state)
+    S, C, discount = model.n_states, len(model.state), the_discount(said, given)
     if not 0 < S <= C:
         raise InputError(f"has {S} states and {C} choices; every state needs at least one (a deadlock, a self-loop)")
     missing = np.flatnonzero(np.bincount(model.state, minlength=S) == 0)
@@ -87,7 +87,7 @@ def assemble(model: Explicit, said: dict[str, Any], given: Given, stem: str) -> 
     if S * A > MAX_PAIRS:
         raise InputError(f"has {S} states and {A} actions, expected at most {MAX_PAIRS} pairs")
     pair = model.state * A + column
-    if len(np.unique(pair)) < C:
+    if repeated(pair):
         raise InputError("a state has two choices for one action")
     entries = (model.probability, (pair[model.choice], model.target))
     kernel = sparse.coo_array(entries, shape=(S * A, S)).tocsr()
@@ -100,7 +100,7 @@ def assemble(model: Explicit, said: dict[str, Any], given: Given, stem: str) -> 
         dense_if_small(sparse.csr_array(kernel), A),
         rewards.reshape(S, A),
         initial_distribution(S, model.start, said, given),
-        the_discount(said, given),
+        discount,
         said.get("name", stem),
         available.reshape(S, A),
         states,
@@ -135,18 +135,18 @@ def initial_distribution(S: int, start: list[int], said: dict[str, Any], given: 
         if not chosen or not 0 <= chosen[0] < S:
             raise InputError(f"initial must be 'uniform', a state in 0..{S - 1}, or S numbers, got {text[:40]!r}")
     rho0 = np.zeros(S)
-    rho0[list(chosen)] = 1 / len(chosen)
+    rho0[np.asarray(chosen)] = 1 / len(chosen)
     return rho0
 
 
 def _columns(model: Explicit, names: list[Any]) -> tuple[Integers, Any, list[str]]:
     """The action of every choice, shape (C,), the labels of the actions, and notes."""
     order = np.arange(len(model.state)) - np.searchsorted(model.state, model.state)
-    used = [model.labels[i] for i in np.unique(model.label[model.label >= 0])]
+    used = [model.labels[i] for i in np.flatnonzero(np.bincount(model.label + 1)[1:])]
     if not used:
         return order, names, []
     keys = model.state * len(model.labels) + model.label
-    if (model.label < 0).any() or len(np.unique(keys)) < len(keys):
+    if (model.label < 0).any() or repeated(keys):
         note = "some choices have no label, or two of a state have the same: actions are numbered, not labelled"
         return order, [], [note]
     if all(re.fullmatch("0|[1-9][0-9]{0,6}", label) for label in used):
@@ -161,6 +161,12 @@ def _columns(model: Explicit, names: list[Any]) -> tuple[Integers, Any, list[str
         position = {label: i for i, label in enumerate(names)}
     column = np.array([position.get(label, 0) for label in model.labels])
     return column[model.label], names, []
+
+
+def repeated(numbers: Integers) -> bool:
+    """Whether a number occurs twice."""
+    rising = np.sort(numbers)
+    return bool((rising[1:] == rising[:-1]).any())
 
 
 def _ordered(model: Explicit) -> list[str]:
@@ -218,12 +224,12 @@ def rows(mdp: MDP) -> Any:
         yield choices
 
 
-def only_in_remark(mdp: MDP, discount: bool = True) -> list[str]:
+def only_in_remark(mdp: MDP, actions: bool = True) -> list[str]:
     """The note about what other tools will not see."""
-    hidden = ["the discount"] if discount else []
+    hidden = ["the discount"]
     positive = mdp.initial[mdp.initial > 0]
     hidden += ["rho0"] if not np.allclose(positive, 1 / len(positive), rtol=1e-15, atol=0) else []
-    hidden += ["the labels of the actions"] if mdp.actions and list(mdp.actions) != choice_labels(mdp) else []
+    hidden += ["the labels of the actions"] if actions and mdp.actions and list(mdp.actions) != choice_labels(mdp) else []
     if [" ".join(words) for words in state_words(mdp)] != list(mdp.states or [""] * mdp.n_states):
         hidden.append("the labels of the states")
-    return [f"{' and '.join(hidden)}: in a comment that other tools do not read"] if hidden else []
+    return [f"{', '.join(hidden)}: in a comment that other tools do not read"]

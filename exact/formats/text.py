@@ -34,7 +34,7 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         check_regular(self.path)
         if self.path.stat().st_size > TEXT_MAX_BYTES:
-            raise InputError(f"is larger than {TEXT_MAX_BYTES >> 20} MiB; use .umb or .npz for a large MDP")
+            raise InputError(f"is larger than {TEXT_MAX_BYTES >> 20} MiB; use .npz or .umb for a large MDP")
         with open(self.path, encoding="utf-8", newline="\n") as stream:
             for text in stream:
                 self.line += 1

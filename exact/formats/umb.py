@@ -1,8 +1,8 @@
 """UMB, the unified Markov binary format (github.com/pmc-tools/umb), which PRISM and Storm read and write.
 
 A tar file, perhaps compressed, with `index.json` first and binary arrays: `state-to-choices.bin` and so on.  Read are
-MDPs in discrete time with probabilities and rewards of the types double and rational; other annotations and valuations
-are skipped, but for the one that this module writes: one text `label` for every state.
+MDPs in discrete time with probabilities and rewards of the types double and rational; an atomic proposition is a word of
+a state's label. Valuations and other annotations are skipped.
 """
 
 import io
@@ -22,11 +22,14 @@ from exact.formats.text import REMARK, check_remark, remark
 from exact.mdp import MDP
 from exact.small_fractions import fraction
 
-UMB_MAX_BYTES = 192 << 20
+UMB_MAX_BYTES = 1 << 30
 """Largest accepted size of the tar file, without compression."""
+INFLATED_MAX_BYTES = 48 << 20
+"""A compressed file may unpack to so much whatever its own size."""
+INFLATION = 20
+"""Beyond INFLATED_MAX_BYTES a compressed file may unpack to so many times its own size."""
 MAX_MEMBERS = 4096
 DOUBLE = {"type": "double", "size": 64}
-STATE_LABELS = "valuations/states/"
 
 
 def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
@@ -37,12 +40,12 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     index = json.loads(files["index.json"])
     system = _object(index, "index.json").get("transition-system")
     S, C, B, A = _sizes(_object(system, "transition-system"))
-    of_state = _csr(files, "state-to-choices.bin", S, C)
+    rounded: list[int] = [0]
+    p = _numbers(files, "branch-to-probability.bin", B, system.get("branch-probability-type"), rounded)
+    of_state = _csr(files, "state-to-choices.bin", S, C)  # S <= C <= B, and B numbers are there
     of_choice = _csr(files, "choice-to-branches.bin", C, B)
     choice = np.repeat(np.arange(C), np.diff(of_choice))
     target = _whole(files, "branch-to-target.bin", B, "<u8", S)
-    rounded: list[int] = [0]
-    p = _numbers(files, "branch-to-probability.bin", B, system.get("branch-probability-type"), rounded)
     state = np.repeat(np.arange(S), np.diff(of_state))
     reward, per_branch, notes = _rewards(files, index, given, (S, C, B), state, rounded)
     label, labels, names = _actions(files, C, A)
@@ -51,8 +54,6 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     model = Explicit(S, state, label, labels, reward, choice, target, p, per_branch, words=words, start=start)
     said = _said(index)
     said = {"actions": names} | said
-    if "states" not in said and (found := _state_labels(files, index, S)):
-        said["states"] = found
     mdp, more = assemble(model, said, given, path.stem)
     return mdp, notes + more + ([f"{rounded[0]} fractions were rounded to float64"] if rounded[0] else [])
 
@@ -63,13 +64,14 @@ def _files(path: Path) -> dict[str, bytes]:
     if path.stat().st_size > UMB_MAX_BYTES:
         raise InputError(f"is larger than {UMB_MAX_BYTES >> 20} MiB")
     data = path.read_bytes()
+    limit = min(UMB_MAX_BYTES, max(INFLATED_MAX_BYTES, INFLATION * len(data)))
     try:
         if data[:2] == b"\x1f\x8b":
-            data = zlib.decompressobj(31).decompress(data, UMB_MAX_BYTES + 1)
+            data = zlib.decompressobj(31).decompress(data, limit + 1)
         elif data[:6] == b"\xfd7zXZ\x00":
-            data = lzma.LZMADecompressor(memlimit=UMB_MAX_BYTES).decompress(data, UMB_MAX_BYTES + 1)
-        if len(data) > UMB_MAX_BYTES:
-            raise InputError(f"unpacks to more than {UMB_MAX_BYTES >> 20} MiB")
+            data = lzma.LZMADecompressor(memlimit=4 * INFLATED_MAX_BYTES).decompress(data, limit + 1)
+        if len(data) > limit:
+            raise InputError(f"unpacks to more than {limit >> 20} MiB")
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             return _members(archive)
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OverflowError) as error:
@@ -242,19 +244,6 @@ def _propositions(files: dict[str, bytes], index: Any, S: int) -> dict[int, list
     return words
 
 
-def _state_labels(files: dict[str, bytes], index: Any, S: int) -> list[str]:
-    """The labels that this module writes, if there are such."""
-    found = _object(index.get("valuations", {}), "valuations").get("states")
-    if not isinstance(found, dict) or found.get("classes") != _label_class() or type(found.get("#strings")) is not int:
-        return []
-    texts = _strings(files, STATE_LABELS, found["#strings"])
-    return [texts[i] for i in _whole(files, STATE_LABELS + "valuations.bin", S, "<u8", len(texts)).tolist()]
-
-
-def _label_class() -> list[Any]:
-    return [{"variables": [{"name": "label", "type": {"type": "string", "size": 64}}]}]
-
-
 def _said(index: Any) -> dict[str, Any]:
     """What the format has no place for, from the parameters of the tool that wrote the file."""
     data = _object(index.get("file-data", {}), "file-data")
@@ -302,22 +291,14 @@ def write(mdp: MDP, path: Path, fractions: bool) -> list[str]:
     _write_labels(mdp, index, files)
     content = {"index.json": json.dumps(index, indent=1).encode()} | files
     atomic_write(path, _archive(content))
-    return [note for note in only_in_remark(mdp) if "discount" in note or "rho0" in note]
+    return only_in_remark(mdp, actions=False)
 
 
 def _write_labels(mdp: MDP, index: dict[str, Any], files: dict[str, bytes]) -> None:
-    """The labels of the states: whole as a valuation, and their words as atomic propositions."""
-    if not mdp.states:
-        return
-    different = tuple(dict.fromkeys(mdp.states))
-    position = {text: i for i, text in enumerate(different)}
-    unique = len(different) == mdp.n_states
-    index["valuations"] = {"states": {"unique": unique, "#strings": len(different), "classes": _label_class()}}
-    files |= _texts(STATE_LABELS, different)
-    files[STATE_LABELS + "valuations.bin"] = np.array([position[x] for x in mdp.states], dtype="<u8").tobytes()
+    """The words of the states' labels as atomic propositions."""
     words = state_words(mdp)
     names = list(dict.fromkeys(word for found in words for word in found))
-    if len(names) * mdp.n_states > UMB_MAX_BYTES or len(names) > MAX_MEMBERS // 2:
+    if not names or len(names) * mdp.n_states > UMB_MAX_BYTES or len(names) > MAX_MEMBERS // 2:
         return
     kind = {"applies-to": ["states"], "type": {"type": "bool", "size": 1}}
     index["annotations"]["aps"] = {f"ap{i}": {"alias": name} | kind for i, name in enumerate(names)}

@@ -145,7 +145,7 @@ def read_mdp(path: "str | Path", given: Given = NOTHING) -> tuple[MDP, list[str]
             return found
         fields = _read_npz(Path(path)) if suffix == ".npz" else _read_json(Path(path))
         _check_fields(fields)
-        return _given(_mdp(fields, Path(path).stem), given), []
+        return say(_mdp(fields, Path(path).stem), given), []
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -155,10 +155,10 @@ def read_mdp(path: "str | Path", given: Given = NOTHING) -> tuple[MDP, list[str]
         raise InputError(f"{path}: {what}: {reason(error)}") from None
 
 
-def _given(mdp: MDP, given: Given) -> MDP:
+def say(mdp: MDP, given: Given) -> MDP:
     """The MDP with what the user says of it."""
     if given.rewards is not None:
-        raise InputError("the file has one reward; the option rewards has no meaning")
+        raise InputError("the MDP has one reward; the option rewards has no meaning")
     if given.discount is not None:
         mdp = replace(mdp, discount=given.discount)
     if given.initial is not None:
@@ -317,5 +317,5 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _suffix(path: "str | Path") -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: an MDP file must end in {' or '.join(SUFFIXES)}")
+        raise InputError(f"{path}: an MDP file must end in one of {', '.join(SUFFIXES)}")
     return suffix

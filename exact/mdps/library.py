@@ -13,6 +13,7 @@ one.
 import difflib
 import re
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from exact.common.errors import InputError
 from exact.formats.explicit import Given
 from exact.mdp import MDP, Array
 from exact.mdps import toy_text
-from exact.mdps.files import SUFFIXES, load_mdp
+from exact.mdps.files import SUFFIXES, read_mdp, say
 from exact.mdps.garnet import GARNET_FORM, garnet_from_text
 from exact.mdps.grids import GRIDS, MOVES
 from exact.mdps.toy_text import from_gymnasium
@@ -239,17 +240,26 @@ def load(name_or_path: "str | MDP") -> MDP:
     Raises:
         InputError: there is no such MDP (the message has the nearest names), or it is not valid.
     """
-    if isinstance(name_or_path, MDP):
-        return name_or_path
+    return load_with_notes(name_or_path, Given())[0]
+
+
+def load_with_notes(name_or_path: "str | MDP", given: Given) -> tuple[MDP, list[str]]:
+    """`load`, with what the user says of the MDP, and notes about what a file or the MDP type does not hold."""
+    if not isinstance(name_or_path, MDP):
+        path, named = _file_and_given(name_or_path)
+        if Path(path).suffix[1:2].isalpha() or "/" in path:  # a file; no name of the library looks so
+            return read_mdp(path, replace(named, **{k: v for k, v in asdict(given).items() if v is not None}))
+        name_or_path = _named(name_or_path)
+    return say(name_or_path, given), []
+
+
+def _named(name_or_path: str) -> MDP:
     if name_or_path in NAMED:
         return NAMED[name_or_path]()
     if name_or_path.startswith("garnet:"):
         return garnet_from_text(name_or_path)
     if name_or_path.startswith("gym:"):
         return from_gymnasium(name_or_path.removeprefix("gym:"))
-    path, given = _file_and_given(name_or_path)
-    if Path(path).suffix[1:2].isalpha() or "/" in path:  # a file; no name of the library looks so
-        return load_mdp(path, given)
     near = difflib.get_close_matches(name_or_path.lower(), NAMED, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the library has {', '.join(NAMED)}"
     others = f"{GARNET_FORM}, gym:ENVIRONMENT, a file ({', '.join(SUFFIXES)})"
