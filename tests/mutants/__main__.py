@@ -30,6 +30,13 @@ from exact.common.tables import Table
 from tests.mutants.catalogue import ROOT, Mutant, load
 
 COPIED = ("deep", "exact", "stro", "tests", "verify", "pyproject.toml")
+QUICK = """
+import hypothesis
+
+hypothesis.settings.register_profile("quick", derandomize=True, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate])
+hypothesis.settings.load_profile("quick")
+"""
+"""Added to the copy's conftest.py: the same examples in every run, and a failing one need not be made small."""
 LIMIT = 120.0
 """Seconds for one command, or for the tests of one mutant. What takes longer hangs, and that is noticed."""
 
@@ -81,6 +88,8 @@ class Trials:
         for name in COPIED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
+        with (folder / "tests/conftest.py").open("a") as file:
+            file.write(QUICK)
         script = [sys.executable, str(Path(__file__).with_name("warm.py"))]
         self.process = subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder)
 
@@ -99,12 +108,13 @@ class Trials:
 
     def attempt(self, mutant: Mutant) -> Result:
         """Change the file, see who notices, and mend it."""
-        file = self.folder / mutant.path
-        file.write_text(mutant.text())
+        file, digest = self.folder / mutant.path, mutant.digest(self.folder)
+        saved = Path(shutil.copy2(file, f"{file}.saved"))
+        file.write_text(mutant.text(self.folder))
         try:
-            return Result(self._verify(mutant), self._tests(mutant), mutant.digest())
+            return Result(self._verify(mutant), self._tests(mutant), digest)
         finally:
-            shutil.copy2(ROOT / mutant.path, file)
+            saved.replace(file)
 
     def unchanged(self, mutant: Mutant) -> None:
         """Runs everything on the file as it is.
@@ -170,7 +180,7 @@ def work(options: Options) -> int:
     with trials() as place:
         for number, mutant in enumerate(mutants, 1):
             found = results.get(str(mutant))
-            if found is None or found.digest != mutant.digest():
+            if found is None or found.digest != mutant.digest(place.folder):
                 if mutant.path not in tried:
                     place.unchanged(mutant)
                 tried.add(mutant.path)
