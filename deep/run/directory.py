@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from deep.config import Config, CriticSettings, InnerSettings, PolicySettings, RadiusSettings, SamplingSettings
 from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write
+from exact.common.source import source_version
 from exact.controller import ControllerSettings
 
 SECTIONS = {
@@ -144,7 +145,8 @@ class RunDirectory:
         """
         check_new(folder)
         run = cls(folder)
-        record = settings | {"versions": versions(packages), "command": command}
+        source = {"source": source_version(("exact", "deep"))}
+        record = settings | {"versions": versions(packages) | source, "command": command}
         atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
         return run
 
