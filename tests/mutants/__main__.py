@@ -10,6 +10,7 @@ same. A change elsewhere in the project is not seen: `--fresh` tries all of them
 """
 
 import json
+import os
 import platform
 import re
 import shutil
@@ -31,10 +32,10 @@ from tests.mutants.catalogue import ROOT, Mutant, load
 
 COPIED = ("deep", "exact", "stro", "tests", "verify", "pyproject.toml")
 QUICK = """
-import hypothesis
+from hypothesis import Phase, settings
 
-hypothesis.settings.register_profile("quick", derandomize=True, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate])
-hypothesis.settings.load_profile("quick")
+settings.register_profile("quick", derandomize=True, phases=[Phase.explicit, Phase.generate])
+settings.load_profile("quick")
 """
 """Added to the copy's conftest.py: the same examples in every run, and a failing one need not be made small."""
 LIMIT = 120.0
@@ -84,7 +85,7 @@ class Trials:
     """A copy of the project, and a warm process that runs commands in it."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.changes = folder, 0
         for name in COPIED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
@@ -111,6 +112,8 @@ class Trials:
         file, digest = self.folder / mutant.path, mutant.digest(self.folder)
         saved = Path(shutil.copy2(file, f"{file}.saved"))
         file.write_text(mutant.text(self.folder))
+        self.changes += 1
+        os.utime(file, (self.changes, self.changes))  # bytecode is told from that of another mutant by the time alone
         try:
             return Result(self._verify(mutant), self._tests(mutant), digest)
         finally:
@@ -167,6 +170,12 @@ def last_line(answer: dict[str, Any]) -> str:
     return lines[-1][:120] if lines else f"status {answer['status']}"
 
 
+def line(mutant: Mutant, result: Result) -> str:
+    """What came out, in one line."""
+    mark = "" if enough(mutant, result) else "SURVIVES "
+    return f"{mark}{mutant} -- {result.verify or '-'} -- {result.tests or '-'}"
+
+
 def known(path: Path) -> dict[str, Result]:
     """The results of earlier runs."""
     return {key: Result(**fields) for key, fields in json.loads(path.read_text()).items()} if path.exists() else {}
@@ -187,8 +196,7 @@ def work(options: Options) -> int:
                 found = results[str(mutant)] = place.attempt(mutant)
                 content = {key: asdict(result) for key, result in results.items()}
                 atomic_write(options.results, json.dumps(content, indent=1) + "\n")
-            mark = "" if enough(mutant, found) else "SURVIVES "
-            print(f"{number}/{len(mutants)} {mark}{mutant} -- {found.verify or '-'} -- {found.tests or '-'}", flush=True)
+            print(f"{number}/{len(mutants)} {line(mutant, found)}", flush=True)
     if not options.only:
         atomic_write(options.out, page(mutants, results))
     return cli.DONE if all(enough(mutant, results[str(mutant)]) for mutant in mutants) else cli.NEGATIVE

@@ -48,7 +48,6 @@ def status(request: dict[str, Any]) -> int:
     """What the command would say to a shell."""
     os.chdir(request["folder"])
     sys.path.insert(0, request["folder"])
-    sys.dont_write_bytecode = True
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
     code: Any = 1

@@ -23,8 +23,8 @@ def test_the_page_becomes_a_pdf(tmp_path):
 
 
 def test_formulas_are_readable():
-    made = html("π_k(a|s) and μ_{k+1}, e^{−½} < γ^τ, `shared_sigma`, [a link](exact.md), [arXiv](https://arxiv.org)")
-    assert "π<sub>k</sub>(a|s) and μ<sub>k+1</sub>, e<sup>−½</sup> &lt; γ<sup>τ</sup>" in made
+    made = html("π_k(a|s) and μ_{k+1}, e^{½} < λ^τ, `shared_sigma`, [a link](exact.md), [arXiv](https://arxiv.org)")
+    assert "π<sub>k</sub>(a|s) and μ<sub>k+1</sub>, e<sup>½</sup> &lt; λ<sup>τ</sup>" in made
     assert "<code>shared_sigma</code>" in made
     assert "exact.md" not in made
     assert '<a href="https://arxiv.org">' in made
