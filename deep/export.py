@@ -29,6 +29,10 @@ class Options:
     page that plays CartPole-v1."""
     out: Path | None = None
     """The file. Default: policy.ENDING in the run directory."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     best: bool = False
     """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
     card: bool = False
@@ -42,7 +46,7 @@ def work(options: Options) -> int:
     out = options.out or home / f"policy{WRITERS[options.format][0]}"
     if options.card:
         check_card(options.folder, out.parent)
-    agent = load(options.folder, best=options.best)
+    agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
     export(agent, out, options.format)
     print(f"wrote {out}")
     if options.card:

@@ -73,7 +73,7 @@ def test_a_run_without_episodes_has_no_score(tmp_path):
     env, settings = "tests.deep.scripted:Terminating-v0", {"sampling.N": 256, "critic.epochs": 1, "workers": 1}
     kwargs = {"length": 10**6}
     deep.train(env, tmp_path / "run", env_kwargs=kwargs, steps=512, settings=settings, progress=False)
-    assert main([str(tmp_path / "run"), "--format", "json", "--card"]) == cli.DONE
+    assert main([str(tmp_path / "run"), "--format", "json", "--card", "--env", env]) == cli.DONE
     meta, body = read(tmp_path / "run" / "README.md")
     assert meta["model-index"] == []
     assert "No episode ended." in body
