@@ -72,8 +72,10 @@ def serve(mdps: Sequence[str], port: int) -> None:
     token = secrets.token_urlsafe(24)
     with resources.as_file(resources.files("exact.classroom")) as folder:
         app = guarded(live_app(str(folder / "live.py"), token), port)
-        closing = {"timeout_graceful_shutdown": CLOSING_SECONDS}
-        server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, log_level="error", **closing))
+        settings = uvicorn.Config(
+            app, host=LOOPBACK, port=port, log_level="error", timeout_graceful_shutdown=CLOSING_SECONDS
+        )
+        server = uvicorn.Server(settings)
         threading.Thread(target=end_with_parent, args=(server,), daemon=True).start()
         print(f"the live app is at http://{LOOPBACK}:{port}/?access_token={token}", flush=True)
         try:

@@ -50,7 +50,10 @@ def grid_world(rows: Sequence[str], pay: Pay, slip: Entry, discount: float, name
     off = _number(slip, f"{name}: the probability to slip")
     if not 0 <= off <= 1:
         raise InputError(f"{name}: the probability to slip must lie in [0, 1], got {off:g}")
-    step, goal, pit = (_number(getattr(pay, what), f"{name}: the reward of a {what}") for what in ("step", "goal", "pit"))
+    step, goal, pit = (
+        _number(x, f"{name}: the reward of a {what}")
+        for x, what in ((pay.step, "step"), (pay.goal, "goal"), (pay.pit, "pit"))
+    )
     pays = {FREE: step, START: step, GOAL: goal, PIT: pit}
     letters = [grid.letters[row][column] for row, column in grid.cells]
     S, A = len(letters), len(grid.arrows)

@@ -4,7 +4,6 @@ import html
 import json
 import os
 import re
-import select
 import shlex
 import signal
 import subprocess
@@ -16,8 +15,8 @@ from contextlib import contextmanager
 import pytest
 from playwright import sync_api
 
-from exact.baselines import policy_iteration
 from exact.algorithm import solve
+from exact.baselines import policy_iteration
 from exact.classroom.lesson import STORY, TEXTBOOK
 from exact.classroom.live import MAP, OWN_DISCOUNT, TABLE, app
 from exact.classroom.painter import FIRST_MAP
@@ -107,3 +106,81 @@ def test_the_server_ends_with_the_command_and_its_wrapper(wrapper, how) -> None:
         process.send_signal(how)
         process.wait(timeout=HANG_SECONDS)
         assert wait_until(lambda: not answers(port), HANG_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[sync_api.Page]:
+    """The app in a browser, on a screen of usual width."""
+    if BROWSER is None:
+        pytest.skip("no Chromium on the PATH: install Debian's package chromium")
+    with served() as (port, token), sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        tab = chromium.new_page(viewport={"width": 1440, "height": 900})
+        tab.set_default_timeout(1000 * HANG_SECONDS)
+        tab.goto(f"http://127.0.0.1:{port}/?access_token={token}")
+        tab.frame_locator("iframe").locator("#status").wait_for()
+        yield tab
+        chromium.close()
+
+
+def choose(tab: sync_api.Page, what: str) -> None:
+    tab.get_by_role("radio", name=what).click()
+    about = tab.frame_locator("iframe").locator("#about")
+    sync_api.expect(about).to_contain_text(f"Shown: {what}", timeout=1000 * HANG_SECONDS)
+
+
+def optimum(tab: sync_api.Page) -> tuple[float, float]:
+    """eta* as the page says it."""
+    text = tab.frame_locator("iframe").locator("#about").inner_text()
+    return number(text.rpartition("= ")[2].rstrip("."))
+
+
+def test_one_menu_and_two_columns(live: sync_api.Page) -> None:
+    page = live.frame_locator("iframe")
+    assert [page.locator("select").count(), page.locator("select:visible").count()] == [1, 0]
+    problem, square = (page.locator(f"#{view}").bounding_box() for view in ("problem", "square"))
+    assert problem["y"] == pytest.approx(square["y"], abs=1)
+    assert problem["x"] + problem["width"] < square["x"]
+
+
+def test_a_painted_map_is_computed_again(live: sync_api.Page) -> None:
+    choose(live, MAP)
+    mdp, _ = grid_world(FIRST_MAP, Pay(), 0.0, OWN_DISCOUNT, MAP)
+    before, half_unit = optimum(live)
+    assert abs(before - solve(mdp, policy_iteration, settings=None).final.eta) <= half_unit
+
+    cells = live.locator(".board .cell")
+    live.get_by_role("button", name="wall", exact=True).click()
+    first, last = cells.nth(2).bounding_box(), cells.nth(7).bounding_box()
+    live.mouse.move(first["x"] + 9, first["y"] + 9)
+    live.mouse.down()
+    live.mouse.move(last["x"] + 9, last["y"] + 9, steps=8)
+    live.mouse.up()
+    walled = ("S.#.G", ".###.", *FIRST_MAP[2:])
+    mdp, _ = grid_world(walled, Pay(), 0.0, OWN_DISCOUNT, MAP)
+    after = solve(mdp, policy_iteration, settings=None).final.eta
+    assert after < before - 0.1
+    said = live.frame_locator("iframe").locator("#about")
+    sync_api.expect(said).to_contain_text("states 20", timeout=1000 * HANG_SECONDS)
+    shown, half_unit = optimum(live)
+    assert abs(shown - after) <= half_unit
+
+    cells.nth(4).focus()
+    live.keyboard.press("#")
+    alert = live.get_by_text("own grid world: the map has no goal; draw at least one")
+    alert.wait_for()
+    live.keyboard.press("g")
+    alert.wait_for(state="hidden")
+
+
+def test_a_table_is_computed_again(live: sync_api.Page) -> None:
+    choose(live, TABLE)
+    shown, half_unit = optimum(live)
+    assert abs(shown - solve(load(STORY[0]), policy_iteration, settings=None).final.eta) <= half_unit
+    entry = live.locator("table input").first
+    entry.fill("0.5")
+    entry.press("Enter")
+    live.get_by_text("own two states: transition probabilities of state 0, action 0 sum to 0.54, expected 1").wait_for()
+    entry.fill("0.96")
+    entry.press("Enter")
+    live.frame_locator("iframe").locator("#problem svg").wait_for()

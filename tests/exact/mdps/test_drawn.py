@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 
-from exact.baselines import policy_iteration
 from exact.algorithm import solve
+from exact.baselines import policy_iteration
 from exact.common.errors import InputError
 from exact.mdps.drawn import LARGEST_SIDE, Pay, grid_world, two_states
 
 CORRIDOR = ("S.#", ".HG", "...")
 
 
-def drawn(rows=CORRIDOR, pay=Pay(), slip=0.0, discount=0.9):
+PAY = Pay()
+
+
+def drawn(rows=CORRIDOR, pay=PAY, slip=0.0, discount=0.9):
     return grid_world(rows, pay, slip, discount, "own")
 
 
@@ -20,7 +23,7 @@ def test_a_map_by_hand():
     assert grid.cells == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
     assert mdp.n_states == 8  # a wall is no state
     assert mdp.initial.tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
-    up, right, down, left = range(4)
+    up, right, down = range(3)
     assert mdp.transitions[0, right, 1] == 1
     assert mdp.transitions[1, right, 1] == 1  # the wall stops the move
     assert mdp.transitions[0, up, 0] == 1  # so does the border
