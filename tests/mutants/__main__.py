@@ -227,16 +227,18 @@ def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
 def section(path: str, found: list[tuple[Mutant, Result]]) -> str:
     """The mutants of one file."""
     rows = tuple(
-        (
-            ("**S** " if mutant.solver else "") + mutant.wrong,
-            result.verify or "-",
-            (f"`{result.tests.split('::')[-1]}`" if result.tests else "-")
-            if not mutant.equivalent
-            else f"equivalent: {mutant.equivalent}",
-        )
+        (("**S** " if mutant.solver else "") + mutant.wrong, result.verify or "-", by_tests(mutant, result))
         for mutant, result in found
     )
     return Table(path, ("what is wrong", "verify", "tests"), rows).markdown()
+
+
+def by_tests(mutant: Mutant, result: Result) -> str:
+    """The last cell of a mutant's row."""
+    if mutant.equivalent:
+        return f"equivalent: {mutant.equivalent}"
+    shown = f"`{result.tests.split('::')[-1].split('[')[0]}`" if result.tests else "-"
+    return shown if enough(mutant, result) else f"SURVIVES {shown}".removesuffix(" -")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
