@@ -38,7 +38,7 @@ from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement
-from verify.gaussian.balls import Effort, Enclosure, enclose, used_budget
+from verify.gaussian.balls import Effort, Enclosure, enclose, gradient_norm, used_budget
 from verify.gaussian.runs import judge_balls, random_case
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 CONSTRAINT = Statement("constraint of (3.12), along runs", "printed", "delta_k >= sum rho KL(pi_k || pi')")
 GAIN = Statement("gain, as said, Gaussian", "new", "u R/(1-gamma) >= |gain said - gain|")
 DISTANCE = Statement("distance, as said, Gaussian", "new", "u (D + u) >= |D said - D|")
+ETA = Statement("eta, as said, Gaussian", "new", "u R/(1-gamma) >= |eta said - eta|")
+GRADIENT = Statement("gradient, as said, Gaussian", "new", "u R/(1-gamma)^2 >= | ||g|| said - ||g|| |")
 RATIO = Statement("ratio (3.2), (3.20), as said, Gaussian", "new", "u R/(1-gamma) >= |ratio said gain - change|")
 WIDTH = Statement("sigma step, its width", "new", "(1 + u) width >= |log(sigma'/sigma)|")
 BEST = Statement("sigma step, the best", "new", "(1 + u) gain >= the gains at both ends of the width")
@@ -54,7 +56,7 @@ UPHILL = Statement("sigma step, not downhill", "new", "gain of the sigma step >=
 SIGMA = Statement("sigma step, acceptance", "printed", "0 >= |sigma_k+1 - (sigma' if r >= beta0 else sigma_k)|")
 JOINT = Statement("acceptance (3.3), joint trial", "printed", "0 >= |pi_k+1 - (pi' if r_k >= beta0 else pi_k)|")
 RADIUS = Statement("radius (3.4), joint trial", "printed", "0 >= |delta_k+1 - delta_k (gamma1, gamma2 or gamma3)|")
-STATEMENTS = (CONSTRAINT, GAIN, DISTANCE, RATIO, WIDTH, BEST, UPHILL, SIGMA, JOINT, RADIUS)
+STATEMENTS = (CONSTRAINT, GAIN, DISTANCE, ETA, GRADIENT, RATIO, WIDTH, BEST, UPHILL, SIGMA, JOINT, RADIUS)
 
 U = 2.0**-26
 """u, half of the digits of float64."""
@@ -143,11 +145,23 @@ def check_constraint(instance: Instance, step: MeanStep, delta: float, where: st
         return judge_balls(CONSTRAINT, arb(delta), used_budget(instance, step.policy, EFFORT), where)
 
 
+def check_values(instance: Instance, it: GaussianIteration | JointIteration, where: str) -> Iterator[Check]:
+    """ETA and GRADIENT of the policy that an iteration starts from."""
+    here = replace(instance, policy=it.current.policy)
+    with ctx.workprec(EFFORT.bits):
+        current, one = enclosed(instance, it.current.policy), 1 - arb(instance.discount)
+        scale = arb(U) * max(abs(x).upper() for x in current.Q.ravel()) / one
+        yield judge_balls(ETA, scale, abs(arb(it.current.eta) - current.eta), where, True)
+        norm = gradient_norm(here, EFFORT)
+        yield judge_balls(GRADIENT, scale / one, abs(arb(it.gradient_norm) - norm), where, bool(norm > scale / one))
+
+
 def check_variant(
     instance: Instance, it: GaussianIteration, following: GaussianIteration | None, beta0: float, where: str
 ) -> Iterator[Check]:
     """One iteration of `exact.gaussian.algorithm`: the mean step, and the sigma step after it."""
     old, mean = it.current.policy, it.step.policy
+    yield from check_values(instance, it, where)
     yield check_constraint(replace(instance, policy=old), it.step, it.delta, where)
     yield from check_reports(instance, old, mean, (it.step.gain, it.step.distance, it.r), where)
     if it.sigma_width is None:

@@ -101,13 +101,19 @@ def check_step(kind: str, policy: Array, A: Array, rho: Array, delta: float, whe
     return decide([partial(_in_balls, kind, policy, A, rho, delta, step, where, bits) for bits in PRECISIONS])
 
 
+def _balls(x: Array) -> Any:
+    from flint import arb
+
+    return np.frompyfunc(arb, 1, 1)(x)
+
+
 def _in_balls(
     kind: str, policy: Array, A: Array, rho: Array, delta: float, step: Step, where: str, bits: int
 ) -> list[Check]:
     from flint import arb, ctx
 
     with ctx.workprec(bits):
-        p, q, a, w = (np.frompyfunc(arb, 1, 1)(x) for x in (policy, step.policy, A, rho))
+        p, q, a, w = (_balls(x) for x in (policy, step.policy, A, rho))
         radius, u = arb(delta), arb(U)
         rows = zip(p, q, strict=True) if kind == "forward" else zip(q, p, strict=True)
         D = sum(weight * divergence(x, y) for weight, (x, y) in zip(w, rows, strict=True))

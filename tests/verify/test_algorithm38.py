@@ -7,7 +7,8 @@ import pytest
 import exact.gaussian.algorithm
 import exact.gaussian.joint
 from exact.controller import ControllerState, Outcome, decide
-from exact.gaussian.model import GaussianPolicy
+from exact.gaussian.algorithm import WIDTH_MAX
+from exact.gaussian.model import GaussianPolicy, evaluate, gradient
 from exact.gaussian.steps import mean_step, sigma_step
 from tests.verify.cases import row_of
 from verify import algorithm38
@@ -16,7 +17,7 @@ from verify.core.statement import Verdict
 
 
 def checks(jobs=1):
-    return algorithm38.check(CommonOptions(instances=3, jobs=jobs))
+    return algorithm38.check(CommonOptions(instances=2, jobs=jobs))
 
 
 def test_all_statements_hold_and_are_met_whatever_the_number_of_processes():
@@ -46,6 +47,22 @@ MEAN_STEPS = {
 @pytest.mark.parametrize(("break_", "statement"), MEAN_STEPS.values(), ids=MEAN_STEPS.keys())
 def test_a_broken_mean_step_is_noticed(break_, statement, monkeypatch):
     monkeypatch.setattr(exact.gaussian.algorithm, "mean_step", break_)
+    assert statement in violated()
+
+
+VALUES = {
+    "eta is the mean value": (
+        "evaluate",
+        lambda mdp, policy: replace(evaluate(mdp, policy), eta=float(evaluate(mdp, policy).V.mean()) + 0.1),
+        algorithm38.ETA,
+    ),
+    "the gradient is halved": ("gradient", lambda mdp, current: gradient(mdp, current) / 2, algorithm38.GRADIENT),
+}
+
+
+@pytest.mark.parametrize(("name", "break_", "statement"), VALUES.values(), ids=VALUES.keys())
+def test_a_broken_evaluation_is_noticed(name, break_, statement, monkeypatch):
+    monkeypatch.setattr(exact.gaussian.algorithm, name, break_)
     assert statement in violated()
 
 
@@ -95,7 +112,10 @@ LOOPS = {
     "every sigma is taken": (
         exact.gaussian.algorithm,
         "decide",
-        lambda settings, state, r: (Outcome.ACCEPT, decide(settings, state, r)[1]),
+        lambda settings, state, r: (  # of the two tests the one with the bounds of the width
+            Outcome.ACCEPT if settings.radius_max == WIDTH_MAX else decide(settings, state, r)[0],
+            decide(settings, state, r)[1],
+        ),
         algorithm38.SIGMA,
     ),
 }
