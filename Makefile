@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 FIGURES := figures
 
-.PHONY: demo test check bench formal setup clean
+.PHONY: demo test check torture bench formal setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -41,6 +41,9 @@ check: setup  ## formatting, lint, types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+torture: setup  ## kill runs, break their disks and files, and count what held (docs/reliability.md)
+	OMP_NUM_THREADS=1 $(RUN) -m tests.torture --json docs/reliability.json --page docs/reliability.md
 
 bench: setup  ## speed and size as ratios against peers, in one run
 	OMP_NUM_THREADS=1 $(RUN) -m exact.speed

@@ -10,31 +10,40 @@ Runs go to OUT/<variant>/<env>/seed<k>. The same command again skips what is fin
 `paper_figs.collect` turns finished runs into the result files behind the tables and figures.
 """
 
+import contextlib
+import itertools
 import json
-import os
+import platform
+import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from tyro.conf import Positional
 
-from deep.run.cell import TRAINER, Cell, last_line, trainer_of
+from deep.run.cell import Cell, last_line, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.sampling.environments import inspect
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import read_json, write
+from exact.common.executors import check_executor, workers
+from exact.common.files import check_target, kind_of, open_append, read_json, reason, write
+from exact.common.parallel import as_they_come
+from exact.common.source import source_version
 
 POLL_SECONDS = 0.5
-GRACE_SECONDS = 10.0
-"""How long an interrupted run may take to leave before it is killed; runs survive being killed at any moment."""
+LOCK_SECONDS = 60.0
+"""How long a run may be held by a trainer whose worker died: `deep.run.tether` ends it well before."""
+SOURCE = ("exact", "deep")
+"""The packages that make a run."""
+TETHER = (sys.executable, "-m", "deep.run.tether")
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,10 @@ class Grid:
     """OUT/<variant>: the runs of this setting."""
     jobs: int
     """Runs at a time."""
+    executor: str = "local"
+    """Where they run."""
+    source: str = field(default_factory=lambda: source_version(SOURCE))
+    """Version of the project that makes them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,9 @@ class Options:
     """Seeds count up from here."""
     jobs: int = 1
     """Runs at a time."""
+    executor: str = "local"
+    """Where they run: local, dask:ADDRESS, dask:local or module:factory, see docs/scale.md. All workers must see the
+    folder OUT under this path."""
     preset: str = "default"
     """deep.train's preset, or a peer: a preset of deep.studies.peers, such as sb3-ppo."""
     variant: str | None = None
@@ -90,17 +106,18 @@ class Options:
                 raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}")
         if self.variant is not None and Path(self.variant).name != self.variant:
             raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
+        check_executor(self.executor)
         for env in self.envs:
             inspect(env)  # raises InputError for an id that is unknown or of no use here
 
 
 def make_grid(options: Options) -> Grid:
     """The grid that a command line asks for."""
-    folder = options.out / (options.variant or options.preset)
+    folder = options.out.resolve() / (options.variant or options.preset)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     # Seeds outside: an interrupted grid has every environment before it has any of them often.
     cells = tuple(Cell(env, seed, folder / env_folder(env) / f"seed{seed}") for seed in seeds for env in options.envs)
-    return Grid(cells, options.preset, options.steps, options.flags, folder, options.jobs)
+    return Grid(cells, options.preset, options.steps, options.flags, folder, options.jobs, options.executor)
 
 
 def claim(grid: Grid) -> None:
@@ -111,7 +128,9 @@ def claim(grid: Grid) -> None:
     """
     record = grid.folder / "grid.json"
     setting = {"preset": grid.preset, "steps": grid.steps, "flags": list(grid.flags)}
-    if record.exists() and (before := read_json(record)) != setting:
+    before = read_json(record) if record.exists() else dict(setting)
+    source = before.pop("source", None)  # grids of earlier versions have none
+    if before != setting:
         raise InputError(f"{grid.folder} holds runs made with {before}, not {setting}: name another --variant or --out")
     for cell in grid.cells:
         if not (cell.directory / "config.json").exists():
@@ -121,78 +140,140 @@ def claim(grid: Grid) -> None:
         for key, value in wanted.items():
             if config.get(key) != value:
                 raise InputError(f"{cell.directory} was run with {key}={config.get(key)}, not {value}")
-    write(record, json.dumps(setting, indent=1) + "\n")
+    unfinished = any(not cell.finished for cell in grid.cells)
+    if unfinished and source not in (None, grid.source):
+        raise InputError(
+            f"{grid.folder} holds runs made with the source {source}, this is {grid.source}: "
+            "go on with that one, or name another --variant or --out"
+        )
+    recorded = grid.source if unfinished else source
+    write(record, json.dumps(setting | ({} if recorded is None else {"source": recorded}), indent=1) + "\n")
 
 
-def start(cell: Cell, grid: Grid, trainer: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start one run, or continue it where it was interrupted."""
+def named_again(env: str, flags: Sequence[str]) -> list[str]:
+    """The options that `--resume` wants for code of modules (`deep.run.directory.check_named`): the user named it."""
+    words = ["--env", env] if ":" in env else []
+    for word, following in itertools.zip_longest(flags, flags[1:], fillvalue=""):
+        if word == "--wrapper" or word.startswith("--wrapper="):
+            words += [word] if "=" in word else [word, following]
+    return words
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run as a worker gets it."""
+
+    cell: Cell
+    grid: Grid
+    trainer: tuple[str, ...] | None
+    """The command that trains; None: the preset's own, as the worker has it."""
+    going: Path
+    """The run is stopped when this file goes: the grid was interrupted."""
+
+    def __str__(self) -> str:
+        return self.cell.name
+
+
+def command(task: Task) -> list[str]:
+    """What starts a run, or continues it where it was interrupted."""
+    cell, grid = task.cell, task.grid
+    trainer = task.trainer or trainer_of(grid.preset)
     if (cell.directory / "config.json").exists():
-        command = [*trainer, "--resume", str(cell.directory)]
-    else:
-        cell_flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
-        command = [*trainer, *(str(part) for flag in cell_flags.items() for part in flag), *grid.flags]
-        command += ["--out", str(cell.directory)]
+        return [*trainer, "--resume", str(cell.directory), *named_again(cell.env, grid.flags)]
+    cell_flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
+    words = [*trainer, *(str(part) for flag in cell_flags.items() for part in flag), *grid.flags]
+    return [*words, "--out", str(cell.directory)]
+
+
+def carry_out(task: Task) -> Failure | None:
+    """Start or continue one run and wait for its end. A finished run is left alone, so the task can be repeated.
+
+    Raises:
+        InputError: the source is no longer the grid's, or the run cannot be started.
+    """
+    cell = task.cell
+    if cell.finished or not task.going.exists():
+        return None
+    if (source := source_version(SOURCE)) != task.grid.source:
+        raise InputError(f"{cell.name}: the source is {source} on {platform.node()}, the grid's is {task.grid.source}")
+    if not _free(cell):
+        return Failure(cell, cli.BAD_INPUT, "in use by another trainer")
     try:
         cell.log.parent.mkdir(parents=True, exist_ok=True)
-        with cell.log.open("ab") as log:
+        with open(open_append(cell.log), "ab") as log:
             # A session of its own: Ctrl-C reaches this process only, which then stops the runs in an orderly way.
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            process = subprocess.Popen(
+                [*TETHER, *command(task)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
     except OSError as error:
-        raise InputError(f"cannot start a run at {cell.directory}: {error.strerror}") from error
+        raise kind_of(error)(f"cannot start a run at {cell.directory}: {reason(error)}") from error
+    assert process.stdin is not None
+    while process.poll() is None:
+        time.sleep(POLL_SECONDS)
+        if not task.going.exists() and not process.stdin.closed:
+            process.stdin.close()
+    process.stdin.close()
+    if cell.finished or not task.going.exists():
+        return None
+    return Failure(cell, process.returncode, last_line(cell.log) or "no message")
 
 
-def stop(processes: Iterable[subprocess.Popen[bytes]]) -> None:
-    """End runs and whatever they started; they can be resumed."""
-    processes = list(processes)
-    for process in processes:
-        process.terminate()
-    deadline = time.monotonic() + GRACE_SECONDS
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def run_grid(grid: Grid, console: Console, trainer: Sequence[str] = TRAINER) -> list[Failure]:
-    """Run what is not finished, `grid.jobs` runs at a time, and return the runs that failed.
-
-    On an exception, KeyboardInterrupt included, the running processes are stopped before it leaves.
-    """
-    display, failures = GridDisplay(console, len(grid.cells), grid.steps), []
-    waiting, running = deque[Cell](), dict[Cell, subprocess.Popen[bytes]]()
+def _free(cell: Cell) -> bool:
+    """Whether no other trainer has the run. One whose worker died needs a moment to leave."""
+    if not cell.directory.exists():
+        return True
     try:
-        with display.progress:
-            for cell in grid.cells:
-                if cell.finished:
-                    display.end(cell, f"already finished, {cell.describe()}")
+        check_target(cell.directory / "lock")
+    except OSError:  # a link, say, which FileLock would follow: the run is refused in its own words
+        return True
+    try:
+        with FileLock(cell.directory / "lock", timeout=LOCK_SECONDS, fallback_to_soft=False):
+            return True
+    except Timeout:
+        return False
+
+
+def run_grid(grid: Grid, console: Console, trainer: tuple[str, ...] | None = None) -> list[Failure]:
+    """Run what is not finished, as many runs at a time as there are workers, and return the runs that failed.
+
+    On an exception, KeyboardInterrupt included, the runs are stopped before it leaves.
+
+    Raises:
+        InputError: as `workers` and `carry_out`.
+        FaultError: the workers are gone, or runs killed every worker that took them.
+    """
+    display, failures = GridDisplay(console, len(grid.cells), grid.steps), list[Failure]()
+    going = grid.folder / f".going-{secrets.token_hex(4)}"
+    waiting, shown = list[Task](), dict[Cell, float]()
+
+    def idle() -> None:
+        for task in waiting:
+            with contextlib.suppress(OSError):
+                if task.cell.log.stat().st_mtime_ns != shown.get(task.cell):
+                    display.running(task.cell)
+
+    with display.progress, workers(grid.executor, grid.jobs, threads=True) as pool:
+        for cell in grid.cells:
+            if cell.finished:
+                display.end(cell, f"already finished, {cell.describe()}")
+            else:
+                waiting.append(Task(cell, grid, trainer, going))
+                shown[cell] = cell.log.stat().st_mtime_ns if cell.log.exists() else 0
+        write(going, "")
+        try:
+            for task, failure in as_they_come(pool, carry_out, tuple(waiting), idle=idle, idle_seconds=POLL_SECONDS):
+                waiting.remove(task)
+                if failure is None:
+                    display.end(task.cell, task.cell.describe())
                 else:
-                    waiting.append(cell)
-            while waiting or running:
-                while waiting and len(running) < grid.jobs:
-                    cell = waiting.popleft()
-                    running[cell] = start(cell, grid, trainer)
-                time.sleep(POLL_SECONDS)
-                for cell, process in list(running.items()):
-                    display.running(cell)
-                    if process.poll() is None:
-                        continue
-                    del running[cell]
-                    if process.returncode == 0 and cell.finished:
-                        display.end(cell, cell.describe())
-                    else:
-                        message = last_line(cell.log) or "no message"
-                        failures.append(Failure(cell, process.returncode, message))
-                        display.end(cell, f"FAILED with exit status {process.returncode}: {message}")
-    finally:
-        stop(running.values())
+                    failures.append(failure)
+                    display.end(task.cell, f"FAILED with exit status {failure.status}: {failure.message}")
+        finally:
+            going.unlink(missing_ok=True)
     return failures
 
 
@@ -202,7 +283,7 @@ def work(options: Options, trainer: Sequence[str] | None = None) -> int:
     claim(grid)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failures = run_grid(grid, Console(), trainer or trainer_of(grid.preset))
+        failures = run_grid(grid, Console(), None if trainer is None else tuple(trainer))
     except KeyboardInterrupt:
         print("interrupted: the same command continues where it stopped", file=sys.stderr)
         return cli.INTERRUPTED

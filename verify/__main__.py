@@ -18,6 +18,7 @@ from typing import Any
 
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.executors import workers
 from exact.common.files import atomic_write, reason
 from verify import (
     algorithm31,
@@ -98,11 +99,12 @@ def summarise(options: AllOptions, words: Sequence[str]) -> int:
     make_folder(options.out)
     everything: list[Row] = []
     page = [header(words, options.seed)]
-    for study in STUDIES:
-        figure = f"{study.command.removeprefix('verify.')}.png"
-        rows = carry_out(study, restrict(study.options, options, options.out / figure))
-        everything += rows
-        page.append(section(study, rows, figure))
+    with workers(options.executor, options.jobs):
+        for study in STUDIES:
+            figure = f"{study.command.removeprefix('verify.')}.png"
+            rows = carry_out(study, restrict(study.options, options, options.out / figure))
+            everything += rows
+            page.append(section(study, rows, figure))
     atomic_write(options.out / "summary.json", as_json(everything))
     atomic_write(options.out / "summary.md", "\n".join(page))
     print(f"summary: {options.out / 'summary.md'}, {options.out / 'summary.json'}")

@@ -34,6 +34,7 @@ from exact.rational import dyadic, dyadics
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.runs import Run, check_step, controller, plan, step_grid, steps
 from verify.tabular.trial import TrialPoint
@@ -122,9 +123,9 @@ def loop_checks(it: Iteration, following: Iteration | None, settings: Controller
     ]
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """Every step of every run, and the loop from each trial to the next."""
-    return check_all(_check_run, plan(options), options.jobs, "steps as they were ordered")
+    return check_all(_check_run, plan(options), options, "steps as they were ordered")
 
 
 def _check_run(work: Run) -> list[Check]:

@@ -52,11 +52,12 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, ra
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import Move, Step, howard, knapsack, mixture, moves, per_state, projected, simplex
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,12 +197,11 @@ def check_worst() -> Iterator[Check]:
             yield judge(STARVED, regret(best, step.after.V), regret(best, step.before.V), where)
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """Every run, the MDPs of the proofs, and the worst steps that the falsifier finds for the budget per state."""
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
-    checks = check_all(_check_run, runs, options.jobs, "steps of all methods") + list(check_worst())
-    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    checks = check_all(_check_run, plan(options), options, "steps of all methods") + list(check_worst())
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
 
 
 def _search(trials: int, run: Run) -> list[Check]:

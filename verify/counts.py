@@ -61,10 +61,11 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, from_mdp, ra
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, Verdict, judge
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, simplex
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import GRID
 
 if TYPE_CHECKING:
@@ -232,14 +233,14 @@ def check_returning() -> Iterator[Check]:
         yield judge(RETURNS, rational(0), rational(returns(steps)), where)
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """The counts in every MDP of the plan, the counterexample, and the falsifier's for the budget per state."""
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
-    if not options.mdp:
-        runs += [Run(name, options.seed, options) for name in TINY]
-    checks = check_all(_check_run, runs, options.jobs, "counts") + list(check_returning())
-    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    tiny = [] if options.mdp else [Run(name, options.seed, options) for name in TINY]
+    checks = check_all(_check_run, plan(options), options, "counts")
+    checks += check_all(_check_run, tiny, options, "counts in tiny MDPs")
+    checks += list(check_returning())
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
 
 
 def _search(trials: int, run: Run) -> list[Check]:

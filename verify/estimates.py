@@ -59,10 +59,11 @@ from verify.core.binomial import accepted, accurate, common, independent
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import grid_policy
 
 if TYPE_CHECKING:
@@ -200,16 +201,15 @@ def check_acceptance(n: int, p: Fraction, q: Fraction, gain: Fraction) -> Check:
     return judge(ACCEPTANCE, probability, bound, where)
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """Pairs of policies in every MDP of the plan, the MDP of the proof, exact probabilities, and the falsifier's."""
     mdp, policy, trial = fork()
     found, where = difference(mdp, policy, trial), "the MDP of `fork`"
     attained = judge(ATTAINED, found.common, found.D_c / (1 - mdp.discount) ** 2, where)
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
-    checks = check_all(_check_run, runs, options.jobs, "pairs of policies")
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    checks = check_all(_check_run, plan(options), options, "pairs of policies")
     checks += [attained, *check_difference(mdp, policy, trial, where), *check_probabilities()]
-    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
 
 
 def _search(trials: int, run: Run) -> list[Check]:

@@ -48,10 +48,11 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exa
 from verify.core.checking import check_all, climb
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import gaps, is_optimal, knapsack, knapsack_value, per_state
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,12 +207,11 @@ def check_confused() -> Iterator[Check]:
     yield from check_return(confused("return"), "the step confused('return')")
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """All statements in every MDP of the plan, the steps of the proofs, and the errors that the falsifier finds."""
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
-    checks = check_all(_check_run, runs, options.jobs, "inexact steps") + list(check_confused())
-    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    checks = check_all(_check_run, plan(options), options, "inexact steps") + list(check_confused())
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
 
 
 def _search(trials: int, run: Run) -> list[Check]:

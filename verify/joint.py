@@ -37,11 +37,13 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from flint import arb, ctx
 
+from exact.common.parallel import Lazy
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.bounds import gain_repaired, loss_repaired
 from exact.gaussian.instances import Instance, shared_sigma, two_state
@@ -51,6 +53,7 @@ from exact.gaussian.model import evaluate
 from verify.core.checking import check_all, decide
 from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement
 from verify.gaussian.balls import Effort, NotCertifiedError, enclose, measure_balls, used_budget
 from verify.gaussian.runs import EFFORTS, judge_balls, random_case
@@ -183,10 +186,15 @@ def certain(instance: Instance, delta: float, step: JointStep, where: str) -> tu
     return [judge_balls(CONSTRAINT, arb(delta), used, where)], None
 
 
-def check(options: CommonOptions) -> list[Check]:
+def check(options: CommonOptions) -> Findings:
     """Every joint trial at every radius, and along runs of Algorithm 3.1; the excess of a smaller sigma."""
-    runs = [JointRun(seed) for seed in (None, *options.seeds)]
-    return check_all(_check_run, runs, options.jobs, "joint trials") + excess_checks(options.seed)
+    runs = Lazy(partial(_run, options.seed), range(1 + options.instances))
+    return check_all(_check_run, runs, options, "joint trials") + excess_checks(options.seed)
+
+
+def _run(first_seed: int, number: int) -> JointRun:
+    """The run of this number: first the two-state case, then one for every seed."""
+    return JointRun(first_seed + number - 1 if number else None)
 
 
 def _check_run(work: JointRun) -> list[Check]:

@@ -25,6 +25,7 @@ from exact.bounds import surrogate_error_ladder
 from exact.mdp import MDP
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement
 from verify.tabular.runs import Claims, check_runs
 from verify.tabular.trial import TrialPoint
@@ -55,7 +56,7 @@ def prepare(mdp: MDP) -> Claims:
     return claims
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """Every rung at every step of every run."""
     return check_runs(prepare, options, "trust-region steps")
 

@@ -36,6 +36,7 @@ from exact.rational import dyadics, evaluate_exactly
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Claims, Run, check_runs, plan, rational_mdp
@@ -71,9 +72,9 @@ def claims(t: TrialPoint, best: Optimum) -> Iterator[Claim]:
         yield Claim(LOWER, regret, scale * t.A_star, t.rounding)
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """The lemma at random optimal policies of every MDP, and the two-sided bound at every policy of every run."""
-    at_optima = check_all(_check_optimal, plan(options), options.jobs, "optimal policies")
+    at_optima = check_all(_check_optimal, plan(options), options, "optimal policies")
     return at_optima + check_runs(prepare, options, "policies of the runs") + [_needs_p0()]
 
 

@@ -50,9 +50,10 @@ from exact.rational import dyadic, dyadics, evaluate_exactly
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, is_nontrivial, judge
 from verify.tabular.falsify import worst_step
-from verify.tabular.runs import Claims, Run, check_runs, check_step, plan, rational_mdp, solver, steps
+from verify.tabular.runs import Claims, Run, check_runs, check_step, rational_mdp, small_runs, solver, steps
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial
 
 if TYPE_CHECKING:
@@ -140,12 +141,12 @@ def prepare(mdp: MDP) -> Claims:
     return claims
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """All statements at every step of all runs, and at the worst steps that the falsifier finds near some of them."""
     checks = check_runs(prepare, options, "trust-region steps")
-    small = [run for run in plan(options) if load(run.mdp).n_states <= SEARCHED_STATES]
-    jobs = [(statement, run, options) for statement in SEARCHED for run in small[:SEARCHED_RUNS]]
-    return checks + check_all(_search, jobs, options.jobs, "falsifier") + [_literally(), _unvisited()]
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    jobs = [(statement, run, options) for statement in SEARCHED for run in small]
+    return checks + check_all(_search, jobs, options, "falsifier") + [_literally(), _unvisited()]
 
 
 def _literally() -> Check:

@@ -47,6 +47,7 @@ from exact.gaussian.model import evaluate
 from exact.gaussian.steps import mean_step
 from verify.core.command import FalsifierOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement
 from verify.gaussian.balls import Effort, NotCertifiedError, maximiser_balls, measure_balls
 from verify.gaussian.runs import Lemma, check_lemma
@@ -111,7 +112,7 @@ def closeness(actual: Number, claimed: Number) -> float:
 LEMMA = Lemma("Lemma 3.7", (PRINTED, REPAIRED, POSTERIOR, PRIOR), claims, encloser, closeness)
 
 
-def check(options: FalsifierOptions) -> list[Check]:
+def check(options: FalsifierOptions) -> Findings:
     """All checks the options ask for."""
     return check_lemma(LEMMA, options)
 

@@ -40,6 +40,7 @@ from exact.rational import RationalMDP, dyadic, rational
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, beginning, controller, plan, rational_mdp, steps
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial
@@ -65,9 +66,9 @@ def constants(settings: ControllerSettings) -> tuple[Any, Any, Any, Any]:
     return tuple(rational(getattr(settings, name)) for name in ("beta0", "beta1", "gamma2", "gamma3"))  # type: ignore[return-value]
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """The floors along every run, and the counterexamples."""
-    return check_all(_check_run, plan(options), options.jobs, "radii") + counterexamples()
+    return check_all(_check_run, plan(options), options, "radii") + counterexamples()
 
 
 def _check_run(work: Run) -> list[Check]:

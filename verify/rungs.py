@@ -43,11 +43,12 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exa
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.inexact import Inexact, take
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,13 +152,12 @@ def _check_run(run: Run) -> list[Check]:
     return checks
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """All rungs at three radii and errors in every MDP of the plan, and the worst places that the falsifier finds."""
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
     jobs = [(statement, run) for statement in SEARCHED for run in small]
-    checks = check_all(_check_run, runs, options.jobs, "rungs")
-    return checks + check_all(partial(_search, options.search), jobs, options.jobs, "falsifier")
+    checks = check_all(_check_run, plan(options), options, "rungs")
+    return checks + check_all(partial(_search, options.search), jobs, options, "falsifier")
 
 
 def _search(trials: int, job: tuple[Statement, Run]) -> list[Check]:

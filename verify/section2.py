@@ -33,6 +33,7 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exa
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
@@ -99,9 +100,9 @@ def claims(mdp: RationalMDP, pi: Rationals, to: Rationals) -> Iterator[Claim]:
     yield Claim(ATTAINED, advantage(greedy), A_star, 0.0, bool(A_star > 0))
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """All identities at pairs of policies in every MDP."""
-    return check_all(_check_run, plan(options), options.jobs, "pairs of policies")
+    return check_all(_check_run, plan(options), options, "pairs of policies")
 
 
 def _check_run(work: Run) -> list[Check]:

@@ -49,11 +49,12 @@ from exact.subproblem.kl import tilt as tilt_floats
 from verify.core.checking import check_all
 from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.gaussian.runs import judge_balls
 from verify.tabular.falsify import Place, tightest
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, projected
-from verify.tabular.runs import Run, plan, rational_mdp, start_policy
+from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import grid_policy
 
 if TYPE_CHECKING:
@@ -172,13 +173,12 @@ def _check_run(run: Run) -> list[Check]:
     return checks
 
 
-def check(options: SearchOptions) -> list[Check]:
+def check(options: SearchOptions) -> Findings:
     """One step of every kind in every MDP of the plan, tilted runs in one-state MDPs, and the falsifier's steps."""
-    runs = plan(options)
-    small = [run for run in runs if load(run.mdp).n_states <= SEARCHED_STATES][:SEARCHED_RUNS]
-    checks = check_all(_check_run, runs, options.jobs, "steps that keep or empty")
+    small = small_runs(options, SEARCHED_STATES, SEARCHED_RUNS)
+    checks = check_all(_check_run, plan(options), options, "steps that keep or empty")
     checks += [found for seed in options.seeds[:TILTED_RUNS] for found in check_tilting(seed)]
-    return checks + check_all(partial(_search, options.search), small, options.jobs, "falsifier")
+    return checks + check_all(partial(_search, options.search), small, options, "falsifier")
 
 
 def _search(trials: int, run: Run) -> list[Check]:

@@ -49,6 +49,7 @@ from exact.subproblem.step import Subproblem
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, Verdict, judge
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Run, beginning, check_step, controller, plan, rational_mdp, solver, steps, stop
@@ -106,10 +107,10 @@ def _separated(t: TrialPoint, best: Optimum) -> bool:
     return suboptimal.size == 0 or bool(suboptimal.min() > t.G[~best.suboptimal].max())
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """The rates at every trial, every run to its end, and an optimal trial that is rejected."""
-    checks = check_all(_check_steps, plan(options), options.jobs, "trust-region steps")
-    return checks + check_all(_check_ends, plan(options), options.jobs, "runs to the optimum") + [_rejected_optimum()]
+    checks = check_all(_check_steps, plan(options), options, "trust-region steps")
+    return checks + check_all(_check_ends, plan(options), options, "runs to the optimum") + [_rejected_optimum()]
 
 
 def _check_steps(work: Run) -> list[Check]:

@@ -33,12 +33,13 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 from flint import arb, ctx
 
+from exact.common.parallel import Lazy
 from exact.controller import ControllerSettings, Outcome
 from exact.gaussian.algorithm import GaussianIteration, GaussianResult, SigmaSettings, solve
 from exact.gaussian.bounds import gain_repaired
@@ -48,6 +49,7 @@ from exact.mdp import Array
 from verify.core.checking import check_all
 from verify.core.command import CommonOptions, Study, run
 from verify.core.drawing import against_panel, new_figure
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
 from verify.gaussian.balls import enclose, measure_balls
 from verify.gaussian.runs import EFFORTS, decide_in_balls, judge_balls, random_case
@@ -252,10 +254,15 @@ def inference_322() -> list[Check]:
     ]
 
 
-def check(options: CommonOptions) -> list[Check]:
+def check(options: CommonOptions) -> Findings:
     """All checks the options ask for."""
-    runs = [GaussianTrajectory(seed, options) for seed in (None, *options.seeds)]
-    return check_all(check_trajectory, runs, options.jobs, "Theorem 3.8") + inference_322()
+    runs = Lazy(partial(_trajectory, options), range(1 + options.instances))
+    return check_all(check_trajectory, runs, options, "Theorem 3.8") + inference_322()
+
+
+def _trajectory(options: CommonOptions, number: int) -> GaussianTrajectory:
+    """The trajectory of this number: first the counterexample, then one for every seed."""
+    return GaussianTrajectory(options.seed + number - 1 if number else None, options)
 
 
 DRAWN = (None, *range(8))

@@ -36,6 +36,7 @@ from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exa
 from verify.core.checking import check_all
 from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
+from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
@@ -107,9 +108,9 @@ def _check_run(run: Run) -> list[Check]:
     return checks
 
 
-def check(options: Options) -> list[Check]:
+def check(options: Options) -> Findings:
     """All statements along the directions of all runs."""
-    return check_all(_check_run, plan(options), options.jobs, "directions")
+    return check_all(_check_run, plan(options), options, "directions")
 
 
 def draw(checks: list[Check]) -> "Figure":

@@ -1,19 +1,25 @@
 """The grid runner, with a trainer that ends at once: what it starts, skips, resumes, refuses and reports."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
+from filelock import FileLock
+from rich.console import Console
 
 from deep import grid
 from exact.common import cli
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
+from tests.exact.common.cluster import dask_cluster
 
 FAKE_TRAINER = '''
 """Accepts deep.train's flags and writes its files; --fail, --hang and SLOW let the tests provoke what goes wrong."""
@@ -181,3 +187,51 @@ def test_an_interrupt_stops_the_runs_and_says_how_to_go_on(tmp_path, trainer, se
         os.kill(int((directory / "pid").read_text()), 0)
     assert grid.work(chosen, trainer) == 0
     assert (directory / "resumed").exists()
+
+
+def test_a_run_whose_worker_is_killed_is_resumed_by_another(tmp_path, trainer):
+    """On a Dask cluster. The trainer of the killed worker leaves, and the next worker resumes the run."""
+    directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
+    with dask_cluster(2) as address:
+        chosen = options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",), executor=address)
+
+        def kill() -> int:
+            deadline = time.monotonic() + HANG_SECONDS
+            while not (directory / "metrics.jsonl").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            trainer_process = psutil.Process(int((directory / "pid").read_text()))
+            worker = trainer_process.parent().parent()
+            worker.kill()
+            return trainer_process.pid
+
+        with ThreadPoolExecutor(1) as side:
+            killed = side.submit(kill)
+            assert grid.work(chosen, trainer) == 0
+    assert (directory / "resumed").exists()
+    assert int((directory / "pid").read_text()) != killed.result()
+    assert not psutil.pid_exists(killed.result())
+
+
+def test_a_mixture_of_sources_is_refused(tmp_path, trainer, monkeypatch, capsys):
+    chosen = options(tmp_path / "runs", seeds=1)
+    assert grid.work(chosen, trainer) == 0
+    made = json.loads((tmp_path / "runs" / "default" / "grid.json").read_text())["source"]
+    assert made == grid.source_version(grid.SOURCE)
+    monkeypatch.setattr(grid, "source_version", lambda packages: "another")
+    assert grid.work(chosen, trainer) == 0  # all is finished: nothing new comes beside it
+    with pytest.raises(InputError, match=f"holds runs made with the source {made}, this is another"):
+        grid.work(options(tmp_path / "runs", seeds=2), trainer)
+
+
+def test_a_source_that_is_edited_while_the_grid_runs_is_refused(tmp_path, trainer):
+    made = dataclasses.replace(grid.make_grid(options(tmp_path / "runs", seeds=1)), source="before")
+    with pytest.raises(InputError, match=r"-v1 seed 0: the source is \w+ on .*, the grid's is before"):
+        grid.run_grid(made, Console(), trainer)
+
+
+def test_a_run_in_use_is_a_failure_of_that_run(tmp_path, trainer, monkeypatch):
+    monkeypatch.setattr(grid, "LOCK_SECONDS", 0.1)
+    directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
+    directory.mkdir(parents=True)
+    with FileLock(directory / "lock"):
+        assert grid.work(options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1), trainer) == 3

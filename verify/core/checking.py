@@ -9,16 +9,26 @@ What the two kinds do not share is in their own rooms: which runs there are (an 
 is measured at a step (`TrialPoint` or `Measures`), and what a neighbour of a step is.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import fields
+from functools import partial
+from typing import Any, TypeVar
 
-from exact.common.parallel import parallel_map
+from exact.common.executors import workers
+from exact.common.parallel import in_batches
+from exact.common.source import versions
+from verify.core.command import CommonOptions
+from verify.core.findings import Findings
+from verify.core.journal import Journal
 from verify.core.statement import Check, Verdict
 
 Item = TypeVar("Item")
 Place = TypeVar("Place")
 
+NOT_FINDINGS = ("json", "figure", "jobs", "executor", "journal")
+"""Options that the findings do not depend on."""
 IMPOSSIBLE = -math.inf
 """Score of a place that cannot be judged."""
 
@@ -55,16 +65,43 @@ def _open(check: Check) -> bool:
     return check.verdict is Verdict.UNDECIDED
 
 
-def check_all(work: Callable[[Item], list[Check]], items: Sequence[Item], jobs: int, title: str) -> list[Check]:
-    """The checks of every item, in the items' order whatever the number of processes.
+def check_all(
+    work: Callable[[Item], list[Check]], items: Sequence[Item], options: CommonOptions, title: str
+) -> Findings:
+    """The checks of every item, counted as they come. They do not depend on the executor nor on the number of workers.
 
     Args:
         work: makes the checks of one item; a function of a module, since other processes call it.
-        items: runs, or searches.
-        jobs: processes.
-        title: what the progress bar says.
+        items: runs, or searches. They may be `Lazy`.
+        options: the command line, with executor, jobs and journal.
+        title: what the progress bar says. The studies of one command line have different titles.
+
+    Raises:
+        InputError: there is no such executor, or the journal is of another command.
+        FaultError: the workers are gone, or items killed every worker that took them. The journal has all others.
     """
-    return [check for checks in parallel_map(work, items, jobs, title) for check in checks]
+    path = None if options.journal is None else options.journal / f"{title.lower().replace(' ', '-')}.json"
+    with (
+        workers(options.executor, options.jobs) as pool,
+        Journal(path, _setting(options), len(items)) as journal,
+    ):
+        for batch, found in in_batches(pool, partial(_check_batch, work), items, journal.missing, title):
+            journal.add(batch, found)
+    return journal.findings
+
+
+def _setting(options: CommonOptions) -> dict[str, Any]:
+    """What the findings depend on."""
+    without = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_FINDINGS}
+    as_read: dict[str, Any] = json.loads(json.dumps(without))
+    return as_read | versions("exact", "verify")
+
+
+def _check_batch(work: Callable[[Item], list[Check]], first: int, items: Sequence[Item]) -> Findings:
+    found = Findings(len(items))
+    for number, item in enumerate(items, first):
+        found.add(number, work(item))
+    return found
 
 
 def climb(

@@ -1,7 +1,8 @@
 """The command line of the statement files: their options, and how a study is carried out and reported."""
 
+import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
 
@@ -10,7 +11,9 @@ import tyro
 from exact.common import cli
 from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
+from exact.common.executors import check_executor, workers
 from exact.common.files import atomic_write, check_writable
+from verify.core.findings import Findings
 from verify.core.report import Row, as_json, summary_table, tally
 from verify.core.statement import Check, Statement
 
@@ -39,11 +42,17 @@ class CommonOptions:
     """Write a figure to this file (.png, .pdf or .svg)."""
     jobs: int = 1
     """Number of worker processes. The result does not depend on it."""
+    executor: str = "local"
+    """Where the work is done: local, dask:ADDRESS, dask:local or module:factory, see docs/scale.md. The result does not
+    depend on it."""
+    journal: Path | None = None
+    """Folder for what was found so far. The same command continues from it after it was killed."""
 
     def __post_init__(self) -> None:
         for name, least in (("instances", 0), ("seed", 0), ("jobs", 1)):
             if getattr(self, name) < least:
                 raise InputError(f"--{name} must be at least {least}, got {getattr(self, name)}")
+        check_executor(self.executor)
         if self.json is not None:
             check_writable(self.json)
         if self.figure is not None:
@@ -110,10 +119,10 @@ class Study(Generic[AnyOptions]):
     """What it checks, in the order of the table."""
     options: type[AnyOptions]
     """The dataclass of its command line."""
-    check: Callable[[AnyOptions], list[Check]]
+    check: Callable[[AnyOptions], Findings]
     """Makes all checks that the options ask for."""
     draw: Callable[[list[Check]], "Figure"]
-    """Draws them."""
+    """Draws them, or those of the first items if there are very many."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
@@ -122,11 +131,14 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
     Raises:
         InputError: a file cannot be written, or an MDP of the options cannot be loaded.
     """
-    checks = study.check(options)
+    if options.journal is not None:
+        options = replace(options, journal=options.journal / study.command)
+    with workers(options.executor, options.jobs):
+        checks = study.check(options)
     rows = tally(study.statements, checks)
     summary_table(study.title, rows).show()
     if options.figure is not None:
-        save_figure(study.draw(checks), options.figure)
+        save_figure(study.draw(list(checks)), options.figure)
     if options.json is not None:
         atomic_write(options.json, as_json(rows))
     return rows
@@ -142,6 +154,10 @@ def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
     Returns:
         The exit status: 0 if every statement came out as expected, 1 if one did not, 2 for bad input.
     """
+
+    if study.check.__module__ == "__main__":
+        # `python -m` runs the file under this name, which says nothing to another machine.
+        study = importlib.import_module(study.command).STUDY
 
     def work(options: AnyOptions) -> int:
         rows = carry_out(study, options)

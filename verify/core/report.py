@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from exact.common.tables import Table
-from verify.core.statement import Check, Statement, Verdict, label
+from verify.core.findings import Findings, Tally
+from verify.core.statement import Check, Statement, label
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Row:
     worst_slack: float | None
     """Smallest actual - claimed. None without a check, like the next two."""
     median_tightness: float | None
-    """Median of claimed / actual: 1 is tight, 0 loose, negative vacuous."""
+    """Median of claimed / actual to four digits: 1 is tight, 0 loose, negative vacuous."""
     worst_instance: str | None
     """How to repeat the check of the smallest slack."""
 
@@ -59,30 +58,26 @@ class Row:
         return self.checks == 0 or (self.violations > 0) == (self.expected == "fails")
 
 
-def tally(statements: Iterable[Statement], checks: Iterable[Check]) -> list[Row]:
+def tally(statements: Iterable[Statement], checks: Findings | Iterable[Check]) -> list[Row]:
     """One row per statement, in the given order."""
-    by_statement: dict[Statement, list[Check]] = {statement: [] for statement in statements}
-    for check in checks:
-        by_statement[check.statement].append(check)
-    return [_row(statement, found) for statement, found in by_statement.items()]
+    found = checks if isinstance(checks, Findings) else Findings.of(checks)
+    return [_row(statement, found.tallies.get(statement, Tally())) for statement in statements]
 
 
-def _row(statement: Statement, checks: list[Check]) -> Row:
-    worst = min(checks, key=lambda check: check.slack, default=None)
-    tightness = [check.claimed / check.actual for check in checks if check.actual > 0]
+def _row(statement: Statement, tally: Tally) -> Row:
     return Row(
         statement=statement.name,
         form=statement.form,
         formula=statement.formula,
         expected=statement.expected,
-        checks=len(checks),
-        nontrivial=sum(check.nontrivial for check in checks),
-        violations=sum(check.verdict is Verdict.VIOLATED for check in checks),
-        undecided=sum(check.verdict is Verdict.UNDECIDED for check in checks),
-        decided_exactly=sum(check.exact for check in checks),
-        worst_slack=None if worst is None else worst.slack,
-        median_tightness=float(np.median(tightness)) if tightness else None,
-        worst_instance=None if worst is None else worst.instance,
+        checks=tally.checks,
+        nontrivial=tally.nontrivial,
+        violations=tally.violations,
+        undecided=tally.undecided,
+        decided_exactly=tally.decided_exactly,
+        worst_slack=None if tally.worst is None else tally.worst.slack,
+        median_tightness=tally.median_tightness,
+        worst_instance=None if tally.worst is None else tally.worst.instance,
     )
 
 

@@ -6,19 +6,21 @@ leaves open what floats cannot decide.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from flint import arb, ctx
 
+from exact.common.parallel import Lazy
 from exact.gaussian.instances import Instance, Trigonometric, one_state, random_instance, two_state
 from exact.gaussian.measures import Measures, measure_step
 from exact.gaussian.model import GaussianPolicy, evaluate
 from exact.gaussian.steps import mean_step
 from verify.core.checking import IMPOSSIBLE, check_all, climb, decide
 from verify.core.command import FalsifierOptions
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, Verdict, is_nontrivial, judge
 from verify.gaussian.balls import Effort, NotCertifiedError, used_budget
 
@@ -90,17 +92,22 @@ def random_case(seed: int) -> tuple[Instance, np.random.Generator]:
     return random_instance(rng, S, J, float(rng.uniform(0.1, 0.97)), f"random S={S} J={J}"), rng
 
 
-def plan(options: FalsifierOptions) -> list[GaussianRun]:
+def plan(options: FalsifierOptions) -> Sequence[GaussianRun]:
     """The runs that the options ask for."""
-    return [GaussianRun(seed, options) for seed in (None, *options.seeds)]
+    return Lazy(partial(_run, options), range(1 + options.instances))
 
 
-def check_lemma(lemma: Lemma, options: FalsifierOptions) -> list[Check]:
+def _run(options: FalsifierOptions, number: int) -> GaussianRun:
+    """The run of this number in the plan."""
+    return GaussianRun(options.seed + number - 1 if number else None, options)
+
+
+def check_lemma(lemma: Lemma, options: FalsifierOptions) -> Findings:
     """All checks of one lemma, and of the worst cases that the falsifier finds near some of them."""
     runs = plan(options)
-    checks = check_all(partial(_check_run, lemma), runs, options.jobs, lemma.title)
+    checks = check_all(partial(_check_run, lemma), runs, options, lemma.title)
     jobs = [(statement, run) for statement in lemma.searched for run in runs[:SEARCHED_RUNS] if options.search]
-    return checks + check_all(partial(_search, lemma), jobs, options.jobs, "falsifier")
+    return checks + check_all(partial(_search, lemma), jobs, options, "falsifier")
 
 
 def _check_run(lemma: Lemma, run: GaussianRun) -> list[Check]:

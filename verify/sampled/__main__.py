@@ -22,6 +22,7 @@ import tyro
 from exact.common import cli
 from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
+from exact.common.executors import check_executor, workers
 from exact.common.files import atomic_write, check_writable
 from exact.common.parallel import parallel_map
 from exact.mdps.library import load
@@ -45,6 +46,8 @@ LEVELS = {"gae": False, "exact": True}
 """Levels of advantage error: name, and whether the advantages are exact."""
 SMALLEST_BATCH = 8
 """Least N."""
+OTHER = ("json", "figure", "jobs", "executor", "mdp")
+"""Options that the report does not depend on, or that it has elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class Options:
     """Write the figure to this file (.png, .pdf or .svg)."""
     jobs: int = 1
     """Number of worker processes. The result does not depend on it."""
+    executor: str = "local"
+    """Where the work is done: local, dask:ADDRESS, dask:local or module:factory, see docs/scale.md. The result does not
+    depend on it."""
 
     def __post_init__(self) -> None:
         least = {"replications": 2, "curve_batch": SMALLEST_BATCH, "rounds": 2, "seeds": 2, "seed": 0, "jobs": 1}
@@ -81,6 +87,7 @@ class Options:
                 raise InputError(f"--{flag} must be at least {smallest}, got {getattr(self, name)}")
         if not self.batches or min(self.batches) < SMALLEST_BATCH:
             raise InputError(f"--batches must be one or more sizes of at least {SMALLEST_BATCH}, got {self.batches}")
+        check_executor(self.executor)
         if self.json is not None:
             check_writable(self.json)
         if self.figure is not None:
@@ -92,7 +99,7 @@ def decisions(options: Options, mdps: tuple[str, ...], seed: np.random.SeedSeque
     cases = [Sampling(n, exact) for exact in LEVELS.values() for n in options.batches]
     seeds = iter(seed.spawn(len(cases) * len(mdps)))
     tasks = [DecisionTask(mdp, case, options.replications, next(seeds)) for case in cases for mdp in mdps]
-    found = list(parallel_map(run_decisions, tasks, options.jobs, "single decisions"))
+    found = parallel_map(run_decisions, tasks, options.executor, options.jobs, "single decisions")
     n = len(mdps)
     return [row for i, case in enumerate(cases) for row in summarise_decisions(found[i * n : (i + 1) * n], case)]
 
@@ -105,14 +112,14 @@ def curves(options: Options, mdps: tuple[str, ...], seed: np.random.SeedSequence
         for exact in LEVELS.values()
         for mdp in mdps
     ]
-    found = list(parallel_map(run_curves, tasks, options.jobs, "whole runs"))
+    found = parallel_map(run_curves, tasks, options.executor, options.jobs, "whole runs")
     rng, n = np.random.default_rng(next(seeds)), len(mdps)
     return {level: compare_rules(found[i * n : (i + 1) * n], rng) for i, level in enumerate(LEVELS)}
 
 
 def settings(options: Options, mdps: tuple[str, ...]) -> dict[str, Any]:
     """What the report depends on."""
-    chosen = {name: value for name, value in asdict(options).items() if name not in ("json", "figure", "jobs", "mdp")}
+    chosen = {name: value for name, value in asdict(options).items() if name not in OTHER}
     versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": version("scipy")}
     return {"mdps": mdps, **chosen, "versions": versions}
 
@@ -123,8 +130,9 @@ def compare(options: Options) -> int:
     for name in mdps:
         optimal_return(load(name))  # an MDP that does not serve is found out before any work
     first, second = np.random.SeedSequence(options.seed).spawn(2)
-    decided = decisions(options, mdps, first)
-    converged = curves(options, mdps, second)
+    with workers(options.executor, options.jobs):
+        decided = decisions(options, mdps, first)
+        converged = curves(options, mdps, second)
     for table in (*decision_tables(decided), *(curve_table(rows, level) for level, rows in converged.items())):
         table.show()
     if options.figure is not None:

@@ -4,7 +4,7 @@ An MDP and a seed name a run.  The seed draws the start policy and the first rad
 --instances 1` repeats the run.  Random MDPs are Garnets; their seed draws their size, too.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from exact.algorithm import DETERMINISTIC, Iteration, iterate
+from exact.common.parallel import Lazy
 from exact.controller import ControllerSettings
 from exact.mdp import MDP, Array
 from exact.mdps.garnet import garnet
@@ -21,6 +22,7 @@ from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import solve_tv
 from verify.core.checking import check_all
 from verify.core.command import Options
+from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, judge
 from verify.tabular.trial import FINE_GRID, GRID, TrialPoint, exact_trial, float_trial, grid_policy, on_grid
 
@@ -48,7 +50,7 @@ class Run:
         return f"--mdp {self.mdp} --seed {self.seed} --instances 1"
 
 
-def plan(options: Options) -> list[Run]:
+def plan(options: Options) -> Sequence[Run]:
     """The runs that the options ask for. An unknown name is found out here, before anything is checked.
 
     Raises:
@@ -57,9 +59,24 @@ def plan(options: Options) -> list[Run]:
     if options.mdp:
         for name in options.mdp:
             load(name)
-        return [Run(name, seed, options) for name in options.mdp for seed in options.seeds]
-    named = [Run(name, options.seed, options) for name in NAMED]
-    return named + [Run(random_garnet(seed).name, seed, options) for seed in options.seeds]
+    runs = len(options.mdp) * options.instances if options.mdp else len(NAMED) + options.instances
+    return Lazy(partial(_run, options), range(runs))
+
+
+def small_runs(options: Options, states: int, count: int) -> list[Run]:
+    """The first runs of the plan, at most `count`, in MDPs of at most so many states."""
+    return list(islice((run for run in plan(options) if load(run.mdp).n_states <= states), count))
+
+
+def _run(options: Options, number: int) -> Run:
+    """The run of this number in the plan."""
+    if options.mdp:
+        name, instance = divmod(number, options.instances)
+        return Run(options.mdp[name], options.seed + instance, options)
+    if number < len(NAMED):
+        return Run(list(NAMED)[number], options.seed, options)
+    seed = options.seed + number - len(NAMED)
+    return Run(random_garnet(seed).name, seed, options)
 
 
 DISCOUNTS = (0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999)
@@ -158,7 +175,7 @@ rational_mdp = lru_cache(maxsize=1)(from_mdp)
 """`exact.rational.from_mdp`, kept for the next step in the same MDP."""
 
 
-def check_runs(prepare: Callable[[MDP], Claims], options: Options, title: str) -> list[Check]:
+def check_runs(prepare: Callable[[MDP], Claims], options: Options, title: str) -> Findings:
     """The claims about every step of every run of the plan, in the plan's order whatever the number of processes.
 
     Args:
@@ -166,7 +183,7 @@ def check_runs(prepare: Callable[[MDP], Claims], options: Options, title: str) -
         options: the command line.
         title: what the progress bar says.
     """
-    return check_all(partial(_check_run, prepare), plan(options), options.jobs, title)
+    return check_all(partial(_check_run, prepare), plan(options), options, title)
 
 
 def _check_run(prepare: Callable[[MDP], Claims], run: Run) -> list[Check]:

@@ -1,8 +1,11 @@
 """A function over many items in several processes: order, errors."""
 
+from itertools import cycle
+
 import pytest
 
-from exact.common.parallel import parallel_map
+from exact.common.executors import Inline, Workers
+from exact.common.parallel import Pace, parallel_map
 
 
 def square(x):
@@ -15,11 +18,43 @@ def invert(x):
 
 @pytest.mark.parametrize("jobs", [1, 2, 50])
 def test_results_come_in_the_order_of_the_items(jobs):
-    assert list(parallel_map(square, range(9), jobs, "squares")) == [x * x for x in range(9)]
-    assert list(parallel_map(square, [], jobs, "nothing")) == []
+    assert parallel_map(square, range(9), "local", jobs, "squares") == [x * x for x in range(9)]
+    assert parallel_map(square, [], "local", jobs, "nothing") == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_the_work_raises_is_raised(jobs):
     with pytest.raises(ZeroDivisionError):
-        list(parallel_map(invert, [1, 0, 2], jobs, "inverses"))
+        parallel_map(invert, [1, 0, 2], "local", jobs, "inverses")
+
+
+def sizes(counts, items, seconds, batch_seconds=1.0):
+    """Sizes of the batches that items of so many seconds are cut into, while the workers number `counts`."""
+    pace = Pace([range(items)], Workers(Inline(), lambda: next(counts), batch_seconds))
+    found = []
+    for batch in pace:
+        found.append(len(batch))
+        pace.learn(len(batch), seconds * len(batch))
+    return found
+
+
+def test_many_items_go_out_in_batches_of_at_least_a_second_and_the_last_ones_singly():
+    found = sizes(cycle([2]), 20_000, 1 / 128)
+    assert found[0] == 1
+    assert set(found[1:100]) == {128}
+    assert found[-1] == 1
+    assert sum(found) == 20_000
+
+
+def test_few_items_go_out_singly_for_some_take_a_hundred_times_longer():
+    assert sizes(cycle([2]), 8, 1 / 64, 0.1) == [1] * 8
+
+
+def test_many_workers_get_longer_batches_so_that_one_scheduler_can_serve_them():
+    found = sizes(cycle([1000]), 100_000_000, 1 / 128)
+    assert found[1] == 50 * 128  # 50 seconds: 20 batches a second from all of them
+    assert min(found[1:-1]) == 128
+
+
+def test_no_item_is_lost_when_workers_come_and_go():
+    assert sum(sizes(cycle([1, 50, 3]), 10_000, 0.01)) == 10_000

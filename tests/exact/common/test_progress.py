@@ -71,5 +71,5 @@ def test_work_in_parallel_says_how_far_it_is(fast, monkeypatch):
     stream = Stream()
     stream.spoken = SPOKEN
     monkeypatch.setattr("sys.stderr", stream)
-    list(parallel_map(wait, [0], 1, "waiting"))
+    parallel_map(wait, [0], "local", 1, "waiting")
     assert "waiting: 0 of 1, 0 s" in stream.getvalue()

@@ -3,6 +3,7 @@
 import pytest
 
 from verify.core.checking import check_all, climb, decide
+from verify.core.command import CommonOptions
 from verify.core.statement import Check, Statement, Verdict
 
 FIRST, SECOND = Statement("first", "new", "a >= b"), Statement("second", "new", "c >= d")
@@ -62,7 +63,7 @@ def two_checks(n):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_checks_are_in_the_order_of_the_items(jobs):
-    found = check_all(two_checks, range(5), jobs, "items")
+    found = check_all(two_checks, range(5), CommonOptions(jobs=jobs), "items")
     assert [c.instance for c in found[1::2]] == ["0", "1", "2", "3", "4"]
 
 
