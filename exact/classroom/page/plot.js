@@ -35,12 +35,13 @@ function linearTicks(low, high, count) {
   return ticks.map((value) => ({ value, label: value.toFixed(decimals).replace("-", "−") }));
 }
 
-// Powers of ten, and between them 2 and 5 times a power where there are too few.
+// Powers of ten, and between them 2 and 5 times a power where there are too few and there is room.
 function logTicks(low, high, count) {
   const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
   if (last - first < 2) {
     const powers = Array.from({ length: last - first + 3 }, (_, i) => 10 ** (first - 1 + i));
-    const values = powers.flatMap((power) => [1, 2, 5].map((m) => m * power)).filter((v) => low <= v && v <= high);
+    const between = (steps) => powers.flatMap((power) => steps.map((m) => m * power)).filter((v) => low <= v && v <= high);
+    const values = [[1, 2, 5], [1, 3]].map(between).find((found) => found.length <= 1.7 * count) ?? between([1]);
     return values.map((value) => ({ value, label: String(Number(value.toPrecision(1))) }));
   }
   const every = Math.max(1, Math.ceil((last - first + 1) / count));
@@ -55,7 +56,7 @@ function scale([low, high, kind], from, to) {
 }
 
 // A window may have no width yet when the page is drawn first; the resize that follows draws it again.
-const widthOf = (place) => Math.max(place.clientWidth, 240);
+const widthOf = (place) => Math.max(place.clientWidth, 160);
 
 // An empty plot in `place`: axes with ticks and names, and a clipped group `inside` for the data.
 // x and y are [low, high, "log" or nothing]; the data's corner is bottom left.
