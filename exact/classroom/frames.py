@@ -19,7 +19,7 @@ BOUNDS = (
 )
 """Curves of the ratio plot: column of the scene, colour, label."""
 RUNGS = (
-    *("what is lost, 1 - r", "the change of V is known", "the new V is unknown", "the worst state"),
+    *("what is lost, 1 - r", "where V changes is not known", "the new V is unknown", "the worst state"),
     *("the largest advantage: TRPO", "the rarest start", "the least gain: Lemma 3.4"),
 )
 """The rows of the ladder, as in the page."""

@@ -51,7 +51,7 @@ function drawGain() {
 
 const RUNGS = [
   ["what is lost in truth, 1 − r", ""],
-  ["the change of V is known, not where it acts", "γ D span(V′ − V)"],
+  ["where V changes is not known", "γ D span(V′ − V)"],
   ["V′ unknown: the whole future at its worst", "γ D span(f) / (1−γ)"],
   ["the state that changes most, for all states", "α for (1−γ) D"],
   ["the largest advantage: TRPO", "4 max|A| α for span(f)"],
@@ -77,7 +77,7 @@ function drawLadder() {
   });
   if (high > 0) {
     make("line", { x1: X(1), x2: X(1), y1: 14, y2: height - 26, class: "now" }, svg);
-    make("text", { x: X(1) + 4, y: height - 10, class: "tick" }, svg, "1: from here on a bound says nothing");
+    make("text", { x: X(1) + 4, y: height - 10, class: "tick" }, svg, "above 1 a bound says nothing");
   }
   place.replaceChildren(svg);
 }
