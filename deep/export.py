@@ -28,13 +28,17 @@ class Options:
     page that plays CartPole-v1."""
     out: Path | None = None
     """The file. Default: policy.ENDING in the run directory."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     best: bool = False
     """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
 
 
 def work(options: Options) -> int:
     """Load the agent and write it."""
-    agent = load(options.folder, best=options.best)
+    agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
     home = options.folder.parent if options.folder.is_file() else options.folder
     out = options.out or home / f"policy{WRITERS[options.format][0]}"
     export(agent, out, options.format)

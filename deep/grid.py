@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from tyro.conf import Positional
 
-from deep.run.cell import PEER, Cell, last_line, trainer_of
+from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.run.tether import LOOK_SECONDS, going, is_free, start
@@ -188,7 +188,7 @@ def command(task: Task) -> list[str]:
     cell, grid = task.cell, task.grid
     trainer = task.trainer or trainer_of(grid.preset)
     if (cell.directory / "config.json").exists():
-        return [*trainer, "--resume", str(cell.directory)]
+        return [*trainer, "--resume", str(cell.directory), *named_again(cell.env, grid.flags)]
     return [*trainer, *words(cell, grid), "--out", str(cell.directory)]
 
 

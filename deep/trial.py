@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deep.run.cell import TRAINER, Cell, last_line
+from deep.run.cell import TRAINER, Cell, last_line, named_again
 from deep.run.tether import is_free, start
 from exact.common.cli import BAD_INPUT
 from exact.common.errors import FaultError, InputError
@@ -92,7 +92,7 @@ def _train(trial: Trial, cell: Cell, others: tuple[Returns, ...]) -> None:
     if not is_free(cell.directory):
         raise InputError(f"{cell.directory} is in use by another trainer")
     begun = (cell.directory / "config.json").exists()
-    own = ["--resume"] if begun else [*trial.flags, "--seed", str(cell.seed), "--out"]
+    own = named_again(cell.env, trial.flags) if begun else [*trial.flags, "--seed", str(cell.seed)]
     looked_at = 0
 
     def go_on() -> bool:
@@ -105,7 +105,7 @@ def _train(trial: Trial, cell: Cell, others: tuple[Returns, ...]) -> None:
             return not _stopped(trial, cell, others)
         return True
 
-    status = start([*trial.trainer, *own, str(cell.directory)], cell.log, go_on)
+    status = start([*trial.trainer, *own, "--resume" if begun else "--out", str(cell.directory)], cell.log, go_on)
     if not cell.finished and trial.going.exists() and not _stopped(trial, cell, others):
         message = last_line(cell.log).removeprefix("error: ") or f"exit status {status}"
         raise (InputError if status == BAD_INPUT else FaultError)(f"{trial}, {cell.name}: {message} (see {cell.log})")

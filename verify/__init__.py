@@ -29,3 +29,7 @@ Every statement file follows one template.  A new one is a copy of `verify.ladde
 `verify.__main__` lists the files.  Formulas that other packages draw or measure are in `exact.bounds` and
 `exact.gaussian.bounds`.  docs/theory.md has all proofs on one page.
 """
+
+from exact.common.interrupts import quiet_while_importing
+
+quiet_while_importing()

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from exact.common.errors import InputError
-from exact.common.files import write
+from exact.common.files import check_target, kind_of, open_append, reason, write
 
 TETHER = (sys.executable, "-m", "deep.run.tether")
 LOOK_SECONDS = 0.5
@@ -41,11 +40,11 @@ def start(command: Sequence[str], log: Path, go_on: Callable[[], bool]) -> int:
         go_on: asked now and then; False stops the command.
 
     Raises:
-        InputError: it cannot be started.
+        InputError, FaultError: it cannot be started.
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as file:
+        with open(open_append(log), "ab") as file:
             # A session of its own: Ctrl-C reaches the starter only, which then stops the command in an orderly way.
             process = subprocess.Popen(
                 [*TETHER, *command],
@@ -55,7 +54,7 @@ def start(command: Sequence[str], log: Path, go_on: Callable[[], bool]) -> int:
                 start_new_session=True,
             )
     except OSError as error:
-        raise InputError(f"cannot start a run with the log {log}: {error.strerror}") from error
+        raise kind_of(error)(f"cannot start a run with the log {log}: {reason(error)}") from error
     assert process.stdin is not None
     with process.stdin:
         while process.poll() is None:
@@ -84,6 +83,10 @@ def going(folder: Path) -> Iterator[Path]:
 def is_free(directory: Path) -> bool:
     """Whether no other trainer has the run. One whose worker died needs a moment to leave."""
     if not directory.exists():
+        return True
+    try:
+        check_target(directory / "lock")
+    except OSError:  # a link, say, which FileLock would follow: the run is refused in its own words
         return True
     try:
         with FileLock(directory / "lock", timeout=LOCK_SECONDS, fallback_to_soft=False):

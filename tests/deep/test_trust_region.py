@@ -16,7 +16,7 @@ SPEC = inspect("HalfCheetah-v4")
 class InProcess:
     """A sampler without worker processes."""
 
-    def __init__(self, spec, seeds, discount, fresh):
+    def __init__(self, spec, seeds, discount, fresh, patience):
         self.runner = EpisodeRunner(spec, seeds[0], discount, fresh)
 
     def request(self, *arguments):

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,10 +27,11 @@ SPACE = ["--space", "radius.initial=0.001..1 log", "sampling.N=256|512"]
 @pytest.fixture
 def played(monkeypatch):
     """A training that takes no time: the return rises from -300, further the nearer radius.initial is to 0.03."""
-    ran = []
+    ran, one_at_a_time = [], threading.Lock()
 
     def start(command, log, go_on):
-        options, _ = parse(command[len(TRAINER) :])
+        with one_at_a_time:  # Python's parser of source, which reads the help out of it, is not for two threads
+            options, _ = parse(command[len(TRAINER) :])
         config, out = options.config, options.folder
         ran.append(config)
         out.mkdir()

@@ -190,7 +190,7 @@ const MOVES = { "←": [-1, 0], "→": [1, 0], "↑": [0, -1], "↓": [0, 1] };
 
 function drawGrid() {
   const { methods } = state.scene.grid, places = document.querySelectorAll("#grid .plot");
-  const all = methods.flatMap((method) => method.values.flat());
+  const all = methods.flatMap((method) => method.values.flat()).filter((v) => v !== null); // walls have no value
   const range = [Math.min(...all), Math.max(...all)];
   methods.forEach((method, i) => drawMap(places[i], method, range));
 }
@@ -204,8 +204,9 @@ function drawMap(place, { name, eta, values, percent }, [low, high]) {
   make("text", { x: left, y: 42 }, svg, `η = ${show(eta[j])}${j < state.k ? `, done after ${j}` : ""}`);
   values[j].forEach((v, s) => {
     const x = left + (s % columns) * cell, y = top + Math.floor(s / columns) * cell, share = (100 * (v - low)) / (high - low || 1);
-    const style = `fill: color-mix(in oklab, var(--high) ${share.toFixed(1)}%, var(--low))`;
+    const style = v === null ? "fill: var(--soft)" : `fill: color-mix(in oklab, var(--high) ${share.toFixed(1)}%, var(--low))`;
     make("rect", { x, y, width: cell, height: cell, class: "cell", style }, svg);
+    if (v === null) return;
     const numbered = cell > 58, cx = x + cell / 2, cy = y + cell * (numbered ? 0.42 : 0.5);
     percent[j][s].forEach((p, a) => {
       const [dx, dy] = MOVES[arrows[a]], reach = ((numbered ? 0.32 : 0.42) * cell * p) / 100;

@@ -22,8 +22,7 @@ from exact.mdps.library import load
 from tests.exact.classroom.test_browser import BROWSER, FLAGS, number, set_slider
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH: install Debian's package chromium")
-SIZES = [(1440, 900), (1024, 768), (390, 844)]
+SIZES = {"desktop": (1440, 900), "projector": (1024, 768), "phone": (390, 844)}
 STEPS = 11
 
 
@@ -35,16 +34,36 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield chromium
-        chromium.close()
+def playwright() -> Iterator[sync_api.Playwright]:
+    with sync_api.sync_playwright() as started:
+        yield started
 
 
-@pytest.fixture(params=SIZES, ids=["desktop", "projector", "phone"])
-def opened(browser, path: Path, request: pytest.FixtureRequest) -> Iterator[object]:
-    width, height = request.param
+@pytest.fixture(scope="module")
+def browser(playwright: sync_api.Playwright) -> Iterator[sync_api.Browser]:
+    if BROWSER is None:
+        pytest.skip("no Chromium on the PATH: install Debian's package chromium")
+    chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def firefox(playwright: sync_api.Playwright) -> Iterator[sync_api.Browser]:
+    """The Firefox of the system, by WebDriver BiDi: Playwright's own Firefox is another build, and a download."""
+    if FIREFOX is None:
+        pytest.skip("no Firefox on the PATH: install Debian's package firefox-esr")
+    still = {"ui.prefersReducedMotion": 1}
+    started = playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX, firefox_user_prefs=still)
+    yield started
+    started.close()
+
+
+@pytest.fixture(params=[*(f"chromium-{size}" for size in SIZES), "firefox-projector"])
+def opened(path: Path, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
+    kind, _, size = request.param.partition("-")
+    width, height = SIZES[size]
+    browser = request.getfixturevalue("browser" if kind == "chromium" else kind)
     context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", offline=True)
     tab, complaints = context.new_page(), []
     tab.on("console", lambda message: complaints.append(message.text))
