@@ -5,8 +5,11 @@ worker, and the worker with the learner, whatever happens:
 
     the learner asks       the environment is closed, then the group is ended
     the learner has died   the worker sees it at its next word, or `_follow` does within GRACE seconds
-    both are stopped       when the learner dies the system continues a stopped group that has lost its parent
+    a stopped worker       when the learner dies the system continues a stopped group that has lost its parent
     the worker has died    the learner ends the group (`deep.sampling.processes`)
+
+One case is left: a worker that is stopped in its first second, before it leads a group, and whose learner is killed
+before it goes on.  It stays stopped until somebody continues or kills it.
 """
 
 import contextlib

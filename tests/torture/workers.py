@@ -129,7 +129,7 @@ def deaths(scratch: Path, times: int, rng: random.Random) -> Iterator[Row]:
             kind = {"playing": "endless", "stopped": "endless"}.get(what, what)
             process = odd(out, kind, **({"path": str(path)} if what == "leaving" else {}))
             workers = appeared(process)
-            if rng.random() < 0.8:  # else it dies while they start
+            if rng.random() < 0.8 or what == "stopped":  # else it dies while they start; see deep.sampling.worker
                 playing(process, out) if kind == "endless" else time.sleep(rng.uniform(1, 5))
             if what == "stopped" and workers:
                 os.kill(workers[0].pid, signal.SIGSTOP)
