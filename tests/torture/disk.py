@@ -42,7 +42,7 @@ def foreign_folders(kind: str, scratch: Path) -> Row:
     (scratch / "foreign").mkdir(parents=True)
     (scratch / "foreign" / "notes").write_text("precious")
     for name in ("is-a-file", "foreign", "is-a-file/below"):
-        row.count(start(kind, scratch / name).wait().complaint(2))
+        row.count(start(kind, scratch / name, log=scratch / "foreign.err").wait().complaint(2))
     out = scratch / "gone"
 
     def vanish() -> None:

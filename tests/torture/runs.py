@@ -119,14 +119,28 @@ def command(kind: str, out: Path) -> list[str]:
     return ["--resume", str(out), *words[:2]]
 
 
-def start(kind: str, out: Path, before: Callable[[], object] = lambda: None, words: Sequence[str] = ()) -> Process:
-    """Begin or continue a run in a process of its own, which calls `before` first; `words` are further options."""
+def start(
+    kind: str,
+    out: Path,
+    before: Callable[[], object] = lambda: None,
+    words: Sequence[str] = (),
+    log: Path | None = None,
+) -> Process:
+    """Begin or continue a run in a process of its own.
+
+    Args:
+        kind: one of KINDS.
+        out: its run directory.
+        before: called first in the process.
+        words: further options.
+        log: takes standard error; beside the run directory by default.
+    """
 
     def work() -> int:
         before()
         return training.main([*command(kind, out), *words])
 
-    return Process(work, out.with_name(f"{out.name}.err"))
+    return Process(work, log or out.with_name(f"{out.name}.err"))
 
 
 def finish(kind: str, out: Path) -> str | None:

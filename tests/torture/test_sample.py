@@ -35,6 +35,7 @@ def test_kills_at_system_calls(scratch):
 def test_failing_disks(scratch):
     for row in disk.failing_calls("pixels", scratch, 20):
         held(row)
+    held(disk.foreign_folders("pixels", scratch / "folders"))
 
 
 def test_damaged_files(scratch):
