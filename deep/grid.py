@@ -107,8 +107,8 @@ class Options:
         if self.variant is not None and Path(self.variant).name != self.variant:
             raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
         check_executor(self.executor)
-        for env in self.envs:
-            inspect(env)  # raises InputError for an id that is unknown or of no use here
+        # With their versions, as the runs record them; InputError for an id that is unknown or of no use here.
+        object.__setattr__(self, "envs", tuple(inspect(env).env_id for env in self.envs))
 
 
 def make_grid(options: Options) -> Grid:

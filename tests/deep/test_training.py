@@ -234,6 +234,12 @@ def test_settings_are_the_presets_where_the_words_are_silent():
     assert parse(["--env", "ALE/Pong-v5", "--seed", "3"])[0].folder.name == "ALE-Pong-v5-default-seed3"
 
 
+def test_an_id_without_its_version_is_recorded_with_it():
+    options, spec = parse(["--env", "CartPole"])
+    assert (options.config.env, spec.env_id) == ("CartPole-v1", "CartPole-v1")
+    assert options.folder.name == "CartPole-v1-default-seed0"
+
+
 def test_resuming_takes_the_runs_own_settings(finished):
     options, spec = parse(["--tensorboard", "--resume", str(finished[0])])
     assert (options.config, options.folder, options.trackers.names) == (small(), finished[0], ("tensorboard",))
