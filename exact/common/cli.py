@@ -21,6 +21,7 @@ import dataclasses
 import difflib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from typing import Any, TypeVar
 import tyro
 
 from exact.common.errors import FaultError, InputError
+from exact.common.progress import Ticker
 
 Options = TypeVar("Options")
 
@@ -47,6 +49,9 @@ def main(
 ) -> int:
     """Parse the words into `options` and do the work. A known error becomes one line on standard error.
 
+    Where standard error is no terminal, a line says now and then that the command is still at work; a `Ticker` inside
+    `work` says more.
+
     Args:
         options: a frozen dataclass.
         module: the command is `python -m module`.
@@ -60,7 +65,14 @@ def main(
     Raises:
         SystemExit: the words ask for --help, which has been printed; its code is 0.
     """
-    return guard(lambda: work(parse(options, module, argv, default=default)))
+    began = time.monotonic()
+
+    def carry_out() -> int:
+        chosen = parse(options, module, argv, default=default)
+        with Ticker(lambda: f"{module}: at work for {time.monotonic() - began:.0f} s"):
+            return work(chosen)
+
+    return guard(carry_out)
 
 
 def parse(
