@@ -196,7 +196,11 @@ def _nearest(word: str, flags: list[str]) -> str:
 def _flags(options: Any, prefix: str = "--") -> Iterator[str]:
     """Every option's name, nested dataclasses included."""
     for field in dataclasses.fields(options):
+        kind, marks = getattr(field.type, "__origin__", field.type), getattr(field.type, "__metadata__", ())
+        if any(getattr(mark, "name", None) == "" for mark in marks):  # its fields stand beside the others
+            yield from _flags(kind, prefix)
+            continue
         name = prefix + field.name.replace("_", "-")
-        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
-            yield from _flags(field.type, name + ".")
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            yield from _flags(kind, name + ".")
         yield name

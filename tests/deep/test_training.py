@@ -155,6 +155,8 @@ QUITTING = '{"kind": "quitting", "at": "start"}'
         ([*PONG, "--policy.convolutions", "8", "8"], "--policy.convolutions"),
         (["--env", "Hopper-v4", "--sampling.reward-sign"], "sampling.reward_sign is for pixels"),
         (["--env", "Hoper-v4"], "did you mean Hopper-v4"),
+        (["--env", "Hopper-v4", "--beta0", "-1"], "unknown option --beta0 -1; did you mean --controller.beta0?"),
+        (["--env", "Hopper-v4", "--wandbb"], "unknown option --wandbb; did you mean --wandb?"),
         (["--env", "Hopper-v4", "--steps", "many"], "--steps"),
         (["--env", "Hopper-v4", "--radius.initial", "nan"], "radius.initial must be a finite number, got nan"),
         (["--env", "Hopper-v4", "--sampling.discount", "1.5"], "sampling.discount must be in [0, 1), got 1.5"),
