@@ -29,7 +29,7 @@ from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
 from deep.run.display import Display
-from deep.run.interruption import Interruption
+from deep.run.interruption import Interruption, ended_by_signals
 from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
@@ -402,4 +402,9 @@ def work(options: Options, spec: EnvSpec, command: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     words = sys.argv[1:] if argv is None else list(argv)
-    return cli.guard(lambda: work(*parse(words), shlex.join(["python", "-m", MODULE, *words])))
+
+    def do() -> int:
+        with ended_by_signals():
+            return work(*parse(words), shlex.join(["python", "-m", MODULE, *words]))
+
+    return cli.guard(do)
