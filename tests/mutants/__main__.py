@@ -5,8 +5,8 @@
 Every mutant is tried in a copy of the project, after all that is run on its file has found nothing in the file as it
 is. First its verify commands run, until one of them ends with another
 status than 0. Then the tests run that mirror its file, until one fails. The results are kept, so that a run that was
-interrupted goes on where it stopped, and a result is used again as long as the mutant, its file and its tests are the
-same. A change elsewhere in the project is not seen: `--fresh` tries all of them again.
+interrupted goes on where it stopped. A mutant that was noticed is tried again if it or its file changes. A change
+elsewhere is not seen: `--fresh` tries all of them again.
 """
 
 import json
@@ -189,7 +189,7 @@ def work(options: Options) -> int:
     with trials() as place:
         for number, mutant in enumerate(mutants, 1):
             found = results.get(str(mutant))
-            if found is None or found.digest != mutant.digest(place.folder):
+            if found is None or found.digest != mutant.digest(place.folder) or not enough(mutant, found):
                 if mutant.path not in tried:
                     place.unchanged(mutant)
                 tried.add(mutant.path)
@@ -227,16 +227,18 @@ def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
 def section(path: str, found: list[tuple[Mutant, Result]]) -> str:
     """The mutants of one file."""
     rows = tuple(
-        (
-            ("**S** " if mutant.solver else "") + mutant.wrong,
-            result.verify or "-",
-            (f"`{result.tests.split('::')[-1]}`" if result.tests else "-")
-            if not mutant.equivalent
-            else f"equivalent: {mutant.equivalent}",
-        )
+        (("**S** " if mutant.solver else "") + mutant.wrong, result.verify or "-", by_tests(mutant, result))
         for mutant, result in found
     )
     return Table(path, ("what is wrong", "verify", "tests"), rows).markdown()
+
+
+def by_tests(mutant: Mutant, result: Result) -> str:
+    """The last cell of a mutant's row."""
+    if mutant.equivalent:
+        return f"equivalent: {mutant.equivalent}"
+    shown = f"`{result.tests.split('::')[-1].split('[')[0]}`" if result.tests else "-"
+    return shown if enough(mutant, result) else f"SURVIVES {shown}".removesuffix(" -")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

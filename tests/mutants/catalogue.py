@@ -52,15 +52,9 @@ class Mutant:
         return source.replace(self.old, self.new)
 
     def digest(self, root: Path = ROOT) -> str:
-        """What a result is a result of: the mutant, its file, and the tests that are run on it."""
-        tests = [path for word in self.tests for path in files(root / word)]
-        texts = [(path.name, path.read_text()) for path in [root / self.path, *tests]]
-        return hashlib.sha256(json.dumps([asdict(self), texts]).encode()).hexdigest()[:16]
-
-
-def files(path: Path) -> list[Path]:
-    """The Python files that a word of pytest names; none if it is no path."""
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.is_file() else []
+        """What a result is a result of: the mutant and its file."""
+        content = json.dumps([asdict(self), (root / self.path).read_text()])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def load(data: Path = DATA) -> list[Mutant]:
