@@ -8,7 +8,7 @@ docs/guide.md goes through all of it.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from deep.run.checkpoint import BEST, write_one
 from deep.run.directory import check_named, config_from_json, read_config, to_json
 from deep.run.display import Display
 from deep.run.snapshot import pack_moments, unpack_moments
+from deep.run.trackers import TrackerName
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.making import Env, Wrapper
 from deep.sampling.normalise import RunningMoments, preprocess
@@ -74,6 +75,7 @@ class Agent(Player):
         out: Path | str | None = None,
         *,
         callback: Callback | None = None,
+        track: Sequence[TrackerName] = (),
         progress: bool = True,
         patience: float = LEAST,
     ) -> "Agent":
@@ -83,6 +85,7 @@ class Agent(Player):
             more_steps: environment steps on top of those that the run has.
             out: the new run directory. Default: the run's name with `-to` and the new number of steps.
             callback: as for `train`.
+            track: as for `train`.
             progress: as for `train`.
             patience: as for `train`.
 
@@ -98,7 +101,7 @@ class Agent(Player):
         origin = Origin("continue", str(self.folder))
         config = origin.longer(self.config, more_steps)
         target = Path(out) if out is not None else later_folder(self.folder, config.steps)
-        return _trained(config, self.spec, target, callback, progress, patience, origin)
+        return _trained(config, self.spec, target, callback, track, progress, patience, origin)
 
 
 def train(
@@ -113,6 +116,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     init_from: Path | str | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
     patience: float = LEAST,
 ) -> Agent:
@@ -132,6 +136,7 @@ def train(
         init_from: a run directory or a file of `Agent.save`, whose policy and normaliser to begin with.
         callback: called with the metrics of every iteration, a line of metrics.jsonl; if it returns False the run
             stops. It keeps its checkpoint and can be resumed.
+        track: what else is told of every iteration: "tensorboard", "wandb", "mlflow".
         progress: show how far it is.
         patience: seconds that a worker may take for a step, a reset or its start before it counts as hanging, where
             20 times the slowest so far is not more.
@@ -156,7 +161,7 @@ def train(
     )
     origin = None if init_from is None else Origin("init", str(init_from))
     folder = Path(out) if out is not None else free_folder(config)
-    return _trained(config, spec, folder, callback, progress, patience, origin)
+    return _trained(config, spec, folder, callback, track, progress, patience, origin)
 
 
 def resume(
@@ -165,6 +170,7 @@ def resume(
     env: Env | None = None,
     wrapper: Wrapper | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
     patience: float = LEAST,
 ) -> Agent:
@@ -175,6 +181,7 @@ def resume(
         env: as for `load`.
         wrapper: as for `load`.
         callback: as for `train`.
+        track: as for `train`.
         progress: as for `train`.
         patience: as for `train`.
 
@@ -187,7 +194,7 @@ def resume(
     check_named(config, folder, env, wrapper)
     spec = _spec(config, env, wrapper)
     with Display(config, quiet=not progress) as display:
-        result = training.resume(folder, training.together(display.update, callback), spec, patience)
+        result = training.resume(folder, training.together(display.update, callback), spec, patience, track)
     return replace(_agent(config, spec, newest(folder), folder), result=result)
 
 
@@ -271,12 +278,13 @@ def _trained(
     spec: EnvSpec,
     out: Path,
     callback: Callback | None,
+    track: Sequence[TrackerName],
     progress: bool,
     patience: float,
     origin: Origin | None,
 ) -> Agent:
     """Train in a new run directory and load what came out."""
     with Display(config, quiet=not progress) as display:
-        observe = training.together(display.update, callback)
-        result = training.train(config, out, observe=observe, spec=spec, origin=origin, patience=patience)
+        told = training.together(display.update, callback)
+        result = training.train(config, out, observe=told, spec=spec, origin=origin, patience=patience, track=track)
     return replace(_agent(config, spec, newest(out), out), result=result)

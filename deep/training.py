@@ -28,11 +28,13 @@ from deep.metrics import summary
 from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
-from deep.run.display import Display, tensorboard_writer
+from deep.run.display import Display
 from deep.run.interruption import Interruption
+from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
 from deep.sampling.patience import LEAST
+from deep.sampling.processes import refuse_to_train_in_a_worker
 from exact.common import cli
 from exact.common.errors import InputError
 
@@ -52,8 +54,7 @@ class Options:
     config: Annotated[Config, tyro.conf.arg(name="")]
     out: Path | None = None
     """Run directory to create. Default: runs/ENV-PRESET-seedN."""
-    tensorboard: bool = False
-    """Write TensorBoard event files beside metrics.jsonl."""
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
     patience: float = LEAST
     """Seconds that a worker may take for a step, a reset or its start. When it takes longer, and 20 times longer than
     the slowest step or reset before, it counts as hanging and the run stops. A resumed run can have another value.
@@ -62,9 +63,9 @@ class Options:
     """Continue the run in this directory with its own configuration; no setting can be changed. An environment or a
     wrapper of a module (module:name) must be named again, because the module's code will be run."""
     continue_from: Path | None = None
-    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out,
-    --tensorboard and --patience can be given beside it. Schedules that fall over a run are stretched over the new
-    number of steps."""
+    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out, --patience
+    and the trackers can be given beside it. Schedules that fall over a run are stretched over the new number of
+    steps."""
     init_from: Path | None = None
     """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
     file of Agent.save, which has no value network."""
@@ -101,7 +102,7 @@ class FirstOptions:
     preset: PresetName = "default"
     resume: Path | None = None
     continue_from: Path | None = None
-    tensorboard: bool = False
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
     patience: float = LEAST
 
 
@@ -129,7 +130,7 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
         check_named(config, first.resume, first.env, first.wrapper)
-        options = Options(config, None, first.tensorboard, first.patience, resume=first.resume)
+        options = Options(config, None, first.trackers, first.patience, resume=first.resume)
         return options, inspected(config)
     if first.continue_from is not None and not helping:
         return _parse_continue(first, others)
@@ -154,7 +155,7 @@ def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options
     check_named(config, source, first.env, first.wrapper)
     config = Origin("continue", str(source)).longer(config, more.steps)
     out = more.out or later_folder(source, config.steps)
-    options = Options(config, out, first.tensorboard, first.patience, continue_from=source)
+    options = Options(config, out, first.trackers, first.patience, continue_from=source)
     return options, inspected(config)
 
 
@@ -179,6 +180,7 @@ def train(
     spec: EnvSpec | None = None,
     origin: Origin | None = None,
     patience: float = LEAST,
+    track: Sequence[TrackerName] = (),
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -190,6 +192,7 @@ def train(
         spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
         origin: another run to begin from.
         patience: as `Options.patience`.
+        track: what else is told of every iteration, see `deep.run.trackers`.
 
     Returns:
         What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
@@ -199,19 +202,24 @@ def train(
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
+    refuse_to_train_in_a_worker()
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
         print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
-    with _learner(config, spec, patience) as learner:
+    with tracking(track, config, out) as told, _learner(config, spec, patience) as learner:
         check_fits(learner, origin)  # before the directory is made
         with RunDirectory.create(out, settings, command) as run:
             checkpoints, seconds = _begin(learner, run, origin)
-            return _loop(learner, run, checkpoints, seconds, observe, spec)
+            return _loop(learner, run, checkpoints, seconds, together(observe, told), spec)
 
 
 def resume(
-    out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None, patience: float = LEAST
+    out: Path,
+    observe: Observer = _ignore,
+    spec: EnvSpec | None = None,
+    patience: float = LEAST,
+    track: Sequence[TrackerName] = (),
 ) -> dict[str, Any]:
     """Continue an interrupted run.
 
@@ -220,6 +228,7 @@ def resume(
         observe: as for `train`.
         spec: as for `train`; needed if the run has an environment or a wrapper of a module (`check_named`).
         patience: as for `train`.
+        track: as for `train`.
 
     Returns:
         As `train`.
@@ -228,15 +237,20 @@ def resume(
         InputError: there is nothing to continue, or no usable checkpoint.
         FaultError: as `train`.
     """
+    refuse_to_train_in_a_worker()
     config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
     if spec is None:
         check_named(config, out, None, None)
         spec = inspected(config)
-    with RunDirectory(out) as run, _learner(config, spec, patience) as learner:
+    with (
+        RunDirectory(out) as run,
+        tracking(track, config, out) as told,
+        _learner(config, spec, patience) as learner,
+    ):
         checkpoints, seconds = _continue(learner, run)
-        return _loop(learner, run, checkpoints, seconds, observe, spec)
+        return _loop(learner, run, checkpoints, seconds, together(observe, told), spec)
 
 
 def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
@@ -366,17 +380,13 @@ def _loop(
 def work(options: Options, spec: EnvSpec, command: str) -> int:
     """Train or resume, show the progress and say what came out; `command` is recorded in config.json."""
     config, folder, display = options.config, options.folder, Display(options.config)
-    observers: list[Observer] = [display.update]
-    if options.tensorboard:
-        observers.append(tensorboard_writer(folder))
-
     interruption = Interruption(folder, config.env, config.wrapper)
-    observe = together(*observers, interruption.observe)
+    observe, track = together(display.update, interruption.observe), options.trackers.names
     with interruption, display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec, options.origin, options.patience)
+            result = train(config, folder, command, observe, spec, options.origin, options.patience, track)
         else:
-            result = resume(folder, observe, spec, options.patience)
+            result = resume(folder, observe, spec, options.patience, track)
     if result["status"] == "stopped":
         return cli.complain(f"interrupted after {result['steps']} steps; {interruption.advice}", cli.INTERRUPTED)
     best = (

@@ -16,7 +16,7 @@ cancellation in which near the optimum every digit is lost.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -116,6 +116,8 @@ def iterate(
     low, high = RADIUS_LIMITS
     while not is_optimal(mdp, current, tolerance) and current.policy_advantage > 0 and low <= state.radius <= high:
         step = subproblem(policy, current.A, current.rho, state.radius)
+        if mdp.available is not None:
+            step = replace(step, policy=mdp.on_available(step.policy))
         after = evaluate(mdp, step.policy, guess=current)
         r = ratio(actual_gain(policy, current, step.policy, after), step.gain)
         outcome, next_state = (Outcome.ACCEPT, state) if settings is None else decide(settings, state, r)

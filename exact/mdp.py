@@ -2,6 +2,11 @@
 
 Notation of Zhao, Li and Wen (arXiv 1911.11640), section 2: states s in [0, S), actions a in [0, A), transition
 probabilities P(t|s,a), rewards r(s,a), initial distribution rho0(s), discount gamma in [0, 1), policies pi(a|s).
+
+Actions that a state does not have.  An unavailable pair (s, a) holds the data of the first available action of s: it
+is a copy.  So every formula with a maximum over actions, in floats, over the rationals and in a certificate, is one
+about the available actions, and needs no mask.  What a mask has to do is to keep the mass of policies where it belongs:
+`MDP.on_available` moves the mass of a copy to the action that it copies, which changes no value and no visitation.
 """
 
 from dataclasses import dataclass
@@ -11,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from exact import arrays
 from exact.common.errors import InputError
 
 Array = NDArray[np.float64]
@@ -53,6 +59,13 @@ class MDP:
     """gamma in [0, 1)."""
     name: str = "mdp"
     """For messages and figures."""
+    available: "NDArray[np.bool_] | None" = None
+    """Whether state s has action a, shape (S, A), at least one in every state; None: all. Rewards and transitions of
+    the other pairs may be anything (-inf, zeros); they are replaced as the module says."""
+    states: tuple[str, ...] = ()
+    """A label for every state, or none at all."""
+    actions: tuple[str, ...] = ()
+    """A label for every action, or none at all."""
 
     def __post_init__(self) -> None:
         store = object.__setattr__  # the dataclass is frozen for everybody else
@@ -60,6 +73,8 @@ class MDP:
             store(self, "discount", float(self.discount))
         except (TypeError, ValueError):
             raise InputError(f"{self.name}: the discount must be a number; {ARGUMENTS}") from None
+        if self.available is not None:
+            self._copy_available()
         for name, value, ndim in (("rewards", self.rewards, 2), ("initial distribution", self.initial, 1)):
             store(self, name.split()[0], _floats(value, self.name, name, ndim, ARGUMENTS))
         if sparse.issparse(self.transitions):
@@ -70,11 +85,61 @@ class MDP:
         else:
             store(self, "transitions", _floats(self.transitions, self.name, "transitions", 3, ARGUMENTS))
         self._check_shapes()
+        for what, n in (("states", self.n_states), ("actions", self.n_actions)):
+            store(self, what, _labels(getattr(self, what), n, f"{self.name}: {what}"))
         self._check_numbers()
+
+    @classmethod
+    def from_quantecon(cls, ddp: Any, initial: Any = None, name: str = "quantecon") -> "MDP":
+        """The MDP of a `quantecon.markov.DiscreteDP`. R = -inf, or a pair that is not listed, is unavailable.
+
+        Args:
+            ddp: in product form (R of shape (S, A)) or as state-action pairs.
+            initial: rho0, shape (S,); uniform if None.
+            name: for messages and figures.
+        """
+        return cls(**arrays.from_quantecon(ddp, initial), name=name)
+
+    @classmethod
+    def from_state_action_pairs(
+        cls, R: Any, Q: Any, s_indices: Any, a_indices: Any, gamma: float, initial: Any = None, name: str = "pairs"
+    ) -> "MDP":
+        """The MDP of L state-action pairs as QuantEcon has them; see `exact.arrays.from_state_action_pairs`."""
+        return cls(**arrays.from_state_action_pairs(R, Q, s_indices, a_indices, gamma, initial), name=name)
+
+    @classmethod
+    def from_pymdptoolbox(cls, P: Any, R: Any, gamma: float, initial: Any = None, name: str = "toolbox") -> "MDP":
+        """The MDP of pymdptoolbox's P of shape (A, S, S) and R; see `exact.arrays.from_pymdptoolbox`."""
+        return cls(**arrays.from_pymdptoolbox(P, R, gamma, initial), name=name)
 
     def __repr__(self) -> str:
         kind = "sparse" if sparse.issparse(self.transitions) else "dense"
-        return f"MDP({self.name}: S={self.n_states}, A={self.n_actions}, discount={self.discount:g}, {kind})"
+        mask = "" if self.available is None else f", {int(self.available.sum())} of {self.rewards.size} pairs available"
+        return f"MDP({self.name}: S={self.n_states}, A={self.n_actions}, discount={self.discount:g}, {kind}{mask})"
+
+    def _copy_available(self) -> None:
+        """Check the mask, and give the unavailable pairs the data of the first available action of their state."""
+        store = object.__setattr__
+        given, rewards, P = np.asarray(self.available), np.asarray(self.rewards), self.transitions
+        S, A = rewards.shape if rewards.ndim == 2 else (0, 0)
+        if given.dtype != np.bool_ or given.shape != (S, A):
+            raise InputError(f"{self.name}: available must be true or false for each of (S, A) = {(S, A)} pairs")
+        if not given.any(axis=1).all():
+            raise InputError(f"{self.name}: state {int(given.any(axis=1).argmin())} has no available action")
+        if given.all():
+            store(self, "available", None)
+            return
+        mask = given.copy()
+        mask.flags.writeable = False
+        store(self, "available", mask)
+        source = np.where(mask, np.arange(A), mask.argmax(axis=1)[:, None])
+        store(self, "rewards", np.take_along_axis(rewards, source, axis=1))
+        if not sparse.issparse(P):
+            P = np.asarray(P)
+            if P.shape == (S, A, S):
+                store(self, "transitions", P[np.arange(S)[:, None], source])
+        elif P.shape == (S * A, S):
+            store(self, "transitions", sparse.csr_array(P)[(np.arange(S)[:, None] * A + source).ravel()])
 
     def _check_shapes(self) -> None:
         S, A = self.rewards.shape
@@ -128,18 +193,49 @@ class MDP:
         return self.transitions.reshape(-1, self.n_states)
 
     def uniform_policy(self) -> Array:
-        """The policy pi(a|s) = 1/A, shape (S, A)."""
-        return np.full((self.n_states, self.n_actions), 1 / self.n_actions)
+        """The policy pi(a|s) = 1/A, shape (S, A); with a mask, one over the number of available actions."""
+        if self.available is None:
+            return np.full((self.n_states, self.n_actions), 1 / self.n_actions)
+        uniform: Array = self.available / self.available.sum(axis=1, keepdims=True)
+        return uniform
+
+    def on_available(self, policy: Any) -> Any:
+        """The policy with the mass of unavailable actions on the action that they copy, the first available one.
+
+        Args:
+            policy: shape (S, A), floats or exact rationals. It is returned as it is if nothing has to move.
+        """
+        if self.available is None:
+            return policy
+        mask = self.available.astype(int)
+        away = (policy * (1 - mask)).sum(axis=1)
+        if not away.any():
+            return policy
+        moved = policy * mask
+        moved[np.arange(self.n_states), mask.argmax(axis=1)] += away
+        return moved
+
+    def state_label(self, s: int) -> str:
+        """The label of state s, its index if there is none."""
+        return self.states[s] if self.states else str(s)
+
+    def action_label(self, a: int) -> str:
+        """The label of action a, its index if there is none."""
+        return self.actions[a] if self.actions else str(a)
 
     def check_policy(self, policy: Array) -> Array:
         """Return `policy` as float64 of shape (S, A), or say what is wrong with it.
 
         Raises:
-            InputError: wrong shape, a number that is not finite, a negative entry, or a row that does not sum to one.
+            InputError: wrong shape, a number that is not finite, a negative entry, a row that does not sum to one, or
+                mass on an unavailable action.
         """
         pi = _floats(policy, self.name, "policy", ndim=2)
         if pi.shape != self.rewards.shape:
             raise InputError(f"{self.name}: policy has shape {pi.shape}, expected (S, A) = {self.rewards.shape}")
+        if self.available is not None and (pi[~self.available] != 0).any():
+            s, a = (int(i) for i in np.argwhere((pi != 0) & ~self.available)[0])
+            raise InputError(f"{self.name}: policy has mass on action {a} of state {s}, which is not available")
         return check_distribution(pi, f"{self.name}: policy")
 
 
@@ -197,6 +293,21 @@ def _floats(x: object, name: str, what: str, ndim: int, expected: str = "") -> A
         raise InputError(f"{name}: {what} must be finite, found {array[index]} at index {index}")
     array.flags.writeable = False
     return array
+
+
+LABEL_MAX_LENGTH = 100
+"""Largest number of characters of a label."""
+
+
+def _labels(given: Any, n: int, what: str) -> tuple[str, ...]:
+    """The labels as a tuple of n texts of one line each, or of none."""
+    labels = (given,) if isinstance(given, str) else tuple(given)
+    if labels and len(labels) != n:
+        raise InputError(f"{what}: expected {n} labels, got {len(labels)}")
+    for i, label in enumerate(labels):
+        if not isinstance(label, str) or len(label) > LABEL_MAX_LENGTH or not label.isprintable():
+            raise InputError(f"{what}: label {i} must be one line of at most {LABEL_MAX_LENGTH} printable characters")
+    return labels
 
 
 def dense_if_small(kernel: sparse.csr_array, n_actions: int) -> "Array | sparse.csr_array":

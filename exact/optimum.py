@@ -53,9 +53,10 @@ def optimum(mdp: MDP, max_iterations: int = MAX_ITERATIONS) -> Optimum:
     actions, states, everything = mdp.rewards.argmax(axis=1), np.arange(mdp.n_states), np.eye(mdp.n_actions)
     values = None
     for k in range(1, max_iterations + 1):
-        values = evaluate(mdp, everything[actions], guess=values)
+        policy = mdp.on_available(everything[actions])
+        values = evaluate(mdp, policy, guess=values)
         better = values.A.max(axis=1) > np.maximum(values.A[states, actions], 0) + values.rounding
         if k == max_iterations or not better.any():
-            return Optimum(everything[actions], values, certified_gap(mdp, values), k)
+            return Optimum(policy, values, certified_gap(mdp, values), k)
         actions = np.where(better, values.A.argmax(axis=1), actions)
     raise ValueError(f"max_iterations must be at least 1, got {max_iterations}")

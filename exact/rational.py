@@ -7,7 +7,6 @@ number.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,33 +15,21 @@ from scipy import sparse
 
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
-from exact.mdps.small_fractions import DENOMINATOR_LIMIT
+from exact.small_fractions import fraction
 
 if TYPE_CHECKING:
     from flint import fmpq, fmpq_mat
 
-DECIMALS = 15
-"""Every decimal of so many digits is told apart from all others as a float64."""
 Rationals = Any
 """A NumPy object array of fmpq."""
 
 
 def rational(x: float) -> "fmpq":
-    """The fraction that the float x means: 0.9 means 9/10, 0.333... means 1/3, 1e-15 means 10^-15.
-
-    It is the fraction with a denominator of at most DENOMINATOR_LIMIT = 2^16 that x is the rounded value of. Two such
-    fractions are at least 2^-32 apart, so there is at most one. If there is none, it is the shortest decimal that gives
-    x, if that has at most DECIMALS digits. Else it is x itself.
-    """
+    """The fraction that the float x means, by `exact.small_fractions.fraction`: 0.9 means 9/10, 0.333... means 1/3."""
     from flint import fmpq
 
-    x = float(x)
-    near = Fraction(x).limit_denominator(DENOMINATOR_LIMIT)
-    if float(near) != x:
-        decimal = repr(x)
-        digits = decimal.partition("e")[0].lstrip("-").replace(".", "").strip("0")
-        near = Fraction(decimal) if len(digits) <= DECIMALS else Fraction(x)
-    return fmpq(near.numerator, near.denominator)
+    meant = fraction(x)
+    return fmpq(meant.numerator, meant.denominator)
 
 
 def dyadic(x: float) -> "fmpq":

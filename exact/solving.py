@@ -60,7 +60,7 @@ class Options:
     solver: str = "closed-form"
     """closed-form (by sorting, or by one multiplier for KL), or a cvxpy solver by name: lp (HiGHS), clarabel, ..."""
     start: Literal["uniform", "first", "random"] = "uniform"
-    """First policy: uniform, always action 0, or random by --seed."""
+    """First policy: uniform, always the first action, or random by --seed."""
     seed: int = 0
     """Seed of the random start, >= 0."""
     delta0: float | None = None
@@ -190,8 +190,11 @@ def start_policy(mdp: "MDP", options: Options) -> "Array":
     if options.start == "uniform":
         return mdp.uniform_policy()
     if options.start == "first":
-        return np.eye(mdp.n_actions)[np.zeros(mdp.n_states, dtype=int)]
-    return np.random.default_rng(options.seed).dirichlet(np.ones(mdp.n_actions), mdp.n_states)
+        policy = np.eye(mdp.n_actions)[np.zeros(mdp.n_states, dtype=int)]
+    else:
+        policy = np.random.default_rng(options.seed).dirichlet(np.ones(mdp.n_actions), mdp.n_states)
+    started: Array = mdp.on_available(policy)
+    return started
 
 
 def table(records: "Sequence[Record]", mdp: "MDP", options: Options) -> Table:

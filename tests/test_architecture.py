@@ -13,13 +13,16 @@ PACKAGES = ("stro", "exact", "verify", "deep", "paper_figs")
 FLOORS = (
     # From the ground up. A file imports from its own room and from lower floors. Rooms on one floor are strangers.
     ("exact.common.*",),
+    ("exact.small_fractions",),
+    ("exact.arrays",),
     ("exact.mdp",),
+    ("exact.formats.*",),
     ("exact.controller", "exact.bounds", "exact.evaluation"),
     ("exact.subproblem.*", "exact.mdps.*"),
     ("exact.algorithm", "exact.optimum", "exact.rational"),
     ("exact.baselines", "exact.certificate"),
     ("exact.gaussian.*",),
-    ("exact.classroom.*", "exact.solving", "exact.speed"),
+    ("exact.classroom.*", "exact.solving", "exact.speed", "exact.convert"),
     ("verify.core.*",),
     ("verify.tabular.*", "verify.gaussian.*", "verify.sampled.*"),
     ("verify.*",),

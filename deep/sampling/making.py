@@ -42,12 +42,12 @@ def name_of(thing: Env | Wrapper) -> str:
     return f"{module}:{re.sub('[^A-Za-z0-9_.]', '', name)}"
 
 
-NAMELESS = "it was given as a callable that has no name of its own: give it again, from Python"
+NAMELESS = "it was a callable of the script that trained: give it again, from Python, as in deep.load(DIR, env=...)"
 
 
 def nameless(name: str) -> bool:
-    """Whether a name of `name_of` makes nothing: that of a partial function, or of one inside a function."""
-    return re.search(r":.*\.(partial|locals)", name) is not None
+    """Whether a name of `name_of` makes nothing: that of a partial function, of one inside a function or a script."""
+    return re.search(r"^__main__:|:.*\.(partial|locals)", name) is not None
 
 
 def named(text: str) -> Callable[..., Any] | None:

@@ -6,13 +6,14 @@ together in the workers' order and all randomness is each worker's own, so they 
 """
 
 import atexit
+import contextlib
 import multiprocessing as mp
 import os
 import pickle
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
@@ -46,6 +47,25 @@ def refuse_to_train_in_a_worker() -> None:
         frame = frame.f_back  # type: ignore[assignment]
 
 
+@contextlib.contextmanager
+def piped_script_hidden() -> Iterator[None]:
+    """Let a worker start although the script came through a pipe (`python -`).
+
+    A worker imports the file of the script that started it. A piped script has the name <stdin>, which is no file.
+    Without a name the worker imports nothing, as in a notebook.
+    """
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is None or os.path.exists(file):
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = file
+
+
 class Sampler:
     """W worker processes that draw rollouts.
 
@@ -68,7 +88,8 @@ class Sampler:
         context, pickled = mp.get_context("spawn"), pickle.dumps(spec)
         previous = {name: os.environ.get(name) for name in THREAD_VARIABLES}
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))  # read when a worker loads its libraries
-        self.env_id, self.workers, self.connections = spec.env_id, [], []
+        self.env_id, self.started = spec.env_id, False
+        self.workers, self.connections = [], []
         progress = [context.RawArray("q", 3) for _ in seeds]
         self.patience = Patience(progress, patience)
         # No daemons: those may not start processes, which an environment may need. So they are ended here.
@@ -80,7 +101,8 @@ class Sampler:
             for seed, steps in zip(seeds, progress, strict=True):
                 ours, theirs = context.Pipe()
                 worker = context.Process(target=serve, args=(theirs, steps, pickled, seed, discount, fresh))
-                worker.start()
+                with piped_script_hidden():
+                    worker.start()
                 theirs.close()  # so that a worker's death is the end of our side's stream
                 self.workers.append(worker)
                 self.connections.append(ours)
@@ -90,6 +112,7 @@ class Sampler:
                 os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
         try:
             self._receive()
+            self.started = True
         except BaseException:
             self.close()
             raise
@@ -133,6 +156,8 @@ class Sampler:
                 'called under if __name__ == "__main__":'
             )
         hint = "; the system kills processes when memory runs out" if code == -signal.SIGKILL else ""
+        if not (self.started or hint):
+            hint = " while it started; workers import the script that trains, see its error above"
         return FaultError(f"sampling worker {i} died (exit code {code}){hint}")
 
     def request(self, actor: Actor, normalise: Preprocess, n: int) -> None:

@@ -1,6 +1,6 @@
-"""MDPs in files: .npz and .json, written and read back without loss.
+"""MDPs in files: .npz and .json, written and read back without loss, and the formats of other tools (`exact.formats`).
 
-Both formats have the same fields (S states, A actions, gamma the discount, rho0 the initial distribution):
+Both own formats have the same fields (S states, A actions, gamma the discount, rho0 the initial distribution):
 
     format       "stro-mdp-1"
     name         one line of text; the file's stem if the field is absent
@@ -9,9 +9,11 @@ Both formats have the same fields (S states, A actions, gamma the discount, rho0
     rewards      r(s,a), S x A numbers
     transitions  P(t|s,a), S x A x S numbers: dense;   or, sparse,
     data, indices, indptr    the (S*A) x S kernel in compressed sparse row form, row s*A + a for (s, a)
+    available    S x A truth values: which actions a state has; absent: all
+    states, actions    S and A labels; absent: none
 
 In an .npz file each field is one array: float64, but indices and indptr are signed integers, and format and name are
-strings without dimensions.  `np.load(file)["rewards"]` reads one.  A .json file is one object; matrices are lists of
+strings without dimensions, available truth values, states and actions strings.  `np.load(file)["rewards"]` reads one.  A .json file is one object; matrices are lists of
 lists, and a number has the shortest digits that give the same float64 back.
 
 Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
@@ -24,7 +26,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,10 +36,16 @@ from scipy import sparse
 
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_regular, reason
+from exact.formats import cassandra, drn, prism, umb
+from exact.formats.explicit import Given, initial_distribution
 from exact.mdp import MDP
 
 FORMAT = "stro-mdp-1"
-SUFFIXES = (".npz", ".json")
+OWN = (".npz", ".json")
+"""The endings of the project's own formats."""
+OTHERS = {".tra": prism, ".drn": drn, ".umb": umb, ".mdp": cassandra, ".pomdp": cassandra}
+"""The modules of the other formats, by ending."""
+SUFFIXES = (*OWN, *OTHERS)
 """The endings of the files that are read and written."""
 NPZ_MAX_BYTES = 4 << 30
 """Largest accepted size of the arrays of an .npz file, each number counted as the eight bytes of a float64: several
@@ -54,33 +62,54 @@ NAME_MAX_LENGTH = 100
 """Largest number of characters in a name."""
 DENSE_FIELDS = {"format", "discount", "initial", "rewards", "transitions"}
 SPARSE_FIELDS = {"format", "discount", "initial", "rewards", "data", "indices", "indptr"}
-KINDS = {"format": "U", "name": "U", "indices": "i", "indptr": "i"}
-"""NumPy's kind of the fields that do not hold plain numbers, which are "f" or "i"."""
-DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices": 1, "indptr": 1}
+OPTIONAL_FIELDS = {"name", "available", "states", "actions"}
+KINDS = {"format": "U", "name": "U", "indices": "i", "indptr": "i", "available": "b", "states": "UO", "actions": "UO"}
+"""NumPy's kind of the fields that do not hold plain numbers, which are "f" or "i". "O": texts of JSON, as they are."""
+DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices": 1, "indptr": 1} | {
+    "available": 2,
+    "states": 1,
+    "actions": 1,
+}
 """Number of dimensions of the fields that have any."""
+KIND_OF_JSON = {"available": {bool}}
+"""Types in the lists of a field, if they are no numbers."""
+NOTHING = Given()
 
 Fields = dict[str, NDArray[Any]]
 
 
-def save_mdp(mdp: MDP, path: "str | Path") -> None:
-    """Write `mdp` to `path`, whole or not at all. The ending, .npz or .json, chooses the format.
+def save_mdp(mdp: MDP, path: "str | Path", fractions: bool = False) -> list[str]:
+    """Write `mdp` to `path`, whole or not at all. The ending, one of SUFFIXES, chooses the format.
+
+    Args:
+        mdp: the MDP.
+        path: of the file; .tra means .lab and .trew beside it, too.
+        fractions: whether .tra, .drn and .umb hold numbers as the fractions that they mean. A float is read back from
+            them as it was, either way.
+
+    Returns:
+        Notes, one line each: what the format has no place for.
 
     Raises:
-        InputError: another ending, a name that is not one short line, or the path cannot be written.
+        InputError: another ending, a name that is not one short line, the format cannot hold the MDP, or the path
+            cannot be written.
         FaultError: the disk is full or broken.
     """
     suffix = _suffix(path)
-    fields: dict[str, Any] = {
-        "format": FORMAT,
-        "name": _check_name(mdp.name),
-        "discount": mdp.discount,
-        "initial": mdp.initial,
-        "rewards": mdp.rewards,
-    }
+    name = _check_name(mdp.name)
+    if suffix in OTHERS:
+        notes: list[str] = OTHERS[suffix].write(mdp, Path(path), fractions)
+        return notes
+    if fractions:
+        raise InputError(f"{path}: {suffix} holds floats; fractions are for .tra, .drn and .umb")
+    fields: dict[str, Any] = {"format": FORMAT, "name": name, "discount": mdp.discount}
+    fields |= {"initial": mdp.initial, "rewards": mdp.rewards}
     if sparse.issparse(mdp.transitions):
         fields |= {part: getattr(mdp.transitions, part) for part in ("data", "indices", "indptr")}
     else:
         fields["transitions"] = mdp.transitions
+    fields |= {"available": mdp.available} if mdp.available is not None else {}
+    fields |= {what: np.array(getattr(mdp, what)) for what in ("states", "actions") if getattr(mdp, what)}
     if suffix == ".npz":
         buffer = io.BytesIO()
         np.savez(buffer, **fields)
@@ -88,26 +117,53 @@ def save_mdp(mdp: MDP, path: "str | Path") -> None:
     else:
         plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in fields.items()}
         atomic_write(path, json.dumps(plain) + "\n")
+    return []
 
 
-def load_mdp(path: "str | Path") -> MDP:
-    """Read an MDP from an .npz or .json file of this module's format.
+def load_mdp(path: "str | Path", given: Given = NOTHING) -> MDP:
+    """Read an MDP from a file. The ending, one of SUFFIXES, chooses the format.
+
+    Args:
+        path: of the file.
+        given: what the file does not say, or says otherwise: discount, rho0, and which of several rewards.
 
     Raises:
-        InputError: the file cannot be read, or is not such a file. The message names the file and the field at fault.
+        InputError: the file cannot be read, or is not such a file. The message names the file and the field or the line
+            at fault.
     """
-    read: Callable[[Path], Fields] = _read_npz if _suffix(path) == ".npz" else _read_json
+    return read_mdp(path, given)[0]
+
+
+def read_mdp(path: "str | Path", given: Given = NOTHING) -> tuple[MDP, list[str]]:
+    """`load_mdp`, with notes about what the file or the MDP type does not hold, one line each."""
+    suffix = _suffix(path)
     try:
         check_regular(path)
-        fields = read(Path(path))
+        if suffix in OTHERS:
+            found: tuple[MDP, list[str]] = OTHERS[suffix].read(Path(path), given)
+            _check_name(found[0].name)
+            return found
+        fields = _read_npz(Path(path)) if suffix == ".npz" else _read_json(Path(path))
         _check_fields(fields)
-        return _mdp(fields, Path(path).stem)
+        return say(_mdp(fields, Path(path).stem), given), []
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
     except (RuntimeError, OverflowError, MemoryError, TypeError) as error:  # nested too deeply, encrypted, odd types
-        raise InputError(f"{path}: not a file of the format {FORMAT!r}: {reason(error)}") from None
+        what = f"not a file of the format {FORMAT!r}" if suffix in OWN else "cannot be read"
+        raise InputError(f"{path}: {what}: {reason(error)}") from None
+
+
+def say(mdp: MDP, given: Given) -> MDP:
+    """The MDP with what the user says of it."""
+    if given.rewards is not None:
+        raise InputError("the MDP has one reward; the option rewards has no meaning")
+    if given.discount is not None:
+        mdp = replace(mdp, discount=given.discount)
+    if given.initial is not None:
+        mdp = replace(mdp, initial=initial_distribution(mdp.n_states, [], {}, given))
+    return mdp
 
 
 def _check_name(name: str) -> str:
@@ -119,8 +175,10 @@ def _check_name(name: str) -> str:
 def _mdp(fields: Fields, stem: str) -> MDP:
     name = _check_name(str(fields["name"]) if "name" in fields else stem)
     rewards, initial, discount = fields["rewards"], fields["initial"], float(fields["discount"])
+    labels = (tuple(fields[what].tolist()) if what in fields else () for what in ("states", "actions"))
+    more = (name, fields.get("available"), *labels)
     if "transitions" in fields:
-        return MDP(fields["transitions"], rewards, initial, discount, name)
+        return MDP(fields["transitions"], rewards, initial, discount, *more)
     S, A = rewards.shape
     parts = tuple(fields[part] for part in ("data", "indices", "indptr"))
     try:
@@ -130,7 +188,7 @@ def _mdp(fields: Fields, stem: str) -> MDP:
         raise InputError(
             f"fields 'data', 'indices', 'indptr' are no {S * A} x {S} sparse matrix: {reason(error)}"
         ) from None
-    return MDP(kernel, rewards, initial, discount, name)
+    return MDP(kernel, rewards, initial, discount, *more)
 
 
 def _check_fields(fields: Fields) -> None:
@@ -141,12 +199,14 @@ def _check_fields(fields: Fields) -> None:
     for field in sorted(expected - set(fields)):
         instead = " (or 'transitions')" if field in SPARSE_FIELDS - DENSE_FIELDS else ""
         raise InputError(f"field {field!r}{instead} is missing")
-    for field in sorted(set(fields) - expected - {"name"}):
-        raise InputError(f"field {field!r} is not known, expected {', '.join(sorted(expected))} and name")
+    for field in sorted(set(fields) - expected - OPTIONAL_FIELDS):
+        known = ", ".join([*sorted(expected), *sorted(OPTIONAL_FIELDS)])
+        raise InputError(f"field {field!r} is not known, expected {known}")
     for field, array in fields.items():
         kinds = KINDS.get(field, "fi")
         if array.dtype.kind not in kinds:
-            what = {"U": "text", "i": "whole numbers", "fi": "numbers"}[kinds]
+            names = {"U": "text", "UO": "texts", "b": "true and false", "i": "whole numbers", "fi": "numbers"}
+            what = names[kinds]
             raise InputError(f"field {field!r} must hold {what}, found the type {array.dtype.name}")
         if array.ndim != DIMENSIONS.get(field, 0):
             raise InputError(
@@ -166,7 +226,10 @@ def _read_json(path: Path) -> Fields:
         raise InputError("must hold one JSON object")
     fields = {}
     for field, value in content.items():
-        stranger = _stranger(value) if isinstance(value, list) else None
+        if field in ("states", "actions") and isinstance(value, list):
+            fields[field] = np.array([None, *value], dtype=object)[1:]  # None: a list of lists stays a list
+            continue
+        stranger = _stranger(value, KIND_OF_JSON.get(field, {int, float})) if isinstance(value, list) else None
         if stranger is not None:
             raise InputError(f"field {field!r} must hold numbers, found the type {stranger}")
         if isinstance(value, str) and len(value) > TEXT_MAX_LENGTH:
@@ -178,24 +241,24 @@ def _read_json(path: Path) -> Fields:
     return fields
 
 
-def _stranger(value: list[Any], levels: int = 3) -> str | None:
-    """A type in nested lists that is no number, or None. One long text among short ones would make a huge array."""
+def _stranger(value: list[Any], known: set[type], levels: int = 3) -> str | None:
+    """A type in nested lists that is not known, or None. One long text among short ones would make a huge array."""
     kinds = set(map(type, value))
     if levels > 1 and list in kinds:
         kinds.discard(list)
-        inner = (_stranger(item, levels - 1) for item in value if isinstance(item, list))
+        inner = (_stranger(item, known, levels - 1) for item in value if isinstance(item, list))
         return next((kind for kind in inner if kind is not None), None) or next(
-            (kind.__name__ for kind in kinds - {int, float}), None
+            (kind.__name__ for kind in kinds - known), None
         )
-    return next((kind.__name__ for kind in kinds - {int, float}), None)
+    return next((kind.__name__ for kind in kinds - known), None)
 
 
 def _read_npz(path: Path) -> Fields:
     fields = {}
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if len(members) > len(SPARSE_FIELDS) + 1:
-            raise InputError(f"holds {len(members)} arrays, expected at most {len(SPARSE_FIELDS) + 1}")
+        if len(members) > (most := len(SPARSE_FIELDS | OPTIONAL_FIELDS)):
+            raise InputError(f"holds {len(members)} arrays, expected at most {most}")
         for member in members:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise InputError(f"member {member.filename!r} is compressed in a way that NumPy does not write")
@@ -252,7 +315,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _suffix(path: "str | Path") -> str:
-    suffix = Path(path).suffix
+    suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: an MDP file must end in {' or '.join(SUFFIXES)}")
+        raise InputError(f"{path}: an MDP file must end in one of {', '.join(SUFFIXES)}")
     return suffix

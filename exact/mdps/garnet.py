@@ -9,7 +9,7 @@ from scipy import sparse
 
 from exact.common.errors import InputError
 from exact.mdp import MDP, Array, dense_if_small
-from exact.mdps.small_fractions import DENOMINATOR_LIMIT
+from exact.small_fractions import DENOMINATOR_LIMIT
 
 PROBABILITY_UNIT = DENOMINATOR_LIMIT
 """Probabilities are multiples of 1/PROBABILITY_UNIT. float64 holds them exactly, and rows sum to exactly one."""

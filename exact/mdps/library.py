@@ -11,7 +11,9 @@ one.
 """
 
 import difflib
+import re
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -19,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from exact.common.errors import InputError
+from exact.formats.explicit import Given
 from exact.mdp import MDP, Array
 from exact.mdps import toy_text
-from exact.mdps.files import SUFFIXES, load_mdp
+from exact.mdps.files import SUFFIXES, read_mdp, say
 from exact.mdps.garnet import GARNET_FORM, garnet_from_text
 from exact.mdps.grids import GRIDS, MOVES
 from exact.mdps.toy_text import from_gymnasium
@@ -226,26 +229,54 @@ NAMED: dict[str, Callable[[], MDP]] = {
 """The library: the function that makes the MDP, by name."""
 
 
-def load(name_or_path: str) -> MDP:
-    """The MDP that a command line names.
+def load(name_or_path: "str | MDP") -> MDP:
+    """The MDP that a command line names. An MDP is returned as it is.
 
     Args:
         name_or_path: a name of the library (NAMED), a random MDP such as "garnet:S=20,A=4,b=3,gamma=0.9,seed=7", a
-            gymnasium environment with a table P such as "gym:CliffWalkingSlippery-v1", or a .npz or .json file as
-            `exact.mdps.files` describes it.
+            gymnasium environment with a table P such as "gym:CliffWalkingSlippery-v1", or a file that `exact.mdps.files`
+            reads. What the file does not say may follow: "model.drn:gamma=0.95,initial=uniform,rewards=NAME".
 
     Raises:
         InputError: there is no such MDP (the message has the nearest names), or it is not valid.
     """
+    return load_with_notes(name_or_path, Given())[0]
+
+
+def load_with_notes(name_or_path: "str | MDP", given: Given) -> tuple[MDP, list[str]]:
+    """`load`, with what the user says of the MDP, and notes about what a file or the MDP type does not hold."""
+    if not isinstance(name_or_path, MDP):
+        path, named = _file_and_given(name_or_path)
+        if Path(path).suffix[1:2].isalpha() or "/" in path:  # a file; no name of the library looks so
+            return read_mdp(path, replace(named, **{k: v for k, v in asdict(given).items() if v is not None}))
+        name_or_path = _named(name_or_path)
+    return say(name_or_path, given), []
+
+
+def _named(name_or_path: str) -> MDP:
     if name_or_path in NAMED:
         return NAMED[name_or_path]()
     if name_or_path.startswith("garnet:"):
         return garnet_from_text(name_or_path)
     if name_or_path.startswith("gym:"):
         return from_gymnasium(name_or_path.removeprefix("gym:"))
-    if Path(name_or_path).suffix[1:2].isalpha() or "/" in name_or_path:  # a file; no name of the library looks so
-        return load_mdp(name_or_path)
     near = difflib.get_close_matches(name_or_path.lower(), NAMED, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"the library has {', '.join(NAMED)}"
-    others = f"{GARNET_FORM}, gym:ENVIRONMENT, a {' or '.join(SUFFIXES)} file"
+    others = f"{GARNET_FORM}, gym:ENVIRONMENT, a file ({', '.join(SUFFIXES)})"
     raise InputError(f"unknown MDP {name_or_path!r}: {hint} (also accepted: {others})")
+
+
+def _file_and_given(text: str) -> tuple[str, Given]:
+    """The path, and what follows it in "PATH:gamma=0.95,initial=uniform,rewards=NAME"."""
+    found = re.search(":(?=(gamma|initial|rewards)=)", text)
+    if found is None:
+        return text, Given()
+    path, items = text[: found.start()], text[found.end() :].split(",")
+    values = dict(item.partition("=")[::2] for item in items)
+    try:
+        if len(values) < len(items) or not values.keys() <= {"gamma", "initial", "rewards"}:
+            raise ValueError
+        gamma = float(values["gamma"]) if "gamma" in values else None
+    except ValueError:
+        raise InputError(f"{text!r}: expected FILE:gamma=NUMBER,initial=uniform or a state,rewards=NAME") from None
+    return path, Given(gamma, values.get("initial"), values.get("rewards"))

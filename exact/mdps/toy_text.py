@@ -26,7 +26,7 @@ from scipy import sparse
 from exact.common.errors import InputError
 from exact.common.files import reason
 from exact.mdp import MDP, dense_if_small
-from exact.mdps.small_fractions import nearest_fractions
+from exact.small_fractions import nearest_fractions
 
 if TYPE_CHECKING:
     import gymnasium

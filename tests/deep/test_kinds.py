@@ -70,6 +70,6 @@ def test_a_fault_has_the_same_text_from_python(tmp_path):
 def test_a_callable_is_recorded_by_its_name_and_given_again_where_it_has_none(tmp_path):
     agent = deep.train(partial(make, "plain"), tmp_path / "run", steps=256, progress=False, settings=QUICK)
     assert read_config(agent.folder).env == "tests.deep.odd:make.partial"
-    with pytest.raises(InputError, match="callable that has no name of its own: give it again, from Python"):
+    with pytest.raises(InputError, match="callable of the script that trained: give it again, from Python"):
         deep.load(agent.folder)
     assert deep.load(agent.folder, env=partial(make, "plain")).evaluate(1) == [(5.0, 5)]

@@ -236,7 +236,7 @@ def test_settings_are_the_presets_where_the_words_are_silent():
 
 def test_resuming_takes_the_runs_own_settings(finished):
     options, spec = parse(["--tensorboard", "--resume", str(finished[0])])
-    assert (options.config, options.folder, options.tensorboard) == (small(), finished[0], True)
+    assert (options.config, options.folder, options.trackers.names) == (small(), finished[0], ("tensorboard",))
     assert spec.env_id == "Hopper-v4"
 
 

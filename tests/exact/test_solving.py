@@ -155,7 +155,7 @@ def test_a_figure_of_no_trial(tmp_path):
 BAD = [
     (("--mdp", "frozenlake"), "unknown MDP 'frozenlake': did you mean frozenlake-"),
     (("--mdp", "missing.npz"), "missing.npz"),
-    (("--mdp", "foo.prism"), "foo.prism: an MDP file must end in .npz or .json"),
+    (("--mdp", "foo.prism"), "foo.prism: an MDP file must end in one of .npz, .json"),
     (("--mdp", "gym:Taxi-v3"), "Please use `Taxi-v4` instead"),
     (("--mdp", "garnet:S=2"), "expected S, A, b, gamma and seed once each"),
     (("--delta0", "0"), "the radius must be a positive finite number, got 0"),

@@ -5,13 +5,17 @@ or raises InputError with one line that begins with the path; if it takes less t
 adds stays below MEMORY.
 """
 
+import gzip
 import io
 import json
+import lzma
 import random
 import resource
+import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +24,7 @@ from scipy import sparse
 
 from exact.common.errors import InputError
 from exact.mdp import MDP
-from exact.mdps.files import FORMAT, load_mdp, save_mdp
+from exact.mdps.files import FORMAT, OTHERS, load_mdp, save_mdp
 from exact.mdps.library import load
 
 SECONDS = 30.0
@@ -57,7 +61,18 @@ def originals(folder: Path) -> list[Path]:
     packed = folder / "packed.npz"
     fields = {"discount": 0.9, "initial": forest.initial, "rewards": forest.rewards, "transitions": forest.transitions}
     np.savez_compressed(packed, format=FORMAT, **fields)
-    return [*paths, packed]
+    return [*paths, packed, *others(folder)]
+
+
+def others(folder: Path) -> list[Path]:
+    """Good files of the other formats, of an MDP with labels and a mask; .umb also without compression."""
+    shop, mask = load("inventory"), np.add.outer(np.arange(4), np.arange(4)) <= 3
+    labels = (("empty", "low", "high", "full"), ("wait", "one", "two", "three"))
+    mdp = MDP(shop.transitions, shop.rewards, shop.initial, shop.discount, "shop", mask, *labels)
+    paths = [folder / f"shop{suffix}" for suffix in OTHERS]
+    for path in paths:
+        save_mdp(mdp, path)
+    return [*paths, _write(folder / "plain.umb", gzip.decompress((folder / "shop.umb").read_bytes()))]
 
 
 def mutate(content: bytes, rng: random.Random) -> bytes:
@@ -79,11 +94,16 @@ def mutated(folder: Path, count: int, seed: int) -> Row:
     """Mutations of the good files."""
     rng, sources = random.Random(seed), originals(folder)
     contents = [(path.suffix, path.read_bytes()) for path in sources]
+    beside = [(suffix, (folder / f"shop{suffix}").read_bytes()) for suffix in (".tra", ".lab", ".trew")]
     held = 0
     for _ in range(count):
         suffix, content = rng.choice(contents)
         target = folder / f"mutated{suffix}"
-        target.write_bytes(mutate(content, rng))
+        if suffix == ".tra":  # one of the three files that belong together
+            for other, whole in beside:
+                target.with_suffix(other).write_bytes(whole)
+            suffix, content = rng.choice(beside)
+        target.with_suffix(suffix).write_bytes(mutate(content, rng))
         held += holds(target)
     return "model files, mutated", count, held
 
@@ -120,6 +140,64 @@ def bombs(folder: Path) -> Iterator[Path]:
     yield _write(folder / "nested.json", b'{"rewards": ' + b"[" * 200_000)
     yield _write(folder / "lists.json", b'{"rewards": [' + b"[]," * 1_000_000 + b"[]]}")
     yield _write(folder / "digits.json", b'{"discount": 1' + b"0" * 100_000 + b"}")
+    yield from text_bombs(folder)
+    yield from archive_bombs(folder)
+
+
+def text_bombs(folder: Path) -> Iterator[Path]:
+    """Small text files that ask for large tables, much work, or large numbers."""
+    yield _write(folder / "states.tra", b"999999999999 999999999999 1\n0 0 0 1\n")
+    labels = "".join(f"{i} 0 {i} 1 a{i}\n" for i in range(6000))
+    yield _write(folder / "actions.tra", f"6000 6000 6000\n{labels}".encode())
+    yield _write(folder / "numbered.tra", b"2 2 2\n0 0 0 1 9999999\n1 0 1 1 0\n")
+    yield _write(folder / "exponent.tra", b"1 1 1\n0 0 0 1e-999999999\n")
+    yield _write(folder / "digits.tra", b"1 1 1\n0 0 0 1/" + b"9" * 1_000_000)
+    yield _write(folder / "long.tra", b"x" * 5_000_000)
+    yield _write(folder / "states.drn", b"@type: MDP\n@nr_states\n99999999999\n@model\nstate 0\n")
+    nested = b"// stro-mdp-1 " + b"[" * 200_000
+    yield _write(folder / "nested.drn", nested + b"\n@type: MDP\n@nr_states\n1\n@model\n")
+    yield _write(folder / "states.mdp", b"states: 999999999\nactions: 999999999\nT: * : * : * 1\n")
+    everywhere = b"T: * : * : * 1\n" * 20_000
+    yield _write(folder / "work.mdp", b"discount: 0.5\nstates: 1400\nactions: 2\n" + everywhere)
+    yield _write(folder / "colons.pomdp", b":" * 3_000_000)
+
+
+def archive_bombs(folder: Path) -> Iterator[Path]:
+    """Small .umb files that unpack to much, or declare much."""
+    zeros = bytes(1 << 20)
+    compressor = zlib.compressobj(wbits=31)
+    yield _write(folder / "zeros.umb", b"".join(compressor.compress(zeros) for _ in range(80)) + compressor.flush())
+    yield _write(folder / "zeros-xz.umb", lzma.compress(bytes(80 << 20), preset=0))
+    huge = tarfile.TarInfo("index.json")
+    huge.size = 1 << 40
+    yield _write(folder / "declared.umb", huge.tobuf(tarfile.GNU_FORMAT))
+    for i, key in enumerate(("#states", "#choices", "#branches", "#choice-actions")):
+        sizes = {"#states": 1, "#choices": 1, "#branches": 1, "#choice-actions": 1} | {key: 150_000_000}
+        index = {"transition-system": {"time": "discrete", "#players": 1} | sizes}
+        yield _write(folder / f"declares{i}.umb", archive({"index.json": json.dumps(index).encode()}))
+    many, n = {"time": "discrete", "#players": 1}, 2_000_000
+    many |= {"#states": n, "#choices": n, "#branches": n, "branch-probability-type": {"type": "double"}}
+    index = json.dumps({"transition-system": many}).encode()
+    yield _write(folder / "many.umb", gzip.compress(archive({"index.json": index}), 1))
+    data = {"tool": "stro", "parameters": {"discount": 0.9}}
+    index = json.dumps({"transition-system": many, "file-data": data}).encode()
+    full = archive({"index.json": index, "branch-to-probability.bin": bytes(8 * n)})
+    yield _write(folder / "full.umb", gzip.compress(full, 1))
+    yield _write(folder / "nested.umb", archive({"index.json": b"[" * 200_000}))
+    link = tarfile.TarInfo("index.json")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    yield _write(folder / "link.umb", link.tobuf() + bytes(1024))
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    """A tar file of these members."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:") as tar:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def _write(path: Path, content: bytes) -> Path:

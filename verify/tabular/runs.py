@@ -136,7 +136,7 @@ def beginning(run: Run, mdp: MDP) -> tuple[Array, float]:
     bounds that know p0 say something.
     """
     rng = np.random.default_rng([run.seed, 1])
-    start, share = start_policy(mdp.rewards.shape, rng), rng.uniform()
+    start, share = mdp.on_available(start_policy(mdp.rewards.shape, rng)), rng.uniform()
     p0 = float(mdp.initial.min())
     if p0 > 0 and rng.integers(2):
         return start, p0 * 10.0 ** (-4 * share)

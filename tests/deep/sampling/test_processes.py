@@ -116,6 +116,13 @@ def train():
 """
 
 
+@pytest.mark.parametrize("way", [["-"], ["-c", SCRIPT + "train()"]], ids=["piped", "-c"])
+def test_a_script_that_is_no_file_trains(way):
+    """Workers cannot import it; what it defines reaches them all the same."""
+    done = subprocess.run([sys.executable, *way], input=SCRIPT + "train()", capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")
+
+
 @pytest.mark.parametrize(
     ("last", "status", "message"),
     [('if __name__ == "__main__": train()', 0, "trained"), ("train()", 1, 'InputError: .*if __name__ == "__main__"')],
@@ -128,6 +135,16 @@ def test_a_script_without_a_guard_is_told_what_to_write(tmp_path, last, status, 
     )
     assert (done.returncode, bool(re.search(message, done.stdout + done.stderr))) == (status, True)
     assert done.stderr.count("Traceback") == status  # the script's own, and none of the worker's
+
+
+def test_a_script_that_fails_in_the_workers_is_pointed_at(tmp_path):
+    (tmp_path / "script.py").write_text('assert __name__ == "__main__"' + SCRIPT + 'if __name__ == "__main__": train()')
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert "AssertionError" in done.stderr
+    assert "died (exit code 1) while it started; workers import the script that trains" in done.stderr.splitlines()[-1]
 
 
 def test_a_learner_that_forgets_to_close_its_workers_ends_all_the_same():

@@ -246,7 +246,7 @@ def test_unreadable_paths(tmp_path, name):
 
 @pytest.mark.parametrize("action", [load_mdp, lambda path: save_mdp(FOREST, path)])
 def test_other_suffixes(action):
-    with pytest.raises(InputError, match=r"mdp.txt: an MDP file must end in .npz or .json"):
+    with pytest.raises(InputError, match=r"mdp.txt: an MDP file must end in one of .npz, .json"):
         action("mdp.txt")
 
 

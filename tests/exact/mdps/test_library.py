@@ -11,7 +11,7 @@ from exact.evaluation import evaluate
 from exact.mdps.files import save_mdp
 from exact.mdps.garnet import GARNET_FORM, garnet
 from exact.mdps.library import NAMED, load
-from exact.mdps.small_fractions import DENOMINATOR_LIMIT
+from exact.small_fractions import DENOMINATOR_LIMIT
 from exact.optimum import optimum as exact_optimum
 
 
@@ -173,8 +173,8 @@ def test_load_gymnasium_and_files(tmp_path):
         ("garnet:S=20,A=4,b=3,gamma=nan,seed=7", "discount must lie in"),
         ("gym:Nothing-v0", "gymnasium cannot make"),
         ("nowhere.json", "nowhere.json: cannot be read: No such file"),
-        ("foo.prism", r"^foo\.prism: an MDP file must end in \.npz or \.json$"),
-        ("folder/forest", r"^folder/forest: an MDP file must end in \.npz or \.json$"),
+        ("foo.prism", r"^foo\.prism: an MDP file must end in one of \.npz, \.json"),
+        ("folder/forest", r"^folder/forest: an MDP file must end in one of \.npz, \.json"),
         ("gym:Taxi-v3", r"gymnasium cannot make the environment 'Taxi-v3': .* Please use `Taxi-v4` instead"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exact.mdps.small_fractions import nearest_fractions
+from exact.small_fractions import nearest_fractions
 
 
 def test_nearest_fractions():
