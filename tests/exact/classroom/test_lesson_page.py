@@ -291,6 +291,11 @@ def test_the_handout_has_every_step_with_its_picture_and_answer(browser, path: P
     assert tab.locator(".handout").count() == STEPS
     assert tab.locator(".handout svg").count() >= STEPS - 1
     assert tab.locator(".reveal").nth(3).is_visible()
+    answers = tab.locator(".handout .answer")
+    assert answers.count() > 10
+    assert set(answers.evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).visibility)")) == {"visible"}
+    windows = "[...document.querySelectorAll('.handout [clip-path]')].map((node) => node.getAttribute('clip-path').slice(5, -1))"
+    assert tab.evaluate(f"{windows}.every((id) => document.querySelectorAll(`#${{CSS.escape(id)}}`).length === 1)")
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.locator(".handout").count() == 0
     tab.close()
