@@ -5,8 +5,9 @@ Source: Zhao, Li and Wen, arXiv 1911.11640, section 3.2.  Notation of `exact.gau
 
 True of it, with proofs:
     Constraint.  The rho-weighted KL from pi_k to the trial is at most delta, since (3.13) has the same radius as
-    (3.12). Gain.  It is at least that of the mean step, since sigma_k is feasible in (3.13). Sigma cannot shrink.  The
-    KL of the trial is K(u) = d/u^2 + c (log u + 1/(2u^2) - 1/2), and the second term is never
+        (3.12).
+    Gain.  It is at least that of the mean step, since sigma_k is feasible in (3.13).
+    Sigma cannot shrink.  The KL of the trial is K(u) = d/u^2 + c (log u + 1/(2u^2) - 1/2), and the second term is never
         negative.  So K(u) <= delta needs u >= sqrt(d/delta).  If (3.12) binds, d = delta, this is u >= 1: the exact
         excess of a smaller sigma is c (log u + 1/(2u^2) - 1/2) + delta (1/u^2 - 1) > 0.  As sigma_k grows until (3.12)
         does not bind, entropy is never lost to a step that could still use its radius.
@@ -25,8 +26,8 @@ True of it, with proofs:
         sqrt(2 (1-gamma) delta_j)), as max rho <= 1/(1-gamma).  All these gains together are finite.  So along the
         stretches delta_j -> 0, in the end the second term is the smaller one, and the sum of sqrt(delta_j) over a
         stretch tends to 0.  A rejection moves nothing.  An accepted trial moves mu by at most sigma sqrt(2 delta_j/p0)
-        and log sigma by at most e sqrt((1-gamma) delta_j).  How far does g move?  g_s = rho(s) q_s'.  A smoothed bounded
-        function F(m, sigma) = E f(m + sigma xi), xi normal, has derivatives in m of at most C/sigma, C/sigma^2 and
+        and log sigma by at most e sqrt((1-gamma) delta_j).  How far does g move?  g_s = rho(s) q_s'.  A smoothed
+        bounded function F(m, sigma) = E f(m + sigma xi), xi normal, has derivatives in m of at most C/sigma, C/sigma^2 and
         C/sigma^3, and sigma dF/dsigma = sigma^2 F''.  So P_pi, rho and V change by at most C sqrt(delta_j), q_s' by at
         most C sqrt(delta_j)/sigma_bar, and so does g.  Over a late stretch it cannot fall from 2 eps to eps.
 

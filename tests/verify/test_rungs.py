@@ -54,7 +54,7 @@ def test_the_mixture_on_cash_in_by_hand():
 
 
 def test_the_constrained_mixture_on_cash_in_by_hand():
-    """pi stays, e = (1/20, 0): v = (-1/2, 0), m_hat = (29/20, 0), a = 29/4 - 9/2, b = 45 * 29/20, the bound a^2/(4b)."""
+    """pi stays, e = (1/20, 0): v = (-1/2, 0), m_hat = (29/20, 0), a = 29/4 - 9/2, b = 45 * 29/20, bound a^2/(4b)."""
     mdp = rational_mdp(load("cash-in"))
     stay = dyadics(load("cash-in").uniform_policy() * 2 * [1, 0])
     e = dyadics(np.array([1.0, 0.0])) / 20
