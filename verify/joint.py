@@ -27,9 +27,9 @@ True of it, with proofs:
         stretches delta_j -> 0, in the end the second term is the smaller one, and the sum of sqrt(delta_j) over a
         stretch tends to 0.  A rejection moves nothing.  An accepted trial moves mu by at most sigma sqrt(2 delta_j/p0)
         and log sigma by at most e sqrt((1-gamma) delta_j).  How far does g move?  g_s = rho(s) q_s'.  A smoothed
-        bounded function F(m, sigma) = E f(m + sigma xi), xi normal, has derivatives in m of at most C/sigma, C/sigma^2 and
-        C/sigma^3, and sigma dF/dsigma = sigma^2 F''.  So P_pi, rho and V change by at most C sqrt(delta_j), q_s' by at
-        most C sqrt(delta_j)/sigma_bar, and so does g.  Over a late stretch it cannot fall from 2 eps to eps.
+        bounded function F(m, sigma) = E f(m + sigma xi), xi normal, has derivatives in m of at most C/sigma, C/sigma^2
+        and C/sigma^3, and sigma dF/dsigma = sigma^2 F''.  So P_pi, rho and V change by at most C sqrt(delta_j), q_s' by
+        at most C sqrt(delta_j)/sigma_bar, and so does g.  Over a late stretch it cannot fall from 2 eps to eps.
 
 Not true of it: what rests on f(s) >= 0 in every state, since one sigma serves all states.  The joint trial can be worse
 than pi_k however much the surrogate promises, and r >= min rho'/rho >= (1-gamma) p0 fails: the MDP `shared_sigma` of

@@ -81,6 +81,9 @@ def enough(mutant: Mutant, result: Result) -> bool:
     return bool(mutant.equivalent or result.verify or (result.tests and not mutant.solver))
 
 
+UNTRIED = Result("", "not tried yet", "")
+
+
 class Trials:
     """A copy of the project, and a warm process that runs commands in it."""
 
@@ -204,7 +207,7 @@ def work(options: Options) -> int:
 
 def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
     """The table of who notices what, in Markdown."""
-    found = [(mutant, results[str(mutant)]) for mutant in mutants]
+    found = [(mutant, results.get(str(mutant), UNTRIED)) for mutant in mutants]
     solvers = [(mutant, result) for mutant, result in found if mutant.solver]
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "cvxpy", "python-flint", "pytest"))
     lines = [

@@ -357,11 +357,7 @@ def test_a_broken_file_beside_a_tra_file_is_named(tmp_path, suffix, old, new, me
     [
         ("index.json", b"{}", "transition-system must be a JSON object"),
         ("state-to-choices.bin", u8(0, 2, 1, 4, 5), "state-to-choices.bin: expected numbers that rise from 0 to 5"),
-        (
-            "branch-to-target.bin",
-            u8(1, 2, 2, 3, 0, 1, 2, 9),
-            "branch-to-target.bin: entry 7 is 9, expected less than 4",
-        ),
+        ("branch-to-target.bin", u8(1, 2, 2, 3, 0, 1, 2, 9), "branch-to-target.bin: entry 7 is 9, expected less than 4"),
         ("branch-to-probability.bin", b"", "branch-to-probability.bin: expected 64 bytes, found 0"),
         ("actions/choices/strings.bin", b"a", "string-mapping.bin: expected numbers that rise from 0 to 1"),
     ],
@@ -377,10 +373,7 @@ def test_a_broken_umb_file_names_the_member(tmp_path, name, content, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"#players": 2},
-            "expected an MDP (discrete time, 1 player, no observations), found time 'discrete', 2 players",
-        ),
+        ({"#players": 2}, "expected an MDP (discrete time, 1 player, no observations), found time 'discrete', 2 players"),
         ({"#states": 10**15}, "#states must be a whole number of a size that the file can hold"),
         ({"branch-probability-type": {"type": "double-interval"}}, "expected the type double or rational"),
     ],
