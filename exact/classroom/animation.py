@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.animation import FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from exact.classroom import frames
 from exact.classroom.lesson import Step, part, steps
@@ -38,6 +39,11 @@ LAST_FRAME_REPEATS = 4
 MOST_FRAMES = 10
 """Largest number of frames of a scene, not counting the repeats."""
 
+COLOURS = 128
+"""Size of the palette of a .gif."""
+
+Picture = tuple[Image.Image, int]
+"""A frame, and how often it is shown."""
 Panel = Callable[[Axes, Any], None]
 """Draws one moment of a scene into its axes."""
 
@@ -68,26 +74,42 @@ def animate(mdp: MDP | None, settings: RunSettings, target: Path) -> None:
             cannot be written.
         FaultError: the disk is full or broken.
     """
-    rc: Any = {"font.size": 14, "axes.spines.top": False, "axes.spines.right": False}
-    if target.suffix == ".mp4":
-        rc["animation.ffmpeg_path"] = _ffmpeg()
-    elif target.suffix != ".gif":
+    write = {".gif": _write_gif, ".mp4": _write_mp4}.get(target.suffix)
+    if write is None:
         raise InputError(f"{target}: an animation must end in .gif or .mp4")
+    if target.suffix == ".mp4":
+        _ffmpeg()
     scenes = list(lesson_scenes(mdp, settings))
-    with rc_context(rc), tempfile.TemporaryDirectory() as folder:
-        figure = Figure(figsize=(12.8, 7.2), dpi=100)
-        writer = (PillowWriter if target.suffix == ".gif" else FFMpegWriter)(fps=FRAMES_PER_SECOND)
+    with rc_context({"font.size": 14, "axes.spines.top": False, "axes.spines.right": False}):
+        canvas: Any = FigureCanvasAgg(Figure(figsize=(12.8, 7.2), dpi=100))
+        pictures = []
+        for repeats in film(canvas.figure, scenes, mdp):
+            canvas.draw()
+            pictures.append((Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), repeats))
+    with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / f"movie{target.suffix}"
-        with writer.saving(figure, temporary, dpi=100):
-            for repeats in film(figure, scenes, mdp):
-                for _ in range(repeats):
-                    writer.grab_frame()
+        write(temporary, pictures)
         atomic_write(target, temporary.read_bytes())
 
 
-def _ffmpeg() -> str:
+def _write_gif(target: Path, pictures: Sequence[Picture]) -> None:
+    frames_ = [picture.quantize(COLOURS, dither=Image.Dither.NONE) for picture, _ in pictures]
+    milliseconds = [1000 * repeats // FRAMES_PER_SECOND for _, repeats in pictures]
+    frames_[0].save(target, save_all=True, append_images=frames_[1:], duration=milliseconds, loop=0)
+
+
+def _write_mp4(target: Path, pictures: Sequence[Picture]) -> None:
+    movie = _ffmpeg().write_frames(str(target), pictures[0][0].size, fps=FRAMES_PER_SECOND)
+    movie.send(None)
+    for picture, repeats in pictures:
+        for _ in range(repeats):
+            movie.send(picture.tobytes())
+    movie.close()
+
+
+def _ffmpeg() -> Any:
     try:
-        return str(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+        return importlib.import_module("imageio_ffmpeg")
     except ImportError:
         raise InputError("writing .mp4 needs imageio-ffmpeg: install stro[video], or write a .gif") from None
 

@@ -53,6 +53,6 @@ def test_no_iteration_leaves_its_trust_region(name, steps, begin, end, monkeypat
         line = learner.iterate()
         assert line["kl"] <= line["delta"] * (1 + LOG_STD_SLACK)
         iterations += 1
-    assert iterations >= 4
+    assert iterations >= 2
     if name == "default" and begin > 0:  # the ceiling is far below the log-std, and pulls it down all the same
         assert learner.state.theta[learner.policy.mean_size :].max() < lowest

@@ -11,7 +11,7 @@ import resource
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,30 +78,40 @@ def archive(members: dict[str, bytes], kind: int) -> bytes:
     return buffer.getvalue()
 
 
-def payloads(witness: Path) -> Iterator[tuple[str, bytes]]:
-    """Crafted payloads; those with code would make the file `witness`."""
-    touch = f"touch {witness}"
+def bomb(kind: int, size: int, beside: bool) -> bytes:
+    """A zip file of zeros, which unpacks to `size` MiB: the pickle itself, or beside a good one."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", kind) as file:
+        if beside:
+            file.writestr("archive/data.pkl", pickle.dumps({}))
+        with file.open("archive/data/0" if beside else "archive/data.pkl", "w", force_zip64=True) as member:
+            for _ in range(size):
+                member.write(bytes(1 << 20))
+    return buffer.getvalue()
+
+
+def payloads(witness: Path) -> list[tuple[str, Callable[[], bytes]]]:
+    """Crafted payloads, made when they are called for; those with code would make the file `witness`."""
     codes = {
         "open": Payload(open, str(witness), "w"),
-        "system": Payload(os.system, touch),
+        "system": Payload(os.system, f"touch {witness}"),
         "exec": Payload(exec, f"open({str(witness)!r}, 'w')"),
         "eval": Payload(eval, f"open({str(witness)!r}, 'w')"),
     }
+    found: list[tuple[str, Callable[[], bytes]]] = []
     for name, code in codes.items():
         for place in (code, {"learner": code}, {"learner": {"theta": code}}, [code]):
-            yield f"code ({name})", saved(place)
-        yield f"a bare pickle ({name})", pickle.dumps(code)
-        yield f"an old torch file ({name})", _legacy(code)
+            found.append((f"code ({name})", partial(saved, place)))
+        found.append((f"a bare pickle ({name})", partial(pickle.dumps, code)))
+        found.append((f"an old torch file ({name})", partial(_legacy, code)))
     data = {"archive/data.pkl": pickle.dumps(codes["open"]), "archive/version": b"3\n"}
-    yield "an archive by hand", archive(data, zipfile.ZIP_STORED)
-    zeros = bytes(1 << 28)
-    for kind in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        yield "a bomb", archive({"archive/data.pkl": zeros}, kind)
-        yield "a bomb beside", archive({"archive/data.pkl": pickle.dumps({}), "archive/data/0": zeros}, kind)
-    huge = saved({"x": torch.zeros(1).expand(1 << 40)})
-    yield "a tensor of 4 TiB in four bytes", huge
-    yield "lists in lists", saved(_nested(200))
-    yield "no archive", os.urandom(1000)
+    found.append(("an archive by hand", partial(archive, data, zipfile.ZIP_STORED)))
+    for kind, size in ((zipfile.ZIP_DEFLATED, 3 << 10), (zipfile.ZIP_BZIP2, 64), (zipfile.ZIP_LZMA, 64)):
+        found += [(f"a bomb of {size} MiB", partial(bomb, kind, size, beside)) for beside in (False, True)]
+    found.append(("a tensor of 4 TiB in four bytes", lambda: saved({"x": torch.zeros(1).expand(1 << 40)})))
+    found.append(("lists in lists", lambda: saved(_nested(200))))
+    found.append(("no archive", lambda: os.urandom(1000)))
+    return found
 
 
 def _legacy(code: Payload) -> bytes:
@@ -117,12 +127,13 @@ def _nested(depth: int) -> list[Any]:
     return found
 
 
-def checkpoints(kind: str, scratch: Path) -> Iterator[Row]:
+def checkpoints(kind: str, scratch: Path, every: int = 1) -> Row:
     """Crafted checkpoints with a right checksum: read, and resumed."""
     scratch.mkdir(parents=True, exist_ok=True)
     source, witness = unfinished(kind, scratch), scratch / "executed"
     row = Row(PART, "a crafted checkpoint with a right checksum (code, bombs); nothing runs, memory bounded, one line")
-    for n, (name, payload) in enumerate(payloads(witness)):
+    for n, (name, make) in enumerate(payloads(witness)[::every]):
+        payload = make()
         out = scratch / f"crafted-{n}"
         shutil.copytree(source, out)
         for file in (LATEST, PREVIOUS):
@@ -144,7 +155,7 @@ def checkpoints(kind: str, scratch: Path) -> Iterator[Row]:
             complaint = f"{grown / 1e9:.1f} GB"
         row.count(complaint and f"{name}: {complaint}")
         shutil.rmtree(out)
-    yield row
+    return row
 
 
 def strangers(kind: str, scratch: Path) -> Row:
@@ -201,11 +212,11 @@ def links(kind: str, scratch: Path) -> Row:
     return row
 
 
-def names(scratch: Path) -> Row:
+def markup(scratch: Path, names: Sequence[str] = NAMES) -> Row:
     """Names with markup, in tables, figures and pages."""
     row = Row(PART, "a name with markup in tables, figures and pages; it stays text, status 0")
     scratch.mkdir(parents=True, exist_ok=True)
-    for n, name in enumerate(NAMES):
+    for n, name in enumerate(names):
         mdp, target = load("cash-in"), scratch / f"{n}.json"
         save_mdp(mdp, target)
         target.write_text(json.dumps(json.loads(target.read_text()) | {"name": name}))
@@ -236,10 +247,10 @@ def _false_run(folder: Path, name: str) -> None:
 
 def run(scratch: Path, scale: float, rng: random.Random) -> Iterator[Row]:
     """All rows of this part; `scale` 1 is a million mutated model files."""
-    reference("discrete", scratch)
-    yield from checkpoints("discrete", scratch)
-    yield strangers("discrete", scratch)
-    yield links("discrete", scratch)
-    yield names(scratch / "names")
+    reference("pixels", scratch)
+    yield checkpoints("pixels", scratch)
+    yield strangers("pixels", scratch)
+    yield links("pixels", scratch)
+    yield markup(scratch / "names")
     for what, tried, held in [*app.run(scale), *models.run(1000 * scale)]:
         yield Row(PART, what, tried, held, [] if held == tried else [f"{tried - held} did not hold"])

@@ -1,5 +1,6 @@
 """Runs to torture: small ones of every kind, in processes of their own, and whether two of them are the same."""
 
+import faulthandler
 import json
 import os
 import signal
@@ -98,6 +99,7 @@ def _child(work: Callable[[], int], log: Path) -> None:
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.modules["__main__"] = types.ModuleType("__main__")  # workers import the main module again: here nothing
+        faulthandler.disable()  # pytest's writes tracebacks where a test's output goes
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         status = work()
         for process in __import__("multiprocessing").active_children():

@@ -121,6 +121,7 @@ def appeared(process: Process, number: int = 2) -> list[psutil.Process]:
 
 def deaths(scratch: Path, times: int, rng: random.Random) -> Iterator[Row]:
     """The main process dies while its workers play, hang, are stopped, or have processes of their own."""
+    scratch.mkdir(exist_ok=True)
     for what in ("playing", "hanging", "stopped", "leaving"):
         row = Row(PART, f"the main process dies of KILL, SEGV or ABRT, its workers {what}; no process left, no word")
         for n in range(times):

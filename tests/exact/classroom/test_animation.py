@@ -4,13 +4,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
 from exact.classroom import animation
 from exact.classroom.__main__ import main
-from exact.classroom.animation import LAST_FRAME_REPEATS, TITLE, TITLE_REPEATS, animate, film, lesson_scenes
+from exact.classroom.animation import (
+    FRAMES_PER_SECOND,
+    LAST_FRAME_REPEATS,
+    TITLE,
+    TITLE_REPEATS,
+    animate,
+    film,
+    lesson_scenes,
+)
 from exact.classroom.lesson import TEXTBOOK, steps
 from exact.mdps.library import load
 
@@ -60,12 +69,28 @@ def test_the_axes_of_a_scene_stand_still_and_no_panel_is_empty(name: str) -> Non
     assert {key: found for key, found in places.items() if len(found) > 1} == {}
 
 
-def test_the_file_has_a_frame_for_every_moment(short: None, tmp_path: Path) -> None:
+@pytest.fixture
+def two_scenes(short: None, monkeypatch: pytest.MonkeyPatch) -> list[animation.Scene]:
+    only = list(lesson_scenes(load("puterman-two-state"), SETTINGS))[:2]
+    monkeypatch.setattr(animation, "lesson_scenes", lambda *_: only)
+    return only
+
+
+def test_a_gif_has_a_frame_for_every_moment(two_scenes: list[animation.Scene], tmp_path: Path) -> None:
     target = tmp_path / "run.gif"
     assert main(["--mdp", "puterman-two-state", "--animate", str(target)]) == 0
-    moments = sum(len(one.moments) for one in lesson_scenes(load("puterman-two-state"), SETTINGS))
+    moments = sum(len(one.moments) for one in two_scenes)
     with Image.open(target) as movie:
-        assert movie.n_frames == moments + 1  # the title; repeated frames are merged into a longer one
+        assert movie.n_frames == moments + 1  # and the title
+        assert movie.info["duration"] == 1000 * TITLE_REPEATS / FRAMES_PER_SECOND
+
+
+def test_an_mp4_repeats_what_stays(two_scenes: list[animation.Scene], tmp_path: Path) -> None:
+    target = tmp_path / "run.mp4"
+    assert main(["--mdp", "puterman-two-state", "--animate", str(target)]) == 0
+    moments = sum(len(one.moments) for one in two_scenes)
+    expected = TITLE_REPEATS + moments + len(two_scenes) * (LAST_FRAME_REPEATS - 1)
+    assert imageio_ffmpeg.count_frames_and_secs(str(target))[0] == expected
 
 
 def test_mp4_without_its_extra_says_what_to_install(

@@ -101,6 +101,36 @@ def test_every_step_fits_shows_its_views_and_says_no_nonsense(opened) -> None:
         assert "\N{EN DASH}" not in opened.locator(".step.now-read").inner_text(), step
 
 
+CUT = """[...document.querySelectorAll(".equations, .step math")].filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.closest("section, article").querySelector("h2").textContent)"""
+OVER_EACH_OTHER = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")].map((node) => [node, node.getBoundingClientRect()]).filter(([, box]) => box.width);
+    return texts.flatMap(([a, A], i) => texts.slice(i + 1).filter(([b, B]) =>
+        Math.min(A.right, B.right) - Math.max(A.left, B.left) > 2 && Math.min(A.bottom, B.bottom) - Math.max(A.top, B.top) > 6)
+        .map(([b]) => `${a.textContent} | ${b.textContent}`));
+})"""
+
+BEYOND_THE_EDGE = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
+    const edge = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll("text")].filter((node) => {
+        const { left, right, bottom } = node.getBoundingClientRect();
+        return right > left && (left < edge.left - 2 || right > edge.right + 2 || bottom > edge.bottom + 2);
+    }).map((node) => node.textContent);
+})"""
+PICTURE_FAULTS = f"[...{CUT}, ...{OVER_EACH_OTHER}, ...{BEYOND_THE_EDGE}]"
+
+
+def test_no_equation_is_cut_and_no_label_lies_on_another(opened) -> None:
+    """Regression: at 1024 pixels equations were cut, on a phone labels were printed over each other."""
+    for step in range(1, STEPS + 1):
+        go(opened, step)
+        assert opened.evaluate(PICTURE_FAULTS) == [], step
+        bar = opened.locator("nav").evaluate("node => node.offsetHeight / innerHeight")
+        assert bar < 0.2, step
+    opened.locator("#to-play").click()
+    assert opened.evaluate(PICTURE_FAULTS) == []
+
+
 def test_the_answer_is_hidden_until_a_guess_is_made(opened) -> None:
     opened.evaluate("activate(1, true)")
     reveal, curve = opened.locator(".step.now-read .reveal"), opened.locator("#gain svg .answer").first
