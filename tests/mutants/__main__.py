@@ -1,12 +1,13 @@
 """Try small wrong versions of the project, and write who notices them.
 
-    python -m tests.mutants [--only TEXT] [--out docs/mutants.md] [--results figures/mutants.json]
+    python -m tests.mutants [--only TEXT] [--both] [--out docs/mutants.md] [--results figures/mutants.json]
 
 Every mutant is tried in a copy of the project, after all that is run on its file has found nothing in the file as it
-is. First its verify commands run, until one of them ends with another
-status than 0. Then the tests run that mirror its file, until one fails. The results are kept, so that a run that was
-interrupted goes on where it stopped. A mutant that was noticed is tried again if it or its file changes. A change
-elsewhere is not seen: `--fresh` tries all of them again.
+is. Who has to notice it is asked first: verify if a solver is broken, with short runs of some commands until one ends
+with another status than 0; else the tests that mirror the file, until one fails. The other is asked if the first
+notices nothing, or with `--both`. The results are kept, so that a run that was interrupted goes on where it stopped. A
+mutant that was noticed is tried again if it or its file changes. A change elsewhere is not seen: `--fresh` tries all of
+them again.
 """
 
 import json
