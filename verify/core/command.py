@@ -73,8 +73,9 @@ class Options(CommonOptions):
     """
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a .npz or .json file. Can be given
-    more than once. Default: all MDPs of the library and random Garnet MDPs."""
+    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.. (without seed every instance has another
+    one), or a .npz or .json file. Can be given more than once. Default: all MDPs of the library and random Garnet
+    MDPs."""
     solver: Literal["closed-form", "lp"] = "closed-form"
     """How the subproblem (3.6) is solved."""
 

@@ -58,9 +58,14 @@ def plan(options: Options) -> Sequence[Run]:
     """
     if options.mdp:
         for name in options.mdp:
-            load(name)
+            load(_drawn(name, options.seed))
     runs = len(options.mdp) * options.instances if options.mdp else len(NAMED) + options.instances
     return Lazy(partial(_run, options), range(runs))
+
+
+def _drawn(name: str, seed: int) -> str:
+    """The name of the MDP of a run: a random one without a seed is drawn from the run's."""
+    return f"{name},seed={seed}" if name.startswith("garnet:") and "seed=" not in name else name
 
 
 def small_runs(options: Options, states: int, count: int) -> list[Run]:
@@ -72,7 +77,8 @@ def _run(options: Options, number: int) -> Run:
     """The run of this number in the plan."""
     if options.mdp:
         name, instance = divmod(number, options.instances)
-        return Run(options.mdp[name], options.seed + instance, options)
+        seed = options.seed + instance
+        return Run(_drawn(options.mdp[name], seed), seed, options)
     if number < len(NAMED):
         return Run(list(NAMED)[number], options.seed, options)
     seed = options.seed + number - len(NAMED)
