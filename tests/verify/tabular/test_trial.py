@@ -1,5 +1,7 @@
 """One step and its quantities: on the grid, in floats and over the rationals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from flint import fmpq
@@ -83,3 +85,20 @@ def test_every_quantity_of_a_step_by_hand():
     assert (t.price, t.dual) == (4, 16 + 6 + fmpq(5, 2))
     assert (t.A_star, t.A_bar, t.greedy_cost, t.part_emptied) == (26, 6, 6, 1)
     assert made_up(trial=dyadics(np.array([[0.0, 1, 0], [0, 0, 1]]))).delta == 50
+
+
+def test_a_solver_that_says_something_wrong_still_says_it():
+    """The grid takes away what the rounding has lost, and mends nothing."""
+    mdp = load("dadashi-3")
+    policy = grid_policy(mdp.uniform_policy())
+    e = evaluate(mdp, policy)
+
+    def lying(*at):
+        return replace(solve_tv(*at), gain=solve_tv(*at).gain + 1, distance=solve_tv(*at).distance + 2)
+
+    right, wrong = (on_grid(solve, GRID)(policy, e.A, e.rho, 0.123) for solve in (solve_tv, lying))
+    assert wrong.gain - right.gain == pytest.approx(1)
+    assert wrong.distance - right.distance == pytest.approx(2)
+    assert right.gain == pytest.approx(e.rho @ ((right.policy - policy) * e.A).sum(axis=1))
+    assert right.distance == pytest.approx(e.rho @ abs(right.policy - policy).sum(axis=1) / 2)
+    assert right.distance <= 0.123
