@@ -120,12 +120,20 @@ def outside(certificate):
     certificate["delta"] = region[0] = str(Fraction(region[1]) / 2)
 
 
+def outside_and_silent(certificate):
+    """The same, but the sides go on saying that the radius is what the step uses."""
+    D = certificate["sides"]["the trial is in the region"][1]
+    certificate["delta"] = str(Fraction(D) / 2)
+    certificate["sides"]["the trial is in the region"] = [D, D]
+
+
 FORGED = {
     "another digest": ("policy", lambda c: c.update(digest="0" * 64), "the digest is not that of the MDP"),
     "another return": ("policy", another_return, "eta is not rho0' V"),
     "a row of 3/4": ("policy", lambda c: c["policy"].__setitem__(0, ["1/4", "1/2"]), "no probability distribution"),
     "a negative mass": ("policy", lambda c: c["policy"].__setitem__(0, ["-1/4", "5/4"]), "no probability distribution"),
     "outside of the region": ("step", outside, "the trial is in the region: it is not so"),
+    "outside of the region, and silent": ("step", outside_and_silent, "the trial is in the region: it is not so"),
     "a statement left out": ("step", lambda c: c["sides"].pop("Lemma 3.3"), "other statements"),
 }
 
