@@ -25,7 +25,7 @@ from exact.common import cli
 from exact.common.curves import Curve, learning_curve
 from exact.common.drawing import FIGURE_SUFFIXES, plain_text, save_figure
 from exact.common.errors import InputError
-from exact.common.files import check_writable, read_json, write
+from exact.common.files import check_writable, read_input, read_json, write
 from exact.common.tables import counted
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def read(folder: Path, value: str) -> Run:
         inner = isinstance(entry, dict) and name not in ("versions", "env_kwargs", "origin")
         config |= {f"{name}.{key}": part for key, part in entry.items()} if inner else {name: entry}
     points, known = [], set()
-    for number, text in enumerate((folder / "metrics.jsonl").read_bytes().split(b"\n")[:-1], 1):
+    for number, text in enumerate(read_input(folder / "metrics.jsonl").split(b"\n")[:-1], 1):
         try:
             line = json.loads(text)
             known |= line.keys()

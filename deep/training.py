@@ -17,7 +17,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +29,7 @@ from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
 from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
 from deep.run.display import Display
-from deep.run.interruption import Interruption
+from deep.run.interruption import Interruption, ended_by_signals
 from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
@@ -139,7 +139,8 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
     spec = inspect(first.env, first.env_kwargs, first.wrapper)
-    return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
+    options = cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec)))
+    return replace(options, config=replace(options.config, env=spec.env_id)), spec  # with its version
 
 
 def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options, EnvSpec]:
@@ -401,4 +402,9 @@ def work(options: Options, spec: EnvSpec, command: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line."""
     words = sys.argv[1:] if argv is None else list(argv)
-    return cli.guard(lambda: work(*parse(words), shlex.join(["python", "-m", MODULE, *words])))
+
+    def do() -> int:
+        with ended_by_signals():
+            return work(*parse(words), shlex.join(["python", "-m", MODULE, *words]))
+
+    return cli.guard(do)

@@ -25,7 +25,7 @@ import numpy as np
 
 from deep.run.directory import env_folder
 from exact.common.errors import InputError
-from exact.common.files import read_json, write
+from exact.common.files import read_input, read_json, write
 from exact.common.tables import counted
 
 DATA = Path(__file__).parent / "data"
@@ -118,8 +118,8 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
     Of a long run CURVE_POINTS points of the curve, equally spaced in steps; all evaluations.
     """
     try:
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_input(metrics).decode().splitlines()
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot read {metrics}: {error}") from error
     points: list[tuple[int, float, float | None]] = []
     evaluations: list[tuple[int, float]] = []

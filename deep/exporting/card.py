@@ -15,7 +15,7 @@ from deep.film import VIDEO_SUFFIXES
 from deep.metrics import RECENT_EPISODES
 from exact.common.bootstrap import stratified_interval
 from exact.common.errors import InputError
-from exact.common.files import read_json, write
+from exact.common.files import read_input, read_json, write
 
 CARD = "README.md"
 RESAMPLES = 10_000
@@ -109,7 +109,7 @@ def write_card(run: Path, target: Path, policy: Path, best: bool = False) -> Pat
     """
     check_card(run, target)
     config = read_json(run / "config.json")
-    lines = (run / "metrics.jsonl").read_bytes().split(b"\n")[:-1]
+    lines = read_input(run / "metrics.jsonl").split(b"\n")[:-1]
     try:
         entries = [json.loads(line) for line in lines]
     except ValueError as error:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deep.config import Config
+from exact.common import schema
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, read_json
 
 TrackerName = Literal["tensorboard", "wandb", "mlflow"]
 
@@ -187,11 +188,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _known(folder: Path) -> dict[str, str]:
     """What the trackers call the run of this folder, if they know it."""
     file = folder / KNOWN
-    try:
-        found: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    except ValueError as error:
-        raise InputError(f"{file}: {error}; expected what deep.train wrote") from error
-    return found
+    return schema.Open({}).read(read_json(file), str(file)) if file.exists() else {}
 
 
 def _remember(folder: Path, tracker: str, name: str) -> None:

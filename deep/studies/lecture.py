@@ -113,7 +113,7 @@ def work(options: Options) -> int:
     content = {
         "command": f"python -m deep.studies.lecture --run {options.run} --out {options.out} --env {options.env} "
         f"--preset {options.preset} --steps {options.steps} --seed {options.seed}",
-        "versions": json.loads((options.run / "config.json").read_text(encoding="utf-8"))["versions"],
+        "versions": read_json(options.run / "config.json")["versions"],
         "env": options.env,
         "preset": options.preset,
         "rejected": _short(np.mean([line["outcome"] == "reject" for line in lines])),

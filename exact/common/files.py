@@ -11,6 +11,8 @@ from typing import Any
 
 from exact.common.errors import FaultError, InputError
 
+LARGEST = 1 << 34
+"""Bytes that a file of text may have."""
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Errors of the disk, not of the path that the user gave."""
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -175,17 +177,24 @@ def write(path: Path, content: "str | bytes | memoryview") -> None:
     atomic_write(path, content)
 
 
+def read_input(path: Path) -> bytes:
+    """All bytes of a file. Raises InputError: it cannot be read, is larger than LARGEST, or is a pipe or a device."""
+    try:
+        return read_regular(path, LARGEST)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {reason(error)}") from error
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
         InputError: the file cannot be read, or it is not JSON.
     """
+    content = read_input(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {reason(error)}") from error
-    except ValueError as error:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: expected JSON ({error})") from error
 
 

@@ -111,6 +111,15 @@ def test_check_writable(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_read_json_is_bounded(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"deep.json is damaged: expected JSON"):
+        read_json(tmp_path / "deep.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match=r"cannot read .*pipe.json: this is a pipe or a device"):
+        read_json(tmp_path / "pipe.json")
+
+
 def test_read_json_says_what_is_wrong(tmp_path):
     (tmp_path / "good.json").write_text('{"a": 1}')
     assert read_json(tmp_path / "good.json") == {"a": 1}
