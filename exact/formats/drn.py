@@ -29,7 +29,7 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
             said |= read_remark(text.removeprefix("//").strip())
         elif text == "@model":
             break
-        elif text.startswith("@type:") or text.startswith("@value_type:"):
+        elif text.startswith(("@type:", "@value_type:")):
             key, _, value = text.partition(":")
             header[key] = value.strip()
         elif text.startswith("@"):

@@ -1,9 +1,9 @@
 """PRISM's explicit files: NAME.tra, and beside it NAME.lab, NAME.srew and NAME.trew, as PRISM's manual has them.
 
-    .tra     "S C T", then "state choice next probability [action]"
-    .lab     0="init" 1="deadlock" 2="goal", then "state: label label"
-    .srew    "S n", then "state reward": what every action of a state earns
-    .trew    "S C n", then "state choice next reward"; also found as .rew or .rewt
+.tra     "S C T", then "state choice next probability [action]"
+.lab     0="init" 1="deadlock" 2="goal", then "state: label label"
+.srew    "S n", then "state reward": what every action of a state earns
+.trew    "S C n", then "state choice next reward"; also found as .rew or .rewt
 """
 
 import re
@@ -67,7 +67,7 @@ def _header(lines: Lines, stream: Any, what: str) -> tuple[list[int], dict[str, 
             if len(words) != len(what.split()):
                 lines.fail(f"the line {what!r} of an MDP", text)
             return [lines.whole(word, what) for word in words], said
-    lines.fail(f"the line {what!r} of an MDP", "")
+    return lines.fail(f"the line {what!r} of an MDP", "")
 
 
 def _transitions(lines: Lines) -> tuple[int, int, Any, list[str]]:

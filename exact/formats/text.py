@@ -60,7 +60,7 @@ class Lines:
                 self.fail(what, text)
             self.rounded += fraction(value) != exact
             return value
-        self.fail(f"{what}, a finite number", text)
+        return self.fail(f"{what}, a finite number", text)
 
     def whole(self, text: str, what: str, below: int | None = None) -> int:
         """A whole number >= 0, less than `below`."""

@@ -13,8 +13,9 @@ Both own formats have the same fields (S states, A actions, gamma the discount, 
     states, actions    S and A labels; absent: none
 
 In an .npz file each field is one array: float64, but indices and indptr are signed integers, and format and name are
-strings without dimensions, available truth values, states and actions strings.  `np.load(file)["rewards"]` reads one.  A .json file is one object; matrices are lists of
-lists, and a number has the shortest digits that give the same float64 back.
+strings without dimensions, available truth values, states and actions strings.  `np.load(file)["rewards"]` reads one.
+A .json file is one object; matrices are lists of lists, and a number has the shortest digits that give the same float64
+back.
 
 Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
 reserved, pickled objects are refused, and the MDP type checks the numbers.

@@ -39,15 +39,16 @@ LARGE_MDP_TRIALS = 400_000
 class Run:
     """One run of Algorithm 3.1: one item of work for a process."""
 
-    mdp: str
-    """Name of the MDP, as --mdp takes it."""
+    mdp: "str | MDP"
+    """Name of the MDP, as --mdp takes it, or the MDP itself."""
     seed: int
     """Draws the start policy and the first radius."""
     options: Options
     """The command line."""
 
     def __str__(self) -> str:
-        return f"--mdp {self.mdp} --seed {self.seed} --instances 1"
+        name = self.mdp.name if isinstance(self.mdp, MDP) else self.mdp
+        return f"--mdp {name} --seed {self.seed} --instances 1"
 
 
 def plan(options: Options) -> Sequence[Run]:
