@@ -22,7 +22,7 @@ LABELS = re.compile(r'"([^"]+)"(?=\s|$|")|([^\s"]+)(?=\s|$)')
 def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     """The MDP of a .drn file."""
     lines = Lines(path)
-    stream, said = iter(lines), {}
+    stream, said = iter(lines), dict[str, Any]()
     header: dict[str, str] = {}
     for text in stream:
         if text.startswith("//"):

@@ -103,8 +103,8 @@ def assemble(model: Explicit, said: dict[str, Any], given: Given, stem: str) -> 
         discount,
         said.get("name", stem),
         available.reshape(S, A),
-        states,
-        actions,
+        tuple(states),
+        tuple(actions),
     )
     return mdp, notes
 

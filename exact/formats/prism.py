@@ -38,7 +38,7 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
         raise InputError(f"has {len(keys)} choices, its first line says {C}")
     if (label != label[first][choice]).any():
         raise InputError("the transitions of a choice have different actions")
-    notes, said = lines.notes(), {}
+    notes, said = lines.notes(), dict[str, Any]()
     per_state, found_states = np.zeros(S), _sibling(path, STATE_REWARDS)
     if found_states is not None:
         per_state = _state_rewards(Lines(found_states, sibling=True), S)

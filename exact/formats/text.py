@@ -109,7 +109,7 @@ def read_remark(comment: str) -> dict[str, Any]:
 
 def check_remark(found: Any) -> dict[str, Any]:
     """The fields of a remark, if their types are right; the MDP type checks the rest."""
-    kinds = {"name": str, "discount": (int, float), "initial": list, "states": list, "actions": list}
+    kinds: dict[str, Any] = {"name": str, "discount": (int, float), "initial": list, "states": list, "actions": list}
     kinds |= {"n_actions": int, "available": list}
     fits = isinstance(found, dict) and all(isinstance(found[key], kinds[key]) for key in kinds.keys() & found.keys())
     if not fits:

@@ -39,8 +39,8 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     if "index.json" not in files:
         raise InputError("has no index.json")
     index = json.loads(files["index.json"])
-    system = _object(index, "index.json").get("transition-system")
-    S, C, B, A = _sizes(_object(system, "transition-system"))
+    system = _object(_object(index, "index.json").get("transition-system"), "transition-system")
+    S, C, B, A = _sizes(system)
     rounded: list[int] = [0]
     p = _numbers(files, "branch-to-probability.bin", B, system.get("branch-probability-type"), rounded)
     of_state = _csr(files, "state-to-choices.bin", S, C)  # S <= C <= B, and B numbers are there
@@ -258,7 +258,7 @@ def _said(index: Any) -> dict[str, Any]:
 def write(mdp: MDP, path: Path, fractions: bool) -> list[str]:
     """Write a .umb file, compressed by gzip; what UMB has no place for stands in `file-data`."""
     files: dict[str, bytes] = {}
-    of_state, of_choice, action, reward, target, p = [0], [0], [], [], [], []  # type: ignore[var-annotated]
+    of_state, of_choice, action, reward, target, p = [0], [0], [], [], [], []
     for choices in rows(mdp):
         of_state.append(of_state[-1] + len(choices))
         for a, r, pairs in choices:

@@ -72,8 +72,9 @@ DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices"
     "actions": 1,
 }
 """Number of dimensions of the fields that have any."""
-KIND_OF_JSON = {"available": {bool}}
+KIND_OF_JSON: dict[str, set[type]] = {"available": {bool}}
 """Types in the lists of a field, if they are no numbers."""
+NUMBERS: set[type] = {int, float}
 NOTHING = Given()
 
 Fields = dict[str, NDArray[Any]]
@@ -176,8 +177,8 @@ def _check_name(name: str) -> str:
 def _mdp(fields: Fields, stem: str) -> MDP:
     name = _check_name(str(fields["name"]) if "name" in fields else stem)
     rewards, initial, discount = fields["rewards"], fields["initial"], float(fields["discount"])
-    labels = (tuple(fields[what].tolist()) if what in fields else () for what in ("states", "actions"))
-    more = (name, fields.get("available"), *labels)
+    labels = [tuple(fields[what].tolist()) if what in fields else () for what in ("states", "actions")]
+    more: Any = (name, fields.get("available"), *labels)
     if "transitions" in fields:
         return MDP(fields["transitions"], rewards, initial, discount, *more)
     S, A = rewards.shape
@@ -230,7 +231,7 @@ def _read_json(path: Path) -> Fields:
         if field in ("states", "actions") and isinstance(value, list):
             fields[field] = np.array([None, *value], dtype=object)[1:]  # None: a list of lists stays a list
             continue
-        stranger = _stranger(value, KIND_OF_JSON.get(field, {int, float})) if isinstance(value, list) else None
+        stranger = _stranger(value, KIND_OF_JSON.get(field, NUMBERS)) if isinstance(value, list) else None
         if stranger is not None:
             raise InputError(f"field {field!r} must hold numbers, found the type {stranger}")
         if isinstance(value, str) and len(value) > TEXT_MAX_LENGTH:
