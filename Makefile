@@ -4,11 +4,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 FIGURES := figures
 
-.PHONY: demo test check bench formal setup clean
+.PHONY: demo test check torture mutate bench formal theory.pdf setup clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile; grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
+	@sed -n 's/^# //p' Makefile; grep -E '^[a-z.]+:.*##' Makefile | sed 's/:.*## /: /'
 
 setup: $(VENV)/installed  ## make .venv and install the project with the tested versions of everything
 
@@ -42,10 +42,20 @@ check: setup  ## formatting, lint, types
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
+torture: setup  ## kill runs, break their disks and files, and count what held (docs/reliability.md)
+	OMP_NUM_THREADS=1 $(RUN) -m tests.torture --json docs/reliability.json --page docs/reliability.md
+
 bench: setup  ## speed and size as ratios against peers, in one run
 	OMP_NUM_THREADS=1 $(RUN) -m exact.speed
 	OMP_NUM_THREADS=1 $(RUN) -m verify.speed
 	$(RUN) -m deep.speed
+
+mutate: setup  ## try small wrong versions of the project and write who notices them to docs/mutants.md
+	$(RUN) -m tests.mutants
+
+theory.pdf: setup  ## docs/theory.md as a PDF, in figures/
+	@mkdir -p $(FIGURES)
+	$(RUN) -m verify.pdf --out $(FIGURES)/theory.pdf
 
 formal:  ## check the machine-checked proofs; needs Coq, which is a package of most systems (Debian: coq)
 	@command -v coqc >/dev/null || { echo "error: coqc was not found; install Coq 8.16 or newer" >&2; exit 2; }

@@ -13,6 +13,8 @@ A name is imported when it is first asked for, so that a process that only sampl
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from exact.common.interrupts import quiet_while_importing
+
 if TYPE_CHECKING:
     from deep.agent import Agent, load, resume, train
     from deep.config import (
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from deep.presets import preset
     from exact.common.errors import FaultError, InputError
     from exact.controller import ControllerSettings
+
+quiet_while_importing()
 
 __all__ = [
     "Agent",

@@ -8,7 +8,7 @@ docs/guide.md goes through all of it.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from deep.exporting import formats
 from deep.origin import Origin, later_folder, newest
 from deep.playing import Player
 from deep.run.checkpoint import BEST, write_one
-from deep.run.directory import config_from_json, read_config, to_json
+from deep.run.directory import check_named, config_from_json, read_config, to_json
 from deep.run.display import Display
 from deep.run.snapshot import pack_moments, unpack_moments
+from deep.run.trackers import TrackerName
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.making import Env, Wrapper
 from deep.sampling.normalise import RunningMoments, preprocess
+from deep.sampling.patience import LEAST
 from exact.common.errors import InputError
 
 Callback = Callable[[dict[str, Any]], bool | None]
@@ -68,7 +70,14 @@ class Agent(Player):
         formats.export(self, Path(path), kind)
 
     def learn(
-        self, more_steps: int, out: Path | str | None = None, *, callback: Callback | None = None, progress: bool = True
+        self,
+        more_steps: int,
+        out: Path | str | None = None,
+        *,
+        callback: Callback | None = None,
+        track: Sequence[TrackerName] = (),
+        progress: bool = True,
+        patience: float = LEAST,
     ) -> "Agent":
         """Train for more steps, as `python -m deep.train --continue-from DIR --steps M` does.
 
@@ -76,7 +85,9 @@ class Agent(Player):
             more_steps: environment steps on top of those that the run has.
             out: the new run directory. Default: the run's name with `-to` and the new number of steps.
             callback: as for `train`.
+            track: as for `train`.
             progress: as for `train`.
+            patience: as for `train`.
 
         Returns:
             The agent after these steps. This one stays as it is.
@@ -90,7 +101,7 @@ class Agent(Player):
         origin = Origin("continue", str(self.folder))
         config = origin.longer(self.config, more_steps)
         target = Path(out) if out is not None else later_folder(self.folder, config.steps)
-        return _trained(config, self.spec, target, callback, progress, origin)
+        return _trained(config, self.spec, target, callback, track, progress, patience, origin)
 
 
 def train(
@@ -105,7 +116,9 @@ def train(
     settings: Mapping[str, Any] | None = None,
     init_from: Path | str | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
+    patience: float = LEAST,
 ) -> Agent:
     """Train an agent in a new run directory.
 
@@ -123,7 +136,10 @@ def train(
         init_from: a run directory or a file of `Agent.save`, whose policy and normaliser to begin with.
         callback: called with the metrics of every iteration, a line of metrics.jsonl; if it returns False the run
             stops. It keeps its checkpoint and can be resumed.
+        track: what else is told of every iteration: "tensorboard", "wandb", "mlflow".
         progress: show how far it is.
+        patience: seconds that a worker may take for a step, a reset or its start before it counts as hanging, where
+            20 times the slowest so far is not more.
 
     Returns:
         The agent after the last iteration; `agent.result` says what the training came to.
@@ -144,7 +160,8 @@ def train(
         config, dict(settings or {}) | {name: value for name, value in given.items() if value is not None}
     )
     origin = None if init_from is None else Origin("init", str(init_from))
-    return _trained(config, spec, Path(out) if out is not None else free_folder(config), callback, progress, origin)
+    folder = Path(out) if out is not None else free_folder(config)
+    return _trained(config, spec, folder, callback, track, progress, patience, origin)
 
 
 def resume(
@@ -153,7 +170,9 @@ def resume(
     env: Env | None = None,
     wrapper: Wrapper | None = None,
     callback: Callback | None = None,
+    track: Sequence[TrackerName] = (),
     progress: bool = True,
+    patience: float = LEAST,
 ) -> Agent:
     """Continue an interrupted run. Its parameters and metrics, but for the clock, are the uninterrupted run's.
 
@@ -162,7 +181,9 @@ def resume(
         env: as for `load`.
         wrapper: as for `load`.
         callback: as for `train`.
+        track: as for `train`.
         progress: as for `train`.
+        patience: as for `train`.
 
     Raises:
         InputError: there is nothing to continue, or no usable checkpoint.
@@ -170,9 +191,10 @@ def resume(
     """
     folder = Path(folder)
     config = read_config(folder)
+    check_named(config, folder, env, wrapper)
     spec = _spec(config, env, wrapper)
     with Display(config, quiet=not progress) as display:
-        result = training.resume(folder, training.together(display.update, callback), spec)
+        result = training.resume(folder, training.together(display.update, callback), spec, patience, track)
     return replace(_agent(config, spec, newest(folder), folder), result=result)
 
 
@@ -190,7 +212,8 @@ def load(
         path: a run directory, or a file.
         best: take the checkpoint whose evaluation was best (`eval_every`), not the newest.
         seed: for the actions that `Agent.predict` samples.
-        env: what makes the environment, if the name that the run recorded is not enough: a lambda, say.
+        env: what makes the environment. It must be given where the run has a module's (`module:name`): the module is
+            code that would be run, and the directory may be anybody's. A callable if the name is not enough.
         wrapper: likewise.
 
     Raises:
@@ -198,6 +221,7 @@ def load(
     """
     path = Path(path)
     config, saved = _read(path, best)
+    check_named(config, path, env, wrapper)
     return _agent(config, _spec(config, env, wrapper), saved, None if path.is_file() else path, seed)
 
 
@@ -212,7 +236,7 @@ def _read(path: Path, best: bool = False) -> tuple[Config, dict[str, Any]]:
     """The settings and a checkpoint of a run directory or of a file."""
     if path.is_file():
         saved = newest(path)
-        return config_from_json(saved["config"], path), saved
+        return config_from_json(saved["config"], str(path)), saved
     config, file = read_config(path), path / "checkpoints" / BEST
     if best and not file.exists():
         raise InputError(f"{path} has no best checkpoint; expected a run with --eval-every")
@@ -250,10 +274,17 @@ def free_folder(config: Config) -> Path:
 
 
 def _trained(
-    config: Config, spec: EnvSpec, out: Path, callback: Callback | None, progress: bool, origin: Origin | None
+    config: Config,
+    spec: EnvSpec,
+    out: Path,
+    callback: Callback | None,
+    track: Sequence[TrackerName],
+    progress: bool,
+    patience: float,
+    origin: Origin | None,
 ) -> Agent:
     """Train in a new run directory and load what came out."""
     with Display(config, quiet=not progress) as display:
-        observe = training.together(display.update, callback)
-        result = training.train(config, out, observe=observe, spec=spec, origin=origin)
+        told = training.together(display.update, callback)
+        result = training.train(config, out, observe=told, spec=spec, origin=origin, patience=patience, track=track)
     return replace(_agent(config, spec, newest(out), out), result=result)

@@ -161,7 +161,12 @@ class Learner:
         finish_fit()
         trial_batch = self.receive(point.theta)  # Algorithm 4.1
         estimate = self.estimate(L, point, trial_batch)
-        r = ratio(estimate.actual, estimate.predicted, estimate.noise)  # (4.14)
+        terms = (estimate.actual, estimate.predicted, estimate.noise)
+        if not all(map(math.isfinite, terms)):
+            raise FaultError(
+                f"environment {self.config.env!r}: iteration {s.iteration} diverged, its ratio has {terms}"
+            )
+        r = ratio(*terms)  # (4.14)
         outcome, s.controller = decide(self.config.controller, s.controller, r)  # (4.15), (4.16)
 
         if outcome is Outcome.ACCEPT:

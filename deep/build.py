@@ -1,6 +1,7 @@
 """From a configuration to the objects of Algorithm 4.3."""
 
 import ctypes
+import os
 
 import numpy as np
 import torch
@@ -13,12 +14,16 @@ from deep.model.kernels import bfloat16_is_fast
 from deep.model.mlp import MLP, Network
 from deep.model.policies import CategoricalPolicy, GaussianPolicy, Policy
 from deep.sampling.environments import EnvSpec
+from deep.sampling.patience import LEAST
 from deep.sampling.processes import Sampler
 from deep.sampling.vector import VectorSampler, threads
 from exact.common.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt."""
+VECTORS, GIB = 6, 1 << 30
+"""Vectors of a network's size that training holds at least: parameters, gradient, two moments or directions, a trial,
+and the orthogonal matrices of the start in float64."""
 
 
 def make_network(
@@ -85,11 +90,11 @@ def make_device(name: str, pixels: bool = False) -> torch.device:
     return torch.device("cpu")
 
 
-def make_sampler(config: Config, spec: EnvSpec, seeds: list[int]) -> Sampler | VectorSampler:
-    """Processes for flat observations, one vector of environments for pixels."""
+def make_sampler(config: Config, spec: EnvSpec, seeds: list[int], patience: float) -> Sampler | VectorSampler:
+    """Processes for flat observations, which `patience` is for; one vector of environments for pixels."""
     if spec.pixels:
         return VectorSampler(spec, seeds, config.sticky_actions, config.sampling.reward_sign)
-    return Sampler(spec, seeds, config.sampling.discount, config.sampling.fresh_episodes)
+    return Sampler(spec, seeds, config.sampling.discount, config.sampling.fresh_episodes, patience)
 
 
 def keep_freed_memory() -> None:
@@ -104,12 +109,32 @@ def keep_freed_memory() -> None:
         mallopt(M_MMAP_MAX, 0)
 
 
-def make_learner(config: Config, spec: EnvSpec) -> Learner:
+def check_memory(config: Config, *sizes: int) -> None:
+    """Check that networks fit into this machine's memory, before their parameters are made.
+
+    Args:
+        config: named in the error.
+        sizes: numbers of parameters.
+
+    Raises:
+        InputError: the vectors of their parameters' size that training keeps would not.
+    """
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if (needed := VECTORS * 4 * max(sizes)) > there:
+        raise InputError(
+            f"policy.hidden {config.policy.hidden} and critic.hidden {config.critic.hidden} make a network of "
+            f"{max(sizes):,} parameters: training needs {needed / GIB:,.0f} GiB for it, this machine has "
+            f"{there / GIB:,.0f} GiB"
+        )
+
+
+def make_learner(config: Config, spec: EnvSpec, patience: float = LEAST) -> Learner:
     """A learner with running workers and no state: call its `start`, or restore a checkpoint; close its sampler.
 
     Args:
         config: all settings.
         spec: the environment config.env.
+        patience: see `deep.sampling.patience.Patience.least`.
 
     Raises:
         InputError: settings, environment and machine do not fit together.
@@ -121,12 +146,13 @@ def make_learner(config: Config, spec: EnvSpec) -> Learner:
     workers, learner, critic = np.random.SeedSequence(config.seed).spawn(3)
     policy = make_policy(config, spec)
     value_net = make_network(config, config.critic, spec, 1, compute=value_type(config, device))
+    check_memory(config, policy.size, value_net.size)
     worker_seeds = [int(seed) for seed in workers.generate_state(config.workers, np.uint64)]
     return Learner(
         config,
         policy,
         Critic(value_net, config.critic, critic, device),
-        make_sampler(config, spec, worker_seeds),
+        make_sampler(config, spec, worker_seeds, patience),
         learner,
         device,
         spec.observation_shape,

@@ -39,6 +39,10 @@ class Options:
     """An episode that has not ended after so many steps is cut off."""
     best: bool = False
     """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     video: Path | None = None
     """Film the first episode (.mp4 or .gif). A machine without a display renders MuJoCo with MUJOCO_GL=egl or osmesa;
     what works is tried."""
@@ -58,7 +62,7 @@ class Options:
 
 def work(options: Options) -> int:
     """Play the episodes, film the first one if asked to, and say what came out."""
-    agent = load(options.folder, best=options.best)
+    agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
     if options.video is not None:
         choose_renderer(agent)  # before the episodes: a film that cannot be made is known at once
     ticker, tell = counter("episodes", options.episodes)

@@ -1,6 +1,6 @@
 """Write a trained policy in a format that runs without this project.
 
-    python -m deep.export DIR --format onnx|torchscript|safetensors|json|html [--out FILE] [--best]
+    python -m deep.export DIR --format onnx|torchscript|safetensors|json|html [--out FILE] [--best] [--card]
 
 The normaliser is inside. docs/guide.md shows how each file is run.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from deep.agent import load
+from deep.exporting.card import check_card, write_card
 from deep.exporting.formats import WRITERS, Format, export
 from exact.common import cli
 
@@ -28,17 +29,28 @@ class Options:
     page that plays CartPole-v1."""
     out: Path | None = None
     """The file. Default: policy.ENDING in the run directory."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     best: bool = False
     """Take the checkpoint whose evaluation was best (--eval-every of deep.train), not the newest."""
+    card: bool = False
+    """Write also README.md, a model card with the metadata that model hubs read, beside the file. Its returns are those
+    in the run's own files; a film (.mp4, .gif) in the folder is shown."""
 
 
 def work(options: Options) -> int:
     """Load the agent and write it."""
-    agent = load(options.folder, best=options.best)
     home = options.folder.parent if options.folder.is_file() else options.folder
     out = options.out or home / f"policy{WRITERS[options.format][0]}"
+    if options.card:
+        check_card(options.folder, out.parent)
+    agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
     export(agent, out, options.format)
     print(f"wrote {out}")
+    if options.card:
+        print(f"wrote {write_card(options.folder, out.parent, out, options.best)}")
     return cli.DONE
 
 

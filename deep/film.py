@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from deep.playing import MAX_STEPS, Player, run_episode
 from deep.sampling.adapter import Adapter
 from deep.sampling.environments import EnvSpec
+from deep.sampling.making import ANYTHING
 from exact.common.errors import FaultError, InputError
+from exact.common.files import atomic_write
 from exact.common.progress import Ticker
 
 VIDEO_SUFFIXES = (".mp4", ".gif")
@@ -110,7 +113,7 @@ def _first_image(spec: EnvSpec, sticky: float) -> None:
             env.close()
     except InputError:
         raise
-    except Exception as error:  # renderers fail in many ways where there is no display
+    except ANYTHING as error:  # renderers fail in many ways where there is no display
         text = str(error).strip().splitlines()
         raise InputError(
             f"--video: cannot render {spec.env_id!r}, {type(error).__name__} {text[0] if text else ''}"
@@ -169,17 +172,16 @@ def record(player: Player, path: Path, seed: int, stochastic: bool, max_steps: i
                 env.close()
         except (InputError, FaultError):
             raise
-        except Exception as error:  # renderers fail in many ways where there is no display
+        except ANYTHING as error:  # renderers fail in many ways where there is no display
             raise InputError(
                 f"--video: cannot render {player.spec.env_id!r}: {type(error).__name__}: {error}"
             ) from error
         state[0] = "writing the film"
-        temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
         timing = {"fps": fps} if path.suffix == ".mp4" else {"duration": 1000 / fps, "loop": 0}
-        try:
-            imageio.imwrite(temporary, np.stack(frames), **timing)
-            temporary.replace(path)
-        except OSError as error:
-            raise InputError(f"--video: cannot write {path}: {error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            film = Path(scratch) / f"film{path.suffix}"
+            try:
+                imageio.imwrite(film, np.stack(frames), **timing)
+            except OSError as error:
+                raise InputError(f"--video: cannot make the film: {error}") from error
+            atomic_write(path, film.read_bytes())

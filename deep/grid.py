@@ -11,6 +11,7 @@ Runs go to OUT/<variant>/<env>/seed<k>. The same command again skips what is fin
 """
 
 import contextlib
+import itertools
 import json
 import platform
 import secrets
@@ -33,7 +34,7 @@ from deep.sampling.environments import inspect
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
-from exact.common.files import read_json, write
+from exact.common.files import check_target, kind_of, open_append, read_json, reason, write
 from exact.common.parallel import as_they_come
 from exact.common.source import source_version
 
@@ -149,6 +150,15 @@ def claim(grid: Grid) -> None:
     write(record, json.dumps(setting | ({} if recorded is None else {"source": recorded}), indent=1) + "\n")
 
 
+def named_again(env: str, flags: Sequence[str]) -> list[str]:
+    """The options that `--resume` wants for code of modules (`deep.run.directory.check_named`): the user named it."""
+    words = ["--env", env] if ":" in env else []
+    for word, following in itertools.zip_longest(flags, flags[1:], fillvalue=""):
+        if word == "--wrapper" or word.startswith("--wrapper="):
+            words += [word] if "=" in word else [word, following]
+    return words
+
+
 @dataclass(frozen=True)
 class Task:
     """A run as a worker gets it."""
@@ -169,7 +179,7 @@ def command(task: Task) -> list[str]:
     cell, grid = task.cell, task.grid
     trainer = task.trainer or trainer_of(grid.preset)
     if (cell.directory / "config.json").exists():
-        return [*trainer, "--resume", str(cell.directory)]
+        return [*trainer, "--resume", str(cell.directory), *named_again(cell.env, grid.flags)]
     cell_flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
     words = [*trainer, *(str(part) for flag in cell_flags.items() for part in flag), *grid.flags]
     return [*words, "--out", str(cell.directory)]
@@ -190,7 +200,7 @@ def carry_out(task: Task) -> Failure | None:
         return Failure(cell, cli.BAD_INPUT, "in use by another trainer")
     try:
         cell.log.parent.mkdir(parents=True, exist_ok=True)
-        with cell.log.open("ab") as log:
+        with open(open_append(cell.log), "ab") as log:
             # A session of its own: Ctrl-C reaches this process only, which then stops the runs in an orderly way.
             process = subprocess.Popen(
                 [*TETHER, *command(task)],
@@ -200,7 +210,7 @@ def carry_out(task: Task) -> Failure | None:
                 start_new_session=True,
             )
     except OSError as error:
-        raise InputError(f"cannot start a run at {cell.directory}: {error.strerror}") from error
+        raise kind_of(error)(f"cannot start a run at {cell.directory}: {reason(error)}") from error
     assert process.stdin is not None
     while process.poll() is None:
         time.sleep(POLL_SECONDS)
@@ -215,6 +225,10 @@ def carry_out(task: Task) -> Failure | None:
 def _free(cell: Cell) -> bool:
     """Whether no other trainer has the run. One whose worker died needs a moment to leave."""
     if not cell.directory.exists():
+        return True
+    try:
+        check_target(cell.directory / "lock")
+    except OSError:  # a link, say, which FileLock would follow: the run is refused in its own words
         return True
     try:
         with FileLock(cell.directory / "lock", timeout=LOCK_SECONDS, fallback_to_soft=False):

@@ -5,14 +5,16 @@ config.json keeps the origin, so that a run that was killed before its first che
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deep.config import Config
+from deep.run import directory
 from deep.run.directory import RunDirectory
 from exact.common.errors import InputError
-from exact.common.files import read_json
 
 if TYPE_CHECKING:
     from deep.algorithm import Learner
@@ -45,7 +47,7 @@ class Origin:
 
 def read_origin(folder: Path) -> Origin | None:
     """The origin of a run, from its config.json."""
-    saved = read_json(folder / "config.json").get("origin")
+    saved = directory.read_origin(folder)
     return None if saved is None else Origin(**saved)
 
 
@@ -54,21 +56,32 @@ def later_folder(source: Path, steps: int) -> Path:
     return source.with_name(f"{re.sub('-to[0-9]+$', '', source.resolve().name)}-to{steps}")
 
 
-def newest(source: Path) -> dict[str, Any]:
-    """The newest whole checkpoint of a run, or a file of `deep.agent.Agent.save`. Raises InputError."""
-    from deep.run.checkpoint import DamagedError, read, read_newest
+def newest(source: Path, fits: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+    """The newest whole checkpoint of a run that fits, or a file of `deep.agent.Agent.save`.
+
+    Args:
+        source: a run directory, or a file.
+        fits: of a run directory's checkpoint, raises InputError if it does not fit. None: it has a policy.
+
+    Raises:
+        InputError: there is none.
+    """
+    from deep.run.checkpoint import Checkpoints, DamagedError, read
+    from deep.run.layout import check_parts
 
     if source.is_file():
         try:
-            return read(source)
+            saved = read(source)
         except DamagedError as error:
             raise InputError(f"{source} {error}; expected a run directory or a file of Agent.save") from error
+        check_parts(saved)
+        return saved
     if not (source / "config.json").exists():
         raise InputError(f"{source}: expected a run directory made by deep.train")
-    saved = read_newest(source / "checkpoints", lambda line: print(line, file=sys.stderr))
-    if saved is None:
+    found = Checkpoints(source / "checkpoints").newest(lambda line: print(line, file=sys.stderr), fits or check_parts)
+    if found is None:
         raise InputError(f"{source} has no checkpoint yet")
-    return saved
+    return found
 
 
 def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float:
@@ -81,15 +94,16 @@ def begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float
         learner.start()
         return 0.0
     source = Path(origin.source)
-    saved = newest(source)
     if origin.kind == "continue":
+        from deep.run.layout import check_state
         from deep.run.snapshot import unpack
 
+        saved = newest(source, partial(check_state, learner))
         unpack(learner, saved["learner"])
-        run.take_over(source / "metrics.jsonl", saved["metrics_bytes"])
+        run.take_over(source / "metrics.jsonl", saved)
         seconds: float = saved["seconds"]
         return seconds
-    start_from(learner, saved["learner"])
+    start_from(learner, newest(source)["learner"])
     return 0.0
 
 
@@ -97,16 +111,22 @@ def check_fits(learner: "Learner", origin: Origin | None) -> None:
     """Check that a run can begin from its origin, before its directory is made.
 
     Raises:
-        InputError: the origin has no usable checkpoint, or (init) another number of parameters or observations.
+        InputError: the origin has no usable checkpoint, or (init) another number of parameters or observations, or
+            (continue) not the metrics that it had.
     """
     if origin is None:
         return
-    saved = newest(Path(origin.source))["learner"]
+    source = Path(origin.source)
     if origin.kind == "continue":
+        from deep.run.layout import check_state
+
+        directory.metrics_at(source / "metrics.jsonl", newest(source, partial(check_state, learner)))
         return
     from deep.run.snapshot import unpack_moments
 
-    source, theta, critic = origin.source, saved["theta"], saved.get("critic")
+    saved = newest(source)["learner"]
+
+    theta, critic = saved["theta"], saved.get("critic")
     observations = unpack_moments(saved["observations"])
     sizes = [("policy", len(theta), learner.policy.size)]
     sizes += [("critic", len(critic["phi"]), learner.critic.net.size)] if critic is not None else []

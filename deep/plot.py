@@ -71,6 +71,8 @@ class Run:
     config: dict[str, Any]
     """Its config.json, with the settings of sections as "section.name"."""
     curve: Curve
+    missing: str
+    """Why there is nothing to draw, if the curve is empty."""
 
     @property
     def setting(self) -> str:
@@ -126,7 +128,8 @@ def read(folder: Path, value: str) -> Run:
     if known and value not in known:
         raise InputError(f"--value {value}: {folder} has no such number; expected one of {', '.join(sorted(known))}")
     kept = points[:: math.ceil(len(points) / POINTS)] if points else []
-    return Run(folder, config, tuple(kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]))
+    missing = "no episode ended" if value == "return100" and known else f"no number for {value} yet"
+    return Run(folder, config, tuple(kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]), missing)
 
 
 def groups(runs: Sequence[Run]) -> list[Group]:
@@ -189,8 +192,8 @@ def draw(panels: dict[str, list[Group]], value: str, rng: np.random.Generator) -
     return figure
 
 
-def page(panels: dict[str, list[Group]], figure: "Figure", value: str) -> str:
-    """The figure and a table of its groups as one HTML page."""
+def page(panels: dict[str, list[Group]], figure: "Figure", value: str, empty: Sequence[Run]) -> str:
+    """The figure and a table of its groups as one HTML page; below them the runs that have nothing to draw."""
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     rows = []
@@ -203,6 +206,11 @@ def page(panels: dict[str, list[Group]], figure: "Figure", value: str) -> str:
                 f'<td class="number">{len(group.runs)}<td class="number">{steps:,}'
                 f'<td class="number">{group.last:,.1f}<td>{folders}'
             )
+    rows += [
+        f"<tr><td>{html.escape(str(run.config.get('env')))}<td>{html.escape(str(run.config.get('preset')))}"
+        f'<td class="number">1<td><td class="number">{run.missing}<td>{html.escape(str(run.folder))}'
+        for run in empty
+    ]
     drawing = svg.getvalue()
     template = resources.files("deep").joinpath("pages", "plot.html").read_text(encoding="utf-8")
     text = template.replace("VALUE", html.escape(value)).replace("ROWS", "\n".join(rows))
@@ -216,15 +224,16 @@ def work(options: Options) -> int:
     empty = [run for run in runs if not run.curve]
     drawn = [run for run in runs if run.curve]
     if not drawn:
-        raise InputError(f"none of the {counted(len(runs), 'run')} has a number for {options.value} yet")
+        reasons = "; ".join(f"{run.folder}: {run.missing}" for run in empty)
+        raise InputError(f"there is nothing to draw in {counted(len(runs), 'run')}: {reasons}")
     panels = {env: groups([run for run in drawn if run.config["env"] == env]) for env in _envs(drawn)}
     figure = draw(panels, options.value, np.random.default_rng(np.random.SeedSequence(options.seed)))
     if options.out.suffix == ".html":
-        write(options.out, page(panels, figure, options.value))
+        write(options.out, page(panels, figure, options.value, empty))
     else:
         save_figure(figure, options.out)
     for run in empty:
-        print(f"left out {run.folder}: no number for {options.value} yet", file=sys.stderr)
+        print(f"left out {run.folder}: {run.missing}", file=sys.stderr)
     print(f"wrote {options.out}: {counted(len(drawn), 'run')}, {counted(len(panels), 'environment')}")
     return cli.DONE
 

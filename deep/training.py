@@ -5,8 +5,9 @@
     python -m deep.train --continue-from DIR --steps M [--out DIR]        # M more steps, in a new run directory
     python -m deep.train --env ... --init-from DIR                         # begin with another run's policy
 
-`--help` explains every setting. A run can be killed at any moment: --resume continues it, and its parameters and
-metrics (but for the clock) are the uninterrupted run's bit for bit.
+`--help` explains every setting. INT, TERM and HUP stop a run after its iteration, with a checkpoint. It can also be
+killed at any moment. --resume continues it, and its parameters and metrics (but for the clock) are the uninterrupted
+run's bit for bit.
 
 torch is imported when the training begins, not before: it takes longer than everything that can go wrong first.
 """
@@ -16,7 +17,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,15 +27,20 @@ from deep.config import Config, EnvKwargs, PresetName
 from deep.metrics import summary
 from deep.origin import Origin, begin, check_fits, later_folder, read_origin
 from deep.presets import FLAT, preset
-from deep.run.directory import RunDirectory, check_new, config_from_json, env_folder, read_config, to_json
-from deep.run.display import Display, tensorboard_writer
+from deep.run.directory import RunDirectory, check_named, check_new, env_folder, read_config, to_json
+from deep.run.display import Display
+from deep.run.interruption import Interruption
+from deep.run.trackers import TrackerName, Trackers, tracking
 from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.examination import glance
+from deep.sampling.patience import LEAST
+from deep.sampling.processes import refuse_to_train_in_a_worker
 from exact.common import cli
 from exact.common.errors import InputError
 
 if TYPE_CHECKING:
     from deep.algorithm import Learner
+    from deep.run.checkpoint import Checkpoints
 
 MODULE = "deep.train"
 Observer = Callable[[dict[str, Any]], bool | None]
@@ -48,16 +54,25 @@ class Options:
     config: Annotated[Config, tyro.conf.arg(name="")]
     out: Path | None = None
     """Run directory to create. Default: runs/ENV-PRESET-seedN."""
-    tensorboard: bool = False
-    """Write TensorBoard event files beside metrics.jsonl."""
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
+    patience: float = LEAST
+    """Seconds that a worker may take for a step, a reset or its start. When it takes longer, and 20 times longer than
+    the slowest step or reset before, it counts as hanging and the run stops. A resumed run can have another value.
+    Flat observations only: images have no workers."""
     resume: Path | None = None
-    """Continue the run in this directory with its own configuration; no setting can be changed."""
+    """Continue the run in this directory with its own configuration; no setting can be changed. An environment or a
+    wrapper of a module (module:name) must be named again, because the module's code will be run."""
     continue_from: Path | None = None
-    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out and
-    --tensorboard can be given beside it. Schedules that fall over a run are stretched over the new number of steps."""
+    """Train the run in this directory for --steps more steps, in a new run directory. Only --steps, --out, --patience
+    and the trackers can be given beside it. Schedules that fall over a run are stretched over the new number of
+    steps."""
     init_from: Path | None = None
     """Begin with the policy, the value network and the normalisers of this run directory, under new settings. Also a
     file of Agent.save, which has no value network."""
+
+    def __post_init__(self) -> None:
+        if not self.patience > 0:
+            raise InputError(f"--patience must be > 0 seconds, got {self.patience}")
 
     @property
     def folder(self) -> Path:
@@ -87,7 +102,8 @@ class FirstOptions:
     preset: PresetName = "default"
     resume: Path | None = None
     continue_from: Path | None = None
-    tensorboard: bool = False
+    trackers: Annotated[Trackers, tyro.conf.arg(name="")] = field(default_factory=Trackers)
+    patience: float = LEAST
 
 
 @dataclass(frozen=True)
@@ -110,10 +126,12 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
     first, others = cli.parse_known(FirstOptions, MODULE, words)
     helping = bool({"-h", "--help"} & set(others))
     if first.resume is not None and not helping:
-        if first.env is not None or first.preset != "default" or others:
+        if first.env_kwargs or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
-        return Options(config, tensorboard=first.tensorboard, resume=first.resume), inspected(config)
+        check_named(config, first.resume, first.env, first.wrapper)
+        options = Options(config, None, first.trackers, first.patience, resume=first.resume)
+        return options, inspected(config)
     if first.continue_from is not None and not helping:
         return _parse_continue(first, others)
     if first.env is None:
@@ -128,14 +146,16 @@ def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options
     """The options of a run that goes on from a finished one."""
     source = first.continue_from
     assert source is not None
-    if first.env is not None or first.preset != "default":
+    if first.env_kwargs or first.preset != "default":
         raise InputError(
             "--continue-from goes on with the run's own settings; expected only --steps and --out beside it"
         )
     more = cli.parse(ContinueOptions, MODULE, others)
-    config = Origin("continue", str(source)).longer(read_config(source), more.steps)
+    config = read_config(source)
+    check_named(config, source, first.env, first.wrapper)
+    config = Origin("continue", str(source)).longer(config, more.steps)
     out = more.out or later_folder(source, config.steps)
-    options = Options(config, out=out, tensorboard=first.tensorboard, continue_from=source)
+    options = Options(config, out, first.trackers, first.patience, continue_from=source)
     return options, inspected(config)
 
 
@@ -159,6 +179,8 @@ def train(
     observe: Observer = _ignore,
     spec: EnvSpec | None = None,
     origin: Origin | None = None,
+    patience: float = LEAST,
+    track: Sequence[TrackerName] = (),
 ) -> dict[str, Any]:
     """Train in a new run directory.
 
@@ -169,6 +191,8 @@ def train(
         observe: called with the metrics of every iteration.
         spec: what `inspect` says of config.env, if that is known; needed if a callable without a name makes it.
         origin: another run to begin from.
+        patience: as `Options.patience`.
+        track: what else is told of every iteration, see `deep.run.trackers`.
 
     Returns:
         What result.json holds, see `deep.metrics.summary`. The status is "stopped", and there is no result.json, if
@@ -178,23 +202,33 @@ def train(
         InputError: the directory or the environment cannot be used.
         FaultError: the environment or a worker failed; the last checkpoint stays.
     """
+    refuse_to_train_in_a_worker()
     check_new(out)  # before the workers start: an environment may print while it is made
     spec, settings = spec or inspected(config), asdict(config) | (origin.record() if origin else {})
     for finding in glance(spec):
         print(f"note: environment {spec.env_id!r}: {finding.text} (see python -m deep.check)", file=sys.stderr)
-    with _learner(config, spec) as learner:
+    with tracking(track, config, out) as told, _learner(config, spec, patience) as learner:
         check_fits(learner, origin)  # before the directory is made
         with RunDirectory.create(out, settings, command) as run:
-            return _loop(learner, run, _begin(learner, run, origin), observe, spec)
+            checkpoints, seconds = _begin(learner, run, origin)
+            return _loop(learner, run, checkpoints, seconds, together(observe, told), spec)
 
 
-def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) -> dict[str, Any]:
+def resume(
+    out: Path,
+    observe: Observer = _ignore,
+    spec: EnvSpec | None = None,
+    patience: float = LEAST,
+    track: Sequence[TrackerName] = (),
+) -> dict[str, Any]:
     """Continue an interrupted run.
 
     Args:
         out: its run directory.
         observe: as for `train`.
-        spec: as for `train`.
+        spec: as for `train`; needed if the run has an environment or a wrapper of a module (`check_named`).
+        patience: as for `train`.
+        track: as for `train`.
 
     Returns:
         As `train`.
@@ -203,22 +237,20 @@ def resume(out: Path, observe: Observer = _ignore, spec: EnvSpec | None = None) 
         InputError: there is nothing to continue, or no usable checkpoint.
         FaultError: as `train`.
     """
-    from deep.run.checkpoint import read_newest
-
+    refuse_to_train_in_a_worker()
     config = read_config(out)
     if (out / "result.json").exists():
         raise InputError(f"{out} holds a finished run; there is nothing to resume")
-    spec = spec or inspected(config)
-    with RunDirectory(out) as run, _learner(config, spec) as learner:
-        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
-        if saved is None:  # stopped before its first checkpoint
-            run.rewind(0)
-            origin = read_origin(out)
-            check_fits(learner, origin)
-            return _loop(learner, run, _begin(learner, run, origin), observe, spec)
-        restore(learner, saved, out)
-        run.rewind(saved["metrics_bytes"])
-        return _loop(learner, run, saved["seconds"], observe, spec)
+    if spec is None:
+        check_named(config, out, None, None)
+        spec = inspected(config)
+    with (
+        RunDirectory(out) as run,
+        tracking(track, config, out) as told,
+        _learner(config, spec, patience) as learner,
+    ):
+        checkpoints, seconds = _continue(learner, run)
+        return _loop(learner, run, checkpoints, seconds, together(observe, told), spec)
 
 
 def advance(config: Config, out: Path, until: int, command: str, stop: Callable[[], bool]) -> list[dict[str, Any]]:
@@ -238,73 +270,89 @@ def advance(config: Config, out: Path, until: int, command: str, stop: Callable[
         InputError: the directory holds a run with other settings, or cannot be used.
         FaultError: as `train`.
     """
-    from deep.run.checkpoint import read_newest
-
     begun = (out / "config.json").exists()
     directory = RunDirectory(out) if begun else RunDirectory.create(out, asdict(config), command)
     with directory as run, _learner(config, inspected(config)) as learner:
-        saved = read_newest(run.checkpoints, lambda line: print(line, file=sys.stderr))
-        if saved is None:
-            run.rewind(0)
-            learner.start()
-        else:
-            restore(learner, saved, out)
-            run.rewind(saved["metrics_bytes"])
-        began, before = time.perf_counter(), saved["seconds"] if saved else 0.0
+        checkpoints, before = _continue(learner, run)
+        began = time.perf_counter()
         while learner.state.steps < until and not stop():
             line = learner.iterate()
             run.append(line | {"seconds": before + time.perf_counter() - began})
-        _save(learner, run, before + time.perf_counter() - began)
+        _save(learner, run, checkpoints, before + time.perf_counter() - began)
         return run.entries()
 
 
 @contextlib.contextmanager
-def _learner(config: Config, spec: EnvSpec) -> Iterator["Learner"]:
+def _learner(config: Config, spec: EnvSpec, patience: float = LEAST) -> Iterator["Learner"]:
     """A learner without a state; its workers end with the context."""
     from deep.build import make_learner
 
-    learner = make_learner(config, spec)
+    learner = make_learner(config, spec, patience)
     try:
         yield learner
     finally:
         learner.sampler.close()
 
 
-def _begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> float:
-    """Give a new run its first state, and its first checkpoint if that comes from another run; returns its seconds."""
-    seconds = begin(learner, run, origin)
+def _begin(learner: "Learner", run: RunDirectory, origin: Origin | None) -> tuple["Checkpoints", float]:
+    """Give a new run its first state, and its first checkpoint if that comes from another run.
+
+    Returns:
+        The run's checkpoints, and its seconds.
+    """
+    from deep.run.checkpoint import Checkpoints
+
+    checkpoints, seconds = Checkpoints(run.checkpoints), begin(learner, run, origin)
     if origin is not None:
-        _save(learner, run, seconds)
-    return seconds
+        _save(learner, run, checkpoints, seconds)
+    return checkpoints, seconds
 
 
-def _save(learner: "Learner", run: RunDirectory, seconds: float) -> None:
-    """Write a checkpoint that `resume` continues from."""
-    from deep.run.checkpoint import write
-    from deep.run.snapshot import pack
+def _continue(learner: "Learner", run: RunDirectory) -> tuple["Checkpoints", float]:
+    """Put a learner and the metrics to the newest checkpoint that is whole and fits, or to the start if there is none.
 
-    config, metrics_bytes = to_json(learner.config), run.sync()
-    write(
-        run.checkpoints,
-        {"learner": pack(learner), "config": config, "metrics_bytes": metrics_bytes, "seconds": seconds},
-    )
-
-
-def restore(learner: "Learner", saved: dict[str, Any], folder: Path) -> None:
-    """Put a learner into the state of a run directory's checkpoint. Raises InputError if they do not fit."""
+    Returns:
+        The run's checkpoints, and the seconds that were spent before.
+    """
+    from deep.run.checkpoint import Checkpoints
+    from deep.run.layout import check_whole
     from deep.run.snapshot import unpack
 
-    made, given = config_from_json(saved["config"], folder / "checkpoints"), learner.config
-    if made != given:
-        names = ", ".join(f.name for f in fields(Config) if getattr(made, f.name) != getattr(given, f.name))
-        raise InputError(f"the checkpoint in {folder} was made with other settings ({names}) than config.json has")
-    try:
-        unpack(learner, saved["learner"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"the checkpoint in {folder} does not match {folder / 'config.json'}: {error}") from error
+    def fits(saved: dict[str, Any]) -> None:
+        check_whole(learner, saved)
+        run.check(saved)
+
+    checkpoints = Checkpoints(run.checkpoints)
+    saved = checkpoints.newest(lambda line: print(line, file=sys.stderr), fits)
+    if saved is None:
+        origin = read_origin(run.folder)
+        if origin is None:
+            run.restart(learner.config.checkpoint_every)
+        else:  # its first checkpoint comes before its first own line
+            run.rewind(0)
+            check_fits(learner, origin)
+        return _begin(learner, run, origin)
+    unpack(learner, saved["learner"])
+    run.rewind(saved["metrics_bytes"])
+    return checkpoints, saved["seconds"]
 
 
-def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observer, spec: EnvSpec) -> dict[str, Any]:
+def _save(learner: "Learner", run: RunDirectory, checkpoints: "Checkpoints", seconds: float) -> None:
+    """Write a checkpoint that `resume` continues from."""
+    from deep.run.snapshot import pack
+
+    metrics = run.sync()
+    checkpoints.write({"learner": pack(learner), "config": to_json(learner.config), "seconds": seconds} | metrics)
+
+
+def _loop(
+    learner: "Learner",
+    run: RunDirectory,
+    checkpoints: "Checkpoints",
+    seconds: float,
+    observe: Observer,
+    spec: EnvSpec,
+) -> dict[str, Any]:
     """Algorithm 4.3's outer loop with its bookkeeping; `seconds` were spent before."""
     from deep.watching import Judge
 
@@ -321,7 +369,7 @@ def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observ
         going = observe(line)
         over = line["steps"] >= config.steps or going is False
         if line["iteration"] % config.checkpoint_every == 0 or over:
-            _save(learner, run, line["seconds"])
+            _save(learner, run, checkpoints, line["seconds"])
     result = summary(run.entries())
     if learner.state.steps < config.steps:
         return result | {"status": "stopped"}
@@ -332,16 +380,15 @@ def _loop(learner: "Learner", run: RunDirectory, seconds: float, observe: Observ
 def work(options: Options, spec: EnvSpec, command: str) -> int:
     """Train or resume, show the progress and say what came out; `command` is recorded in config.json."""
     config, folder, display = options.config, options.folder, Display(options.config)
-    observers: list[Observer] = [display.update]
-    if options.tensorboard:
-        observers.append(tensorboard_writer(folder))
-
-    observe = together(*observers)
-    with display:
+    interruption = Interruption(folder, config.env, config.wrapper)
+    observe, track = together(display.update, interruption.observe), options.trackers.names
+    with interruption, display:
         if options.resume is None:
-            result = train(config, folder, command, observe, spec, options.origin)
+            result = train(config, folder, command, observe, spec, options.origin, options.patience, track)
         else:
-            result = resume(folder, observe, spec)
+            result = resume(folder, observe, spec, options.patience, track)
+    if result["status"] == "stopped":
+        return cli.complain(f"interrupted after {result['steps']} steps; {interruption.advice}", cli.INTERRUPTED)
     best = (
         "no episode ended"
         if result["max100"] is None

@@ -22,6 +22,8 @@ Names are loaded when they are used, so `import exact` alone is fast. docs/exact
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from exact.common.interrupts import quiet_while_importing
+
 if TYPE_CHECKING:
     from exact.algorithm import Iteration, Record, Trajectory, iterate, solve
     from exact.baselines import conservative, natural_gradient, policy_iteration
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from exact.subproblem.lp import ConvexSubproblem
     from exact.subproblem.step import Step, Subproblem
     from exact.subproblem.tv import solve_tv
+
+quiet_while_importing()
 
 __all__ = [
     "MDP",

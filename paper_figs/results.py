@@ -225,6 +225,18 @@ def run_directories(root: Path) -> tuple[list[Path], list[Path]]:
     return finished, [directory for directory in found if directory not in finished]
 
 
+def with_returns(finished: Sequence[Path]) -> list[Path]:
+    """The run directories in which an episode ended; the others are named on standard error."""
+    found = []
+    for directory in finished:
+        outcome = read_json(directory / "result.json")
+        if isinstance(outcome, dict) and outcome.get("max100", 0.0) is None:
+            print(f"left out {directory}: no episode ended, so it has no return", file=sys.stderr)
+        else:
+            found.append(directory)
+    return found
+
+
 def check_comparable(results: Iterable[Result]) -> None:
     """InputError if two results of one variant and environment differ in more than the seed, or share it."""
     first: dict[tuple[str, str], Result] = {}
@@ -279,10 +291,10 @@ def load(roots: Sequence[Path]) -> list[Result]:
         if not root.is_dir():
             raise InputError(f"no such folder: {root}")
         finished, _ = run_directories(root)
-        here = [read_run(directory) for directory in finished]
+        here = [read_run(directory) for directory in with_returns(finished)]
         here += [read_result(path) for path in sorted(root.rglob("seed*.json"))]
         if not here:
-            raise InputError(f"{root} holds no finished run and no result file")
+            raise InputError(f"{root} holds no finished run with an episode that ended, and no result file")
         results += here
     check_comparable(results)
     return results

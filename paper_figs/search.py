@@ -34,6 +34,7 @@ from deep.sampling.environments import inspect
 from deep.training import advance
 from exact.common import cli
 from exact.common.errors import FaultError, InputError
+from exact.common.files import append_line
 from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
 from paper_figs.search_space import HORIZONS, NAMED, Point, propose, settle
 
@@ -176,8 +177,7 @@ class Board:
 
     def add(self, line: dict[str, Any]) -> None:
         """Write a line and count it."""
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.path, json.dumps(line))
         self.note(line)
 
     def score(self, name: str, rung: int) -> float | None:

@@ -16,6 +16,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from exact.common.interrupts import quiet_while_importing
+
 if TYPE_CHECKING:
     from deep.agent import Agent, load, resume, train
     from exact.algorithm import solve
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from exact.mdp import MDP
     from exact.mdps.library import load as mdp
     from verify.core.report import Row
+
+quiet_while_importing()
 
 __all__ = [
     "MDP",

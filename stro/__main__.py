@@ -50,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "verify" and words and words[0] in STATEMENTS:
         name = words.pop(0)
         module = "verify.sampled.__main__" if name == "sampled" else f"verify.{name}"
-    status: int = import_module(module).main(words)
-    return status
+    return cli.guard(lambda: import_module(module).main(words))
 
 
 if __name__ == "__main__":

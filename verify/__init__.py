@@ -5,9 +5,9 @@
 
 Where to look:
 
-    section2 algorithm31 lemma32 lemma34 theorem35 radius_floor ladder trapezoid     statements about finite MDPs
-    contraction counts termination inexact estimates rungs                           policy improvement around the paper
-    lemma36 lemma37 theorem38 joint                                                  statements about Gaussian policies
+    section2 algorithm31 divergence lemma32 lemma34 theorem35 radius_floor ladder trapezoid      about finite MDPs
+    contraction counts termination inexact estimates rungs                  about policy improvement around the paper
+    algorithm38 lemma36 lemma37 theorem38 joint                                              about Gaussian policies
     coq/        proofs that Coq checks
     core/       what all of them use: statements and verdicts, the checking, exact arithmetic, reports, figures
     tabular/    the runs of Algorithm 3.1 that are checked, one step with all its quantities, the falsifier's neighbours
@@ -29,3 +29,7 @@ Every statement file follows one template.  A new one is a copy of `verify.ladde
 `verify.__main__` lists the files.  Formulas that other packages draw or measure are in `exact.bounds` and
 `exact.gaussian.bounds`.  docs/theory.md has all proofs on one page.
 """
+
+from exact.common.interrupts import quiet_while_importing
+
+quiet_while_importing()

@@ -22,8 +22,10 @@ from exact.common.executors import workers
 from exact.common.files import atomic_write, reason
 from verify import (
     algorithm31,
+    algorithm38,
     contraction,
     counts,
+    divergence,
     estimates,
     inexact,
     joint,
@@ -48,10 +50,12 @@ STUDIES: tuple[Study[Any], ...] = tuple(
     for module in (
         section2,
         algorithm31,
+        divergence,
         lemma32,
         lemma34,
         theorem35,
         radius_floor,
+        algorithm38,
         lemma36,
         lemma37,
         theorem38,

@@ -64,7 +64,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, Verdict, judge
 from verify.tabular.certifying import step_certificates
-from verify.tabular.falsify import Place, tightest
+from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, simplex
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import GRID
@@ -245,11 +245,9 @@ def check(options: SearchOptions) -> Findings:
 
 
 def _search(trials: int, run: Run) -> list[Check]:
-    mdp = load(run.mdp)
-    start, d = beginning(run, mdp)
-    first = Place.on_grid(mdp, start.astype(float), float(d))
-    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
-    return tightest(first, at, PER_STATE, trials, np.random.default_rng([run.seed, 8]))
+    start, d = beginning(run, load(run.mdp))
+    rng = np.random.default_rng([run.seed, 8])
+    return search_near(run, start.astype(float), float(d), check_at, PER_STATE, trials, rng)
 
 
 def check_at(place: Place, where: str) -> list[Check]:

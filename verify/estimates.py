@@ -62,7 +62,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.tabular.certifying import step_certificates
-from verify.tabular.falsify import Place, tightest
+from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import grid_policy
@@ -216,9 +216,8 @@ def check(options: SearchOptions) -> Findings:
 def _search(trials: int, run: Run) -> list[Check]:
     mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 16])
     delta = 2.0 ** -rng.integers(6) / (1 - mdp.discount)
-    first = Place.on_grid(mdp, start_policy(mdp.rewards.shape, rng), delta)
-    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
-    return tightest(first, at, COUPLED, trials, rng)
+    start = start_policy(mdp.rewards.shape, rng)
+    return search_near(run, start, delta, check_at, COUPLED, trials, rng)
 
 
 def check_at(place: Place, where: str) -> list[Check]:

@@ -47,7 +47,7 @@ from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.inexact import Inexact, take
 from verify.tabular.certifying import step_certificates
-from verify.tabular.falsify import Place, tightest
+from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 
@@ -164,10 +164,9 @@ def check(options: SearchOptions) -> Findings:
 def _search(trials: int, job: tuple[Statement, Run]) -> list[Check]:
     statement, run = job
     mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 15])
-    policy = start_policy(mdp.rewards.shape, rng)
-    first = Place.on_grid(mdp, policy, 2.0 ** -rng.integers(6) / (1 - mdp.discount))
-    at = partial(check_at, where=f"falsifier of {statement.label} near {run} --search {trials}")
-    return tightest(first, at, statement, trials, rng)
+    start = start_policy(mdp.rewards.shape, rng)
+    delta = 2.0 ** -rng.integers(6) / (1 - mdp.discount)
+    return search_near(run, start, delta, check_at, statement, trials, rng)
 
 
 def check_at(place: Place, where: str) -> list[Check]:

@@ -53,7 +53,7 @@ from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.gaussian.runs import judge_balls
 from verify.tabular.certifying import step_certificates
-from verify.tabular.falsify import Place, tightest
+from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, projected
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
 from verify.tabular.trial import grid_policy
@@ -184,9 +184,8 @@ def check(options: SearchOptions) -> Findings:
 
 def _search(trials: int, run: Run) -> list[Check]:
     mdp, rng = load(run.mdp), np.random.default_rng([run.seed, 17])
-    first = Place.on_grid(mdp, start_policy(mdp.rewards.shape, rng), 1.0)
-    at = partial(check_at, where=f"falsifier near {run} --search {trials}")
-    return tightest(first, at, PROJECTION, trials, rng)
+    start = start_policy(mdp.rewards.shape, rng)
+    return search_near(run, start, 1.0, check_at, PROJECTION, trials, rng)
 
 
 def check_at(place: Place, where: str) -> list[Check]:

@@ -1,36 +1,35 @@
 """A run directory: config.json, metrics.jsonl, checkpoints/, result.json, and a lock against a second trainer."""
 
+import contextlib
 import dataclasses
+import errno
+import hashlib
 import json
 import os
 import platform
 import re
-from collections.abc import Sequence
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from deep.config import Config, CriticSettings, InnerSettings, PolicySettings, RadiusSettings, SamplingSettings
+from deep.config import Config
+from deep.sampling.making import NAMELESS, nameless
+from exact.common import schema
 from exact.common.errors import FaultError, InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
 from exact.common.source import source_version
-from exact.controller import ControllerSettings
 
-SECTIONS = {
-    "policy": PolicySettings,
-    "critic": CriticSettings,
-    "sampling": SamplingSettings,
-    "inner": InnerSettings,
-    "radius": RadiusSettings,
-    "controller": ControllerSettings,
-}
-FIELDS = tuple(f.name for f in dataclasses.fields(Config))
-LATER = ("env_kwargs", "wrapper", "eval_every", "eval_episodes")
-"""Fields that older runs do not have; they get the default."""
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
+LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
+"""Bytes that config.json and metrics.jsonl may have."""
+TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
+"""Names of the files that `atomic_write` renames."""
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
@@ -49,36 +48,74 @@ def to_json(config: Config) -> str:
     return json.dumps(dataclasses.asdict(config))
 
 
-def _tuples(value: Any) -> Any:
-    """A value from JSON with tuples for its lists."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def config_from_json(text: str, where: Path) -> Config:
+def config_from_json(text: "str | bytes", where: str) -> Config:
     """Inverse of what `RunDirectory.create` writes.
 
+    Args:
+        text: JSON.
+        where: what messages call it.
+
     Raises:
-        InputError: not JSON, a field is missing or unknown, or a value is out of range.
+        InputError: not JSON, a field is missing or unknown, or a value is of the wrong type or out of range.
     """
-    try:
-        saved = json.loads(text)
-        values = {name: saved[name] for name in FIELDS if name in saved or name not in LATER}
-        for name, section in SECTIONS.items():
-            values[name] = section(**{k: _tuples(v) for k, v in values[name].items()})
-        return Config(**values)
-    except KeyError as error:
-        raise InputError(f"{where}: no field {error}; expected the configuration of a run of this version") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: {error}") from error
+    saved = schema.parse(text, where)
+    if not isinstance(saved, dict):
+        raise schema.wrong(where, "the configuration of a run", saved)
+    names = {f.name for f in dataclasses.fields(Config)}  # beside them stand the versions and the command
+    config: Config = schema.read({name: value for name, value in saved.items() if name in names}, Config, where)
+    return config
 
 
 def read_config(folder: Path) -> Config:
-    """The configuration of a run directory. Raises InputError if there is none or it is damaged."""
+    """The configuration of a run directory. Raises InputError if there is none or it is damaged.
+
+    Who makes its environment calls `check_named` first.
+    """
+    config: Config = config_from_json(*_read_config(folder))
+    return config
+
+
+def read_origin(folder: Path) -> dict[str, Any] | None:
+    """What config.json says of the run that this one began from, None if it began anew. Raises InputError."""
+    text, where = _read_config(folder)
+    saved = schema.Open({}).read(schema.parse(text, where), where).get("origin")
+    kind = {"kind": Literal["continue", "init"], "source": str}
+    return None if saved is None else schema.read(saved, kind, f"{where}: origin")
+
+
+def _read_config(folder: Path) -> tuple[bytes, str]:
     path = folder / "config.json"
     try:
-        return config_from_json(path.read_text(), path)
+        return read_regular(path, LARGEST_CONFIG), str(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a run directory made by deep.train") from error
+
+
+def check_named(config: Config, where: Path, env: object | None, wrapper: object | None) -> None:
+    """Check that the caller has named the code that a run from a file would run.
+
+    An environment or a wrapper `module:name` imports a module, that is, runs its code. Whoever made the run directory
+    chose it, and that may be anybody. So it counts only if it is named again by the one who uses the directory.
+
+    Args:
+        config: the settings of the run.
+        where: its directory or file.
+        env: the environment that the caller named, or what it gave instead; None: nothing.
+        wrapper: likewise.
+
+    Raises:
+        InputError: something is not named again, or another name is.
+    """
+    for option, there, given in (("env", config.env, env), ("wrapper", config.wrapper, wrapper)):
+        if isinstance(given, str) and not re.fullmatch(rf"{re.escape(given)}(-v\d+)?", str(there)):
+            raise InputError(f"{where} has the {option} {there!r}, not {given!r}")
+        if given is None and there is not None and nameless(there):
+            raise InputError(f"{where} has the {option} {there!r}; {NAMELESS}")
+        if given is None and there is not None and ":" in there:
+            raise InputError(
+                f"{where} has the {option} {there!r}: its module is code that would be run, and the file may be "
+                f"anybody's; if you trust this module, name it: --{option} {shlex.quote(there)}"
+            )
 
 
 def check_new(folder: Path) -> None:
@@ -99,7 +136,7 @@ def _left_by_a_start(path: Path) -> bool:
         return False
     if path.name == "checkpoints":
         return path.is_dir() and not any(path.iterdir())
-    ours = path.name in ("lock", "metrics.jsonl") or re.fullmatch(r"\.[0-9a-f]{16}\.tmp", path.name) is not None
+    ours = path.name in ("lock", "metrics.jsonl") or TEMPORARY.fullmatch(path.name) is not None
     return ours and path.is_file() and (path.suffix == ".tmp" or path.stat().st_size == 0)
 
 
@@ -107,23 +144,36 @@ class RunDirectory:
     """An open, locked run directory; a context manager.
 
     Raises:
-        InputError: the folder cannot be written or another trainer has it.
+        InputError: the folder cannot be written, another trainer has it, or a link stands where a file should.
     """
 
     def __init__(self, folder: Path):
         self.folder, self.checkpoints = folder, folder / "checkpoints"
+        self.metrics = -1
+        self.digest = hashlib.sha256()
+        """Of the lines of metrics.jsonl that this process knows: those up to the checkpoint, and its own."""
         # The system releases the lock when the process ends, however it ends. A lock made of the file's mere existence,
         # filelock's substitute where the file system knows no locks, would survive a kill: none is taken then.
         self.lock = FileLock(folder / "lock", blocking=False, fallback_to_soft=False)
         try:
+            if self.checkpoints.is_symlink():
+                raise OSError(errno.EINVAL, "checkpoints is a symbolic link, expected a folder")
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            check_target(folder / "lock")
             self.lock.acquire()
-            self.metrics = (folder / "metrics.jsonl").open("ab")
+            self._clear()
+            self.metrics = open_append(folder / "metrics.jsonl")
         except Timeout:
             raise InputError(f"run directory {folder} is in use by another trainer") from None
         except OSError as error:
             self.lock.release()
-            raise InputError(f"cannot write run directory {folder}: {error.strerror}") from error
+            raise kind_of(error)(f"cannot write run directory {folder}: {reason(error)}") from error
+
+    def _clear(self) -> None:
+        """Remove the temporary files that killed processes left."""
+        for path in [*self.folder.iterdir(), *self.checkpoints.iterdir()]:
+            if TEMPORARY.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -131,7 +181,7 @@ class RunDirectory:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.metrics.close()
+        os.close(self.metrics)
         self.lock.release()
 
     @classmethod
@@ -147,49 +197,103 @@ class RunDirectory:
         run = cls(folder)
         source = {"source": source_version(("exact", "deep"))}
         record = settings | {"versions": versions(packages) | source, "command": command}
-        atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+        try:
+            atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+        except BaseException:
+            run.__exit__(None, None, None)
+            raise
         return run
 
+    @property
+    def _metrics_name(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
     def append(self, line: dict[str, Any]) -> None:
-        """Add one line to metrics.jsonl."""
-        self.metrics.write(json.dumps(line).encode() + b"\n")
-        self.metrics.flush()
+        """Add one line to metrics.jsonl. Raises FaultError if it cannot be written."""
+        text = json.dumps(line).encode() + b"\n"
+        with self._faults():
+            write_all(self.metrics, text)
+        self.digest.update(text)
 
-    def sync(self) -> int:
-        """Make metrics.jsonl durable; returns its size in bytes, for `rewind`."""
-        os.fsync(self.metrics.fileno())
-        return self.metrics.tell()
+    def sync(self) -> dict[str, Any]:
+        """Make metrics.jsonl durable; returns what a checkpoint has of it, for `check`. Raises FaultError."""
+        with self._faults():
+            os.fsync(self.metrics)
+            return {"metrics_bytes": os.fstat(self.metrics).st_size, "metrics_sha256": self.digest.hexdigest()}
 
-    def take_over(self, metrics: Path, size: int) -> None:
-        """Begin metrics.jsonl with the first `size` bytes of another run's.
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """The folder was good when the run began: what fails later is a fault."""
+        try:
+            yield
+        except OSError as error:
+            raise FaultError(f"cannot write {self._metrics_name}: {reason(error)}") from error
+
+    def check(self, saved: dict[str, Any]) -> None:
+        """Check that metrics.jsonl begins with the lines that it had at a checkpoint.
+
+        Args:
+            saved: what `sync` returned; checkpoints of earlier versions have no metrics_sha256.
 
         Raises:
-            InputError: the other file cannot be read, or is shorter.
+            InputError: it is shorter, or was altered.
         """
-        try:
-            content = metrics.read_bytes()[:size]
-        except OSError as error:
-            raise InputError(f"cannot read {metrics}: {error.strerror}") from error
-        if len(content) < size:
-            raise InputError(f"{metrics} has {len(content)} bytes, its checkpoint was made at {size}")
-        self.metrics.truncate(0)
-        self.metrics.write(content)
-        self.metrics.flush()
+        _check_metrics(self._metrics_name, self._beginning(saved["metrics_bytes"]), saved)
+
+    def take_over(self, metrics: Path, saved: dict[str, Any]) -> None:
+        """Begin metrics.jsonl with the lines that another run's had at a checkpoint.
+
+        Args:
+            metrics: the other run's metrics.jsonl.
+            saved: what `sync` returned to the other run.
+
+        Raises:
+            InputError: the other file cannot be read, or is not what it was.
+        """
+        content = metrics_at(metrics, saved)
+        self.digest = hashlib.sha256(content)
+        with self._faults():
+            os.ftruncate(self.metrics, 0)
+            write_all(self.metrics, content)
 
     def rewind(self, size: int) -> None:
-        """Forget the metrics after a checkpoint.
+        """Forget the metrics after a checkpoint, which was checked."""
+        self.digest = hashlib.sha256(self._beginning(size))
+        with self._faults():
+            os.ftruncate(self.metrics, size)
+
+    def restart(self, most: int) -> None:
+        """Forget all metrics: the run stopped before its first checkpoint.
+
+        Args:
+            most: lines that a run may have written before its first checkpoint.
 
         Raises:
-            InputError: metrics.jsonl is shorter than it was at the checkpoint.
+            InputError: there are more lines. Then there was a checkpoint, and it is gone.
         """
-        there = os.fstat(self.metrics.fileno()).st_size
-        if there < size:
-            raise InputError(f"{self.folder / 'metrics.jsonl'} has {there} bytes, its checkpoint was made at {size}")
-        self.metrics.truncate(size)
+        lines = self._beginning(os.fstat(self.metrics).st_size).count(b"\n")
+        if lines > most:
+            raise InputError(
+                f"{self._metrics_name} has {lines} lines, but {self.checkpoints} holds no checkpoint; "
+                "expected one: put it back, or begin a new run in another folder"
+            )
+        self.rewind(0)
+
+    def _beginning(self, size: int) -> bytes:
+        """The first bytes of metrics.jsonl, fewer if it is shorter."""
+        found, rest = [], size
+        with self._faults():
+            while rest and (piece := os.pread(self.metrics, min(rest, 1 << 20), size - rest)):
+                found.append(piece)
+                rest -= len(piece)
+        return b"".join(found)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl."""
-        return [json.loads(line) for line in (self.folder / "metrics.jsonl").read_text().splitlines()]
+        """All lines of metrics.jsonl. Raises FaultError if they are not those that this process wrote and found."""
+        content = self._beginning(os.fstat(self.metrics).st_size)
+        if hashlib.sha256(content).hexdigest() != self.digest.hexdigest():
+            raise FaultError(f"{self._metrics_name} was altered while the run was going on; its checkpoint stays")
+        return _lines(self._metrics_name, content)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write result.json. Raises FaultError if it cannot be written."""
@@ -197,6 +301,44 @@ class RunDirectory:
             atomic_write(self.folder / "result.json", json.dumps(result, indent=1) + "\n")
         except InputError as error:  # the folder was good when the run began: a full disk, say
             raise FaultError(str(error)) from error
+
+
+def metrics_at(path: Path, saved: dict[str, Any]) -> bytes:
+    """What a metrics.jsonl had at a checkpoint.
+
+    Args:
+        path: the file.
+        saved: what `RunDirectory.sync` returned.
+
+    Raises:
+        InputError: it cannot be read, or is not what it was.
+    """
+    try:
+        content = read_regular(path, LARGEST_METRICS)[: saved["metrics_bytes"]]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    _check_metrics(path, content, saved)
+    return content
+
+
+def _check_metrics(path: Path, content: bytes, saved: dict[str, Any]) -> None:
+    """Raise InputError unless these are the lines that metrics.jsonl had at a checkpoint."""
+    size, wanted = saved["metrics_bytes"], saved.get("metrics_sha256")
+    if len(content) < size:
+        raise InputError(f"{path} has {len(content)} bytes, its checkpoint was made at {size}")
+    if wanted is None:  # a checkpoint of an earlier version
+        _lines(path, content)
+    elif hashlib.sha256(content).hexdigest() != wanted:
+        raise InputError(f"{path} was altered: its first {size} bytes are not those that the run wrote")
+
+
+def _lines(path: Path, content: bytes) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl. Raises InputError for one that is none."""
+    found = []
+    for number, text in enumerate(content.splitlines(), 1):
+        where = f"line {number} of {path}"
+        found.append(schema.Open({}).read(schema.parse(text, where), where))
+    return found
 
 
 def env_folder(env: str) -> str:

@@ -1,8 +1,6 @@
-"""What runs show: a progress bar on a terminal, a line now and then elsewhere, TensorBoard on request."""
+"""What runs show: a progress bar on a terminal, a line now and then elsewhere."""
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +9,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from deep.config import Config
 from deep.run.cell import Cell
-from exact.common.errors import InputError
 from exact.common.progress import Ticker
 
 SMOOTHING = 0.95
@@ -120,27 +117,3 @@ def status_text(entry: dict[str, Any]) -> str:
     value = entry["return100"]
     speed = entry["steps"] / max(entry["seconds"], 1e-9)
     return f"{speed:,.0f} steps/s, return {'-' if value is None else format(value, ',.1f')}"
-
-
-def tensorboard_writer(folder: Path) -> Callable[[dict[str, Any]], None]:
-    """An observer that writes every number of an iteration to FOLDER/tensorboard.
-
-    Raises:
-        InputError: tensorboard is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError("--tensorboard needs the package tensorboard, which is not installed") from None
-    writers: list[
-        SummaryWriter
-    ] = []  # opened at the first iteration: the folder must not exist before the run makes it
-
-    def write(line: dict[str, Any]) -> None:
-        if not writers:
-            writers.append(SummaryWriter(str(folder / "tensorboard"), purge_step=line["steps"]))
-        for name, value in line.items():
-            if isinstance(value, int | float) and name != "steps":
-                writers[0].add_scalar(name, value, line["steps"])
-
-    return write

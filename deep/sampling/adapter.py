@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from deep.sampling.environments import RESET, ActionMap, EnvSpec
+from deep.sampling.environments import RESET, ActionMap, EnvSpec, close
+from deep.sampling.making import ANYTHING
 from deep.sampling.observations import UnfitError, View, shown
 from exact.common.errors import FaultError, InputError
 
@@ -61,7 +62,7 @@ class Adapter:
         self.episode, self.t = self.episode + 1 if episode is None else episode, 0
         try:
             result = self.env.reset(seed=seed)
-        except Exception as error:  # a user's environment may raise anything
+        except ANYTHING as error:
             self._raised(error, "reset", RESET)
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):
             self._broken(f"reset returned {shown(result)}; {RESET}")
@@ -79,7 +80,7 @@ class Adapter:
         self.t += 1
         try:
             result = self.env.step(self.to_env(action))
-        except Exception as error:  # as above
+        except ANYTHING as error:
             self._raised(error, "step", STEP)
         try:
             seen, reward, terminated, truncated, info = result
@@ -115,8 +116,8 @@ class Adapter:
         return frame.copy()
 
     def close(self) -> None:
-        """Close the environment."""
-        self.env.close()
+        """Close the environment, see `deep.sampling.environments.close`."""
+        close(self.env, self.spec.env_id)
 
     def _number(self, value: Any) -> float:
         """A reward as a float: numbers, and arrays of one."""
@@ -146,7 +147,7 @@ class Adapter:
     def _when(self) -> str:
         return f"episode {self.episode}, step {self.t}" if self.t else f"at the reset of episode {self.episode}"
 
-    def _raised(self, error: Exception, name: str, contract: str) -> NoReturn:
+    def _raised(self, error: Exception | SystemExit, name: str, contract: str) -> NoReturn:
         if isinstance(error, InputError | FaultError):
             raise error
         # A wrapper that takes apart what the environment returned: too few or too many values.

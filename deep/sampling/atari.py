@@ -45,7 +45,7 @@ def game_of(env_id: str) -> str | None:
     if module:
         try:
             importlib.import_module(module)
-        except Exception:  # a user's package may raise anything; whoever makes the environment says what
+        except (Exception, SystemExit):  # a user's package may raise anything; whoever makes the environment says what
             return None
     spec = gym.registry.get(env_id) or (gym.registry.get(f"{env_id}-v5") if module else None)
     if (module and spec is None) or (spec is not None and spec.entry_point != ENTRY_POINT):

@@ -8,6 +8,7 @@ Masks          info["action_mask"] of `reset` and `step`, for all but Box.  The 
 """
 
 import re
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from deep.config import Config
 from deep.sampling.atari import AtariGame
-from deep.sampling.making import Env, Maker, Wrapper
+from deep.sampling.making import ANYTHING, Env, Maker, Wrapper
 from exact.common.errors import InputError
 
 UNBOUNDED = 1e30
@@ -213,14 +214,22 @@ def inspect(env: Env, env_kwargs: dict[str, Any] | None = None, wrapper: Wrapper
         spec = spec_of(made, maker)
         return _reset(made, spec)
     finally:
-        made.close()
+        close(made, maker.name)
+
+
+def close(env: gym.Env, name: str) -> None:
+    """Close an environment. What it raises then is a note: everything that was asked of it is done."""
+    try:
+        env.close()
+    except ANYTHING as error:
+        print(f"note: environment {name!r} raised {type(error).__name__} in close(): {error}", file=sys.stderr)
 
 
 def _reset(env: gym.Env, spec: EnvSpec) -> EnvSpec:
     """The description with what a reset shows. What else it shows is checked where the environment is used."""
     try:
         result: Any = env.reset(seed=0)
-    except Exception as error:  # a user's environment may raise anything
+    except ANYTHING as error:
         raise InputError(
             f"environment {spec.env_id!r}: reset(seed=0) raised {type(error).__name__}: {error}; {RESET}"
         ) from None

@@ -49,6 +49,10 @@ class Play:
     """Smallest and largest number of an observation."""
     seconds: float = 0.0
 
+    def reach(self, observation: NDArray[Any]) -> None:
+        """Take note of the smallest and largest number of an observation."""
+        self.low, self.high = min(self.low, float(observation.min())), max(self.high, float(observation.max()))
+
 
 class Anyone:
     """Takes actions at random, the same for the same seed: each number of a Box within three standard deviations."""
@@ -79,18 +83,20 @@ def play(env: Adapter, seed: int, steps: int, seconds: float = math.inf, once: b
     """
     seen, player, began = Play(), Anyone(env.spec, seed), time.perf_counter()
     observation, total, length = env.reset(seed), 0.0, 0
+    seen.reach(observation)
     for _ in range(steps):
         seen.states.append(digest(observation, total))
         observation, reward, terminated, truncated = env.step(player.act(observation))
         total, length = total + reward, length + 1
         seen.rewards.append(reward)
-        seen.low, seen.high = min(seen.low, float(observation.min())), max(seen.high, float(observation.max()))
+        seen.reach(observation)
         if terminated or truncated:
             seen.lengths.append(length)
             seen.terminated, seen.truncated = seen.terminated + terminated, seen.truncated + truncated
             if once:
                 break
             observation, total, length = env.reset(seed + len(seen.lengths)), 0.0, 0
+            seen.reach(observation)
         if time.perf_counter() - began > seconds:
             break
     seen.states.append(digest(observation, total))

@@ -27,6 +27,8 @@ Env = str | Callable[..., gym.Env]
 """A gymnasium id, `module:Env-v0`, `module:name` of a callable, or a callable that returns an environment."""
 Wrapper = str | Callable[[gym.Env], gym.Env]
 """`module:name` of a callable that takes an environment and returns one, or the callable itself."""
+ANYTHING = (Exception, SystemExit)
+"""What a user's code may raise: anything, sys.exit included. A KeyboardInterrupt is the user's own."""
 
 
 def name_of(thing: Env | Wrapper) -> str:
@@ -38,6 +40,14 @@ def name_of(thing: Env | Wrapper) -> str:
     name = getattr(thing, "__qualname__", type(thing).__qualname__)
     module = getattr(thing, "__module__", type(thing).__module__)
     return f"{module}:{re.sub('[^A-Za-z0-9_.]', '', name)}"
+
+
+NAMELESS = "it was a callable of the script that trained: give it again, from Python, as in deep.load(DIR, env=...)"
+
+
+def nameless(name: str) -> bool:
+    """Whether a name of `name_of` makes nothing: that of a partial function, of one inside a function or a script."""
+    return re.search(r"^__main__:|:.*\.(partial|locals)", name) is not None
 
 
 def named(text: str) -> Callable[..., Any] | None:
@@ -86,7 +96,7 @@ class Maker:
     def __reduce__(self) -> tuple[Any, ...]:
         try:
             data = cloudpickle.dumps((self.env, self.env_kwargs, self.wrapper))
-        except Exception as error:  # pickling calls the objects' own methods, which may raise anything
+        except ANYTHING as error:  # pickling calls the objects' own methods, which may raise anything
             raise InputError(
                 f"environment {self.name!r} cannot be sent to the workers: {error}; expected a callable that can be "
                 "pickled, e.g. a function that makes everything it needs"
@@ -118,7 +128,7 @@ class Maker:
             raise
         except gym.error.UnregisteredEnv:
             raise InputError(f"unknown environment {self.name!r}; {_hint(self.name)}") from None
-        except Exception as error:  # a user's package may raise anything while it is being imported or built
+        except ANYTHING as error:  # while the package is imported or the environment built
             reason = str(error).strip().splitlines()
             raise InputError(
                 f"cannot make environment {self.name!r}: {type(error).__name__}: {reason[0] if reason else ''}"
@@ -152,7 +162,7 @@ def _unpickled(data: bytes) -> Maker:
     """Inverse of Maker.__reduce__."""
     try:
         return Maker(*cloudpickle.loads(data))
-    except Exception as error:  # a script's module that is not there, or that trains while it is imported
+    except ANYTHING as error:  # a script's module that is not there, or that trains while it is imported
         raise FaultError(f"the environment's callable cannot be loaded: {type(error).__name__}: {error}") from error
 
 
@@ -163,8 +173,8 @@ def _id(env: str) -> str:
 
 def _hint(env: str) -> str:
     """What an unknown id may have meant."""
-    if re.search(r":.*\.(partial|locals)", env):  # see name_of
-        return "it was given as a callable that has no name of its own: give it again, from Python"
+    if nameless(env):
+        return NAMELESS
     if mp.parent_process() is not None:  # a worker, whose learner has made this environment
         return "the workers do not know what the learner's process registered: expected module:Env-v0 or a callable"
     known = [name for name in gym.registry if not name.startswith(("phys2d", "tabular"))]

@@ -40,8 +40,9 @@ class View:
         flat = self._masked(seen, info, over) if self.spec.mask else part_of(self.spec.observation_space, seen)
         with np.errstate(over="ignore"):
             kept: NDArray[Any] = flat.astype(self.spec.kept)
-        if not np.isfinite(kept).all():
-            where = f" in {np.dtype(self.spec.kept).name}" if np.isfinite(flat).all() else ""
+            last = kept.astype(np.float32, copy=False)  # what the networks see in the end
+        if not np.isfinite(last).all():
+            where = " in float32" if np.isfinite(flat).all() else ""
             raise UnfitError(f"the observation is {shown(seen)}, which is not finite{where}")
         return kept
 
@@ -67,11 +68,8 @@ class View:
     def _image(self, seen: Any) -> NDArray[Any]:
         """An observation of a space of images."""
         array = _box(self.spec.observation_space, seen, "")
-        if array.dtype != np.uint8:
-            if array.dtype.kind not in "iu":
-                raise UnfitError(f"the image has type {array.dtype}; its space has uint8, from 0 to 255")
-            if array.size and (array.min() < 0 or array.max() > 255):
-                raise UnfitError(f"the image has numbers from {array.min()} to {array.max()}; its space has 0 to 255")
+        if array.dtype.kind not in "iu":
+            raise UnfitError(f"the image has type {array.dtype}; its space has uint8, from 0 to 255")
         return array.astype(np.uint8)
 
 
@@ -132,6 +130,10 @@ def _box(space: Any, seen: Any, where: str) -> NDArray[Any]:
         raise UnfitError(f"the observation{where} is {shown(seen)}, which is no array of numbers")
     if array.shape != space.shape and not (array.size == 1 == math.prod(space.shape)):
         raise UnfitError(f"the observation{where} has shape {array.shape}; its space has {space.shape}")
+    if space.dtype.kind in "iu" and array.dtype != space.dtype and array.size:
+        low, high, known = array.min(), array.max(), np.iinfo(space.dtype)
+        if low < known.min or high > known.max:
+            raise UnfitError(f"the observation{where} has numbers from {low} to {high}; its space has {space.dtype}")
     return array
 
 

@@ -8,7 +8,7 @@ it was is seen from a digest.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,8 @@ class EpisodeRunner:
     """gamma, for `Rollout.discounted`."""
     fresh: bool = False
     """Whether every rollout begins with a new episode."""
+    progress: MutableSequence[int] = field(default_factory=lambda: [0, 0, 0])
+    """Where this worker is, for its learner; see `deep.sampling.patience`."""
     rng: np.random.Generator = field(init=False)
     episode: int = -1
     steps: int = 0
@@ -106,6 +108,7 @@ class EpisodeRunner:
         self._reset()
 
     def _reset(self) -> None:
+        self.progress[:] = [self.steps, self.episode + 1, self.steps]
         self.observation = self.env.reset(episode_seed(self.seeds, self.episode), self.episode + 1)
         self.taken, self.length, self.total, self.discounted = [], 0, 0.0, 0.0
         self.weight, self.value = 1.0, 0.0  # gamma^t, and the discounted return so far
@@ -116,6 +119,7 @@ class EpisodeRunner:
         Raises:
             FaultError: the environment failed, see `Adapter.step`.
         """
+        self.progress[0] = self.steps + 1
         self.observation, reward, terminated, truncated = self.env.step(action)
         if self.length < REPLAY_LIMIT:
             self.taken.append(action)

@@ -23,6 +23,7 @@ from deep.model.actors import Actor
 from deep.sampling.adapter import Adapter
 from deep.sampling.atari import AtariGames, game_of
 from deep.sampling.environments import EnvSpec
+from deep.sampling.making import ANYTHING
 from deep.sampling.normalise import Preprocess
 from deep.sampling.rollout import REPLAY_LIMIT, Rollout, digest, episode_seed
 from exact.common.errors import FaultError, InputError
@@ -258,7 +259,13 @@ class VectorSampler:
     """
 
     def __init__(self, spec: EnvSpec, seeds: Sequence[int], sticky: float, reward_sign: bool):
-        self.runner, self.reward_sign = VectorRunner(spec, seeds, sticky), reward_sign
+        self.reward_sign = reward_sign
+        try:
+            self.runner = VectorRunner(spec, seeds, sticky)
+        except (InputError, FaultError):
+            raise
+        except ANYTHING as error:  # in its first reset, too
+            raise FaultError(f"environment {spec.env_id!r} raised {type(error).__name__}: {error}") from error
 
     def request(self, actor: Actor, preprocess: Preprocess, n: int) -> None:
         """Ask for SAMPLE(theta, n); n must be a multiple of E. The work is done in `collect`.
@@ -274,7 +281,7 @@ class VectorSampler:
             return rollouts(self.runner, actor, preprocess, n, self.reward_sign)
         except (InputError, FaultError):
             raise
-        except Exception as error:  # a user's environment may raise anything
+        except ANYTHING as error:
             raise FaultError(
                 f"environment {self.runner.spec.env_id!r} raised {type(error).__name__}: {error}"
             ) from error

@@ -57,7 +57,7 @@ class Options:
         check_writable(self.out)
 
 
-def film(folder: Path, seed: int) -> dict[str, Any]:
+def film(folder: Path, env_id: str, seed: int) -> dict[str, Any]:
     """The agent of a run directory from the start of an episode, as one picture of frames side by side.
 
     Returns:
@@ -70,7 +70,7 @@ def film(folder: Path, seed: int) -> dict[str, Any]:
     from deep.playing import run_episode
     from deep.sampling.adapter import Adapter
 
-    agent, images = load(folder), list[NDArray[Any]]()
+    agent, images = load(folder, env=env_id), list[NDArray[Any]]()
     choose_renderer(agent)
     env = Adapter(agent.spec, agent.sticky, "rgb_array")
     try:
@@ -107,7 +107,7 @@ def work(options: Options) -> int:
         kept = options.run / f"film-{i}.json"
         if not kept.exists():  # otherwise filmed at its moment, before an interruption
             steps = lines[-1]["steps"] if lines else 0
-            atomic_write(kept, json.dumps({"steps": steps, **film(options.run, options.seed)}))
+            atomic_write(kept, json.dumps({"steps": steps, **film(options.run, options.env, options.seed)}))
             print(f"{options.env}: filmed after {steps} steps")
         films.append(read_json(kept))
     content = {

@@ -239,7 +239,8 @@ def work(options: Options, command: str) -> int:
     if options.resume is not None:
         options = read_options(options.resume)
     result = train(options, command, again)
-    print(f"{options.env} seed {options.seed}: max100 {result['max100']}, {result['seconds']:.0f} s, {options.folder}")
+    best = "no episode ended" if result["max100"] is None else f"max100 {result['max100']:.1f}"
+    print(f"{options.env} seed {options.seed}: {best}, {result['seconds']:.0f} s, {options.folder}")
     return cli.DONE
 
 

@@ -21,6 +21,7 @@ deep.train, one variant per word, as in critic.batches=1,critic.epochs=20.  Sett
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,13 @@ from deep.build import make_learner
 from deep.config import Config
 from deep.innersolu import search_direction
 from deep.model.critic import Critic
-from deep.run.checkpoint import read_newest
-from deep.run.directory import read_config
+from deep.origin import newest
+from deep.run.directory import check_named, read_config
+from deep.run.layout import check_whole
+from deep.run.snapshot import unpack
 from deep.sampling.environments import inspected
 from deep.sampling.rollout import Rollout
-from deep.training import MODULE, restore
+from deep.training import MODULE
 from deep.training import Options as TrainOptions
 from exact.common import cli
 from exact.common.errors import InputError
@@ -65,6 +68,10 @@ class Options:
 
     directory: Positional[Path]
     """A run directory with a checkpoint."""
+    env: str | None = None
+    """The run's environment. It must be named if it is one of a module (module:name), whose code will be run."""
+    wrapper: str | None = None
+    """The run's wrapper, likewise."""
     batches: int = 100
     """Batches to draw."""
     vary: tuple[str, ...] = ()
@@ -167,12 +174,11 @@ def work(options: Options) -> int:
     """Draw the batches once, then measure the run's own settings and every variant on them."""
     config = read_config(options.directory)
     variants = {"as it was run": config} | {changes: variant_of(config, changes) for changes in options.vary}
-    saved = read_newest(options.directory / "checkpoints", lambda line: print(line, file=sys.stderr))
-    if saved is None:
-        raise InputError(f"{options.directory} has no checkpoint yet")
+    check_named(config, options.directory, options.env, options.wrapper)
     learner = make_learner(config, inspected(config))
     try:
-        restore(learner, saved, options.directory)
+        saved = newest(options.directory, partial(check_whole, learner))
+        unpack(learner, saved["learner"])
         recorded = record(learner, options.batches)
     finally:
         learner.sampler.close()

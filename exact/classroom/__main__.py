@@ -33,7 +33,7 @@ class Options:
     out: Path | None = None
     """The page to write; classroom.html unless --live or --animate is given."""
     animate: Path | None = None
-    """Write an animation of a run on the first MDP instead: .gif, or .mp4 with the extra [video]."""
+    """Write the lesson as an animation instead, with the first MDP if one is given: .gif, or .mp4 with [video]."""
     live: bool = False
     """Start the live app on the loopback address instead, and print its address; needs the extra [classroom]."""
     port: int = 2718
@@ -55,7 +55,7 @@ def work(options: Options) -> int:
     if options.animate is not None:
         from exact.classroom.animation import animate
 
-        animate(mdps[0], options.run, options.animate)
+        animate(mdps[0] if options.mdp else None, options.run, options.animate)
         print(f"wrote {options.animate}")
         return cli.DONE
     from exact.classroom.counterexamples import counterexamples

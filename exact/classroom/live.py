@@ -1,6 +1,7 @@
-"""The live classroom: a marimo app whose sliders rerun Algorithm 3.1 through `exact` and redraw the classroom page.
+"""The live classroom: a marimo app whose controls rerun Algorithm 3.1 through `exact` and redraw the classroom page.
 
-Start it with `python -m exact.classroom --live`, which serves it on the loopback address. Beside the sliders stands the
+Start it with `python -m exact.classroom --live`, which serves it on the loopback address. The problem is one of the
+library, a file, or one's own: a grid world that is painted, or a table of two states. Beside the controls stands the
 page of `exact.classroom.lesson`, so both show the same drawings of the same numbers.
 """
 
@@ -10,7 +11,7 @@ page of `exact.classroom.lesson`, so both show the same drawings of the same num
 
 import marimo
 
-app = marimo.App(width="full", app_title="Trust-region classroom")
+app = marimo.App(width="full", app_title="Trust-region classroom", css_file="page/live.css")
 
 with app.setup:
     from dataclasses import replace
@@ -20,21 +21,61 @@ with app.setup:
 
     from exact.classroom.counterexamples import counterexamples
     from exact.classroom.lesson import STORY, TEXTBOOK, page
+    from exact.classroom.painter import Painter
     from exact.classroom.scene import RunSettings, scene
     from exact.classroom.server import check_named, given
     from exact.common.errors import InputError
     from exact.controller import ControllerSettings
+    from exact.mdps.drawn import Pay, grid_world, two_states
     from exact.mdps.library import load
+
+    LIBRARY, MAP, TABLE = "library or file", "own grid world", "own two states"
+    OWN_DISCOUNT = 0.9  # before the slider is moved
 
 
 @app.cell
 def menu():
     own = given()
-    named = mo.ui.dropdown([*own, *(name for name in STORY if name not in own)], value=[*own, *STORY][0], label="MDP")
+    source = mo.ui.radio([LIBRARY, MAP, TABLE], value=LIBRARY, label="Problem")
+    named = mo.ui.dropdown([*own, *(name for name in STORY if name not in own)], value=[*own, *STORY][0], label="Name")
     other = mo.ui.text(
         placeholder="garnet:S=20,A=4,b=3,gamma=0.9,seed=7 or mdp.json", label="or a file", full_width=True
     )
-    return named, other
+    return named, other, source
+
+
+@app.cell
+def painting():
+    painter = mo.ui.anywidget(Painter())
+    pay = mo.ui.dictionary(
+        {
+            what: mo.ui.number(value=getattr(Pay, what), step=0.1, debounce=True, label=label)
+            for what, label in (("step", "A step pays"), ("goal", "A goal pays"), ("pit", "A pit pays"))
+        }
+    )
+    slip = mo.ui.slider(0, 1, 0.05, 0, label="Slips to a side", show_value=True, debounce=True)
+    return painter, pay, slip
+
+
+@app.cell
+def tabulating():
+    example = load(STORY[0])
+
+    def entry(value):
+        return mo.ui.number(value=round(float(value), 12), step=0.05, debounce=True, full_width=True)
+
+    chances = mo.ui.array([entry(p) for p in example.transitions.ravel()])
+    rewards = mo.ui.array([entry(r) for r in example.rewards.ravel()])
+    start = mo.ui.array([entry(p) for p in example.initial])
+    return chances, rewards, start
+
+
+@app.cell
+def tabled(chances, rewards, start):
+    rows = [f"| {i // 2}, {i % 2} | {chances[2 * i]} | {chances[2 * i + 1]} | {rewards[i]} |" for i in range(4)]
+    heads = ["| *s, a* | to 0 | to 1 | pays |", "|---|---|---|---|"]
+    table = mo.md("\n".join([*heads, *rows, f"| start | {start[0]} | {start[1]} | |"]))
+    return (table,)
 
 
 @app.cell
@@ -55,20 +96,34 @@ def constants():
 
 
 @app.cell
-def problem(named, other):
+def listing(named, other):
     try:
-        mdp, refused = load(check_named(other.value.strip() or named.value)), None
+        listed, unlisted = load(check_named(other.value.strip() or named.value)), None
     except InputError as error:
-        mdp, refused = load(STORY[0]), str(error)
-    return mdp, refused
+        listed, unlisted = load(STORY[0]), str(error)
+    return listed, unlisted
 
 
 @app.cell
-def discounting(mdp):
-    discount = mo.ui.slider(
-        0, 0.999, 0.001, round(mdp.discount, 3), label=r"$\gamma$, discount", show_value=True, debounce=True
-    )
+def discounting(listed, source):
+    first = round(listed.discount, 3) if source.value == LIBRARY else OWN_DISCOUNT
+    discount = mo.ui.slider(0, 0.999, 0.001, first, label=r"$\gamma$, discount", show_value=True, debounce=True)
     return (discount,)
+
+
+@app.cell
+def problem(chances, discount, listed, painter, pay, rewards, slip, source, start, unlisted):
+    mdp, layout, refused = None, None, unlisted if source.value == LIBRARY else None
+    try:
+        if source.value == MAP:
+            mdp, layout = grid_world(painter.rows, Pay(**pay.value), slip.value, discount.value, MAP)
+        elif source.value == TABLE:
+            mdp = two_states(chances.value, rewards.value, start.value, discount.value, TABLE)
+        else:
+            mdp = replace(listed, discount=discount.value)
+    except InputError as error:
+        refused = str(error)
+    return layout, mdp, refused
 
 
 @app.cell
@@ -78,21 +133,37 @@ def panels():
 
 
 @app.cell
-def controls(beta0, beta1, discount, first_radius, gamma1, gamma2, gamma3, named, other, uniform_share):
-    mo.sidebar(
-        [named, other, discount, first_radius, beta0, beta1, gamma1, gamma2, gamma3, uniform_share], width="340px"
-    )
+def controls(
+    beta0,
+    beta1,
+    discount,
+    first_radius,
+    gamma1,
+    gamma2,
+    gamma3,
+    named,
+    other,
+    painter,
+    pay,
+    slip,
+    source,
+    table,
+    uniform_share,
+):
+    chosen = {LIBRARY: [named, other], MAP: [painter, *pay.elements.values(), slip], TABLE: [table]}[source.value]
+    constants_shown = [discount, first_radius, beta0, beta1, gamma1, gamma2, gamma3, uniform_share]
+    mo.sidebar([source, *chosen, *constants_shown], width="340px")
     return
 
 
 @app.cell
-def drawing(beta0, beta1, discount, first_radius, gamma1, gamma2, gamma3, gaussian, mdp, refused, uniform_share):
+def drawing(beta0, beta1, first_radius, gamma1, gamma2, gamma3, gaussian, layout, mdp, refused, uniform_share):
     mo.stop(refused is not None, mo.callout(refused, kind="danger"))
     try:
         constants_now = ControllerSettings(beta0.value, beta1.value, gamma1.value, gamma2.value, gamma3.value)
         run_now = RunSettings(constants_now, first_radius.value, uniform_share.value)
-        source = escape(page([scene(replace(mdp, discount=discount.value), run_now)], gaussian))
-        shown = mo.Html(f'<iframe srcdoc="{source}" style="width:100%; height:calc(100vh - 3rem); border:0"></iframe>')
+        source_now = escape(page([scene(mdp, run_now, layout)], gaussian))
+        shown = mo.Html(f'<iframe title="The classroom" srcdoc="{source_now}"></iframe>')
     except InputError as error:
         shown = mo.callout(str(error), kind="danger")
     shown

@@ -22,7 +22,7 @@ from exact.common.errors import InputError
 from exact.controller import ControllerSettings, Outcome, ratio
 from exact.evaluation import Evaluation, evaluate
 from exact.mdp import MDP, Array
-from exact.mdps.grids import GRIDS
+from exact.mdps.grids import GRIDS, Grid
 from exact.optimum import optimum
 from exact.subproblem.step import Subproblem
 from exact.subproblem.tv import gaps, solve_tv
@@ -82,8 +82,14 @@ class RunSettings:
             raise InputError(f"uniform share must lie in [0, 1], got {self.uniform_share}")
 
 
-def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
-    """Everything that the page shows of one MDP, as JSON can hold it. Errors as for `trials`."""
+def scene(mdp: MDP, settings: RunSettings, layout: Grid | None = None) -> dict[str, Any]:
+    """Everything that the page shows of one MDP, as JSON can hold it. Errors as for `trials`.
+
+    Args:
+        mdp: the MDP.
+        settings: how Algorithm 3.1 is run.
+        layout: how its states lie, if it is a grid world; those of the library's are known.
+    """
     run = trials(mdp, settings)
     path = visited(run)
     horizon = 1 / (1 - mdp.discount)
@@ -107,7 +113,7 @@ def scene(mdp: MDP, settings: RunSettings) -> dict[str, Any]:
         "problem": _problem(mdp) if mdp.n_states <= DRAWN_STATES else None,
         "square": _square(mdp, path) if mdp.rewards.shape == (2, 2) else None,
         "polytope": _polytope(mdp, path) if mdp.n_states == 2 and mdp.n_actions <= POLYTOPE_ACTIONS else None,
-        "grid": _grid(mdp, path),
+        "grid": _grid(mdp, path, layout or GRIDS.get(mdp.name)),
     }
 
 
@@ -281,18 +287,17 @@ def _segment(mdp: MDP, fixed: int, row: Array) -> Array:
     return np.asarray(V[order[[0, -1]]])
 
 
-def _grid(mdp: MDP, path: Sequence[Visit]) -> dict[str, Any] | None:
+def _grid(mdp: MDP, path: Sequence[Visit], layout: Grid | None) -> dict[str, Any] | None:
     """Values and policies of the run, of policy iteration and of conservative policy iteration; None if no grid."""
-    layout = GRIDS.get(mdp.name)
-    if layout is None or mdp.rewards.shape != (layout.shape[0] * layout.shape[1], len(layout.arrows)):
+    if layout is None or mdp.rewards.shape != (len(layout.cells), len(layout.arrows)):
         return None
     return {
         "letters": list(layout.letters),
         "arrows": layout.arrows,
         "methods": [
-            _maps("Trust region", path),
-            _maps("Policy iteration", _compared(mdp, policy_iteration, path)),
-            _maps("Conservative policy iteration", _compared(mdp, conservative(mdp), path)),
+            _maps("Trust region", path, layout),
+            _maps("Policy iteration", _compared(mdp, policy_iteration, path), layout),
+            _maps("Conservative policy iteration", _compared(mdp, conservative(mdp), path), layout),
         ],
     }
 
@@ -303,10 +308,17 @@ def _compared(mdp: MDP, proposal: Subproblem, path: Sequence[Visit]) -> list[Vis
     return visited(list(islice(run, len(path) - 1)))
 
 
-def _maps(name: str, path: Sequence[Visit]) -> dict[str, Any]:
+def _maps(name: str, path: Sequence[Visit], layout: Grid) -> dict[str, Any]:
+    """Values and policies of a method by cell, row by row; a wall has the value None and takes no action."""
+    rows, columns = layout.shape
+    cell = [row * columns + column for row, column in layout.cells]
+    values = np.full((len(path), rows * columns), np.nan)
+    percent = np.zeros((len(path), rows * columns, len(layout.arrows)), dtype=int)
+    for k, (policy, value) in enumerate(path):
+        values[k, cell], percent[k, cell] = value.V, np.round(100 * policy)
     return {
         "name": name,
         "eta": digits([value.eta for _, value in path]),
-        "values": digits([value.V for _, value in path]),
-        "percent": [np.round(100 * policy).astype(int).tolist() for policy, _ in path],
+        "values": digits(values),
+        "percent": percent.tolist(),
     }

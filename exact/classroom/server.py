@@ -11,7 +11,11 @@ marimo is loaded when the server starts, not before.
 """
 
 import importlib.util
+import os
 import secrets
+import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from importlib import resources
 from typing import Any
@@ -27,6 +31,10 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 LOOPBACK = "127.0.0.1"
 POLICY_VIOLATION = 1008
 """Code with which a WebSocket is refused (RFC 6455)."""
+LOOK_SECONDS = 0.5
+"""How often the server looks whether the process that started it is still there."""
+CLOSING_SECONDS = 2
+"""How long the server waits for open pages when it ends."""
 _given: list[str] = []
 
 
@@ -47,28 +55,51 @@ def check_named(name: str) -> str:
 
 
 def serve(mdps: Sequence[str], port: int) -> None:
-    """Serve the live app until the process is ended.
+    """Serve the live app until this process is told to end, or the one that started it has ended.
 
     Raises:
         InputError: marimo is not installed, port lies outside 1..65535, or an MDP would import a module.
         FaultError: the port is taken.
     """
-    if importlib.util.find_spec("marimo") is None:
-        raise InputError("the live app needs marimo: install stro[classroom]")
+    for needed in ("marimo", "anywidget", "uvicorn"):
+        if importlib.util.find_spec(needed) is None:
+            raise InputError(f"the live app needs {needed}: install stro[classroom]")
     if not 1 <= port <= 65535:
         raise InputError(f"port must lie in 1..65535, got {port}")
     _given[:] = [check_named(name) for name in mdps]
     import uvicorn
 
     token = secrets.token_urlsafe(24)
-    with resources.as_file(resources.files("exact.classroom").joinpath("live.py")) as file:
-        app = guarded(live_app(str(file), token), port)
+    with resources.as_file(resources.files("exact.classroom")) as folder:
+        app = guarded(live_app(str(folder / "live.py"), token), port)
+        settings = uvicorn.Config(
+            app, host=LOOPBACK, port=port, log_level="error", timeout_graceful_shutdown=CLOSING_SECONDS
+        )
+        server = uvicorn.Server(settings)
+        threading.Thread(target=end_with_parent, args=(server,), daemon=True).start()
         print(f"the live app is at http://{LOOPBACK}:{port}/?access_token={token}", flush=True)
         try:
-            uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning")
+            server.run()
         except SystemExit as error:
             if error.code:
                 raise FaultError(f"the live app cannot be served at port {port}") from None
+
+
+def end_with_parent(server: Any) -> None:
+    """Let a server end when the process that started this one has ended; a thread of its own.
+
+    A wrapper that is killed cannot tell the processes that it has started. Under nohup nothing happens: there the user
+    wants the server to go on.
+
+    Args:
+        server: a uvicorn.Server.
+    """
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    server.should_exit = True
 
 
 def live_app(file: str, token: str) -> App:

@@ -11,6 +11,8 @@ that returns the exit status, and
 
 so that a test calls `main(["--mdp", "chain"])` and reads the status.
 
+Every error is one line. STRO_TRACEBACK=1 shows the traceback as well.
+
 Exit status: 0 done, 1 the command's own verdict is negative, 2 bad input, 3 a fault while running, 130 interrupted.
 """
 
@@ -19,6 +21,7 @@ import dataclasses
 import difflib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +32,8 @@ from exact.common.errors import FaultError, InputError
 Options = TypeVar("Options")
 
 DONE, NEGATIVE, BAD_INPUT, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+TRACEBACK, LONGEST = "STRO_TRACEBACK", 300
+"""The environment variable that asks for tracebacks; characters shown of an error that nobody expected."""
 CONFIG = (tyro.conf.FlagCreatePairsOff,)
 
 
@@ -85,26 +90,43 @@ def parse_known(options: type[Options], module: str, argv: Sequence[str] | None 
 
 
 def guard(work: Callable[[], int]) -> int:
-    """Call `work` and return its status, or print its known error in one line and return that error's status."""
+    """Call `work` and return its status, or print its error in one line and return that error's status.
+
+    An error that is no InputError and no FaultError is a fault of the program or of a library. It has one line, too;
+    with the environment variable STRO_TRACEBACK=1 the traceback is printed before it, as for all other errors.
+    """
     try:
         return work()
     except InputError as error:
         return complain(error, BAD_INPUT)
     except FaultError as error:
         return complain(error, FAULT)
-    except KeyboardInterrupt:
-        return complain("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return complain(str(error) or "interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has gone: nobody is left to complain to, nor to flush to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAULT
     except OSError as error:  # a full disk, say
         return complain(error, FAULT)
+    except MemoryError as error:
+        return complain(f"out of memory: {error}" if str(error) else "out of memory", FAULT)
+    except Exception as error:
+        return complain(_unexpected(error), FAULT)
 
 
 def complain(error: object, status: int) -> int:
     """Print the error in one line on standard error; returns the status."""
+    if os.environ.get(TRACEBACK, "") not in ("", "0"):
+        traceback.print_exc()
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     return status
+
+
+def _unexpected(error: Exception) -> str:
+    """What an error was that nobody expected, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}: {str(error)[:LONGEST]} ({TRACEBACK}=1 shows the traceback)"
 
 
 def _given(default: Any) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class GaussianIteration:
     """Whether the mean step was accepted, (3.3)."""
     sigma_r: float | None
     """The ratio of the sigma step; None if none was tried, or if nothing was to be gained."""
+    sigma_width: float | None
+    """The radius of the sigma step in log sigma; None if none was tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +134,11 @@ def solve(
         r = ratio(actual, step.gain)
         outcome, following = decide(settings, state, r)
         accepted = trial if outcome is not Outcome.REJECT else current
-        sigma_r = None
+        sigma_r = sigma_width = None
         if sigma_settings and sigma_state and outcome is not Outcome.REJECT:
+            sigma_width = sigma_state.radius
             accepted, sigma_state, sigma_r = _move_sigma(mdp, trial, settings, sigma_settings, sigma_state)
-        history.append(GaussianIteration(current, norm, state.radius, step, actual, r, outcome, sigma_r))
+        history.append(GaussianIteration(current, norm, state.radius, step, actual, r, outcome, sigma_r, sigma_width))
         current, state = accepted, following
         norm = _gradient_norm(mdp, current)
     converged = norm <= tolerance

@@ -1,11 +1,15 @@
-"""How the states of the library's grid worlds lie on the page."""
+"""How the states of a grid world lie on the page."""
 
 from dataclasses import dataclass
+from functools import cached_property
+
+FREE, WALL, GOAL, PIT, START = ".#GHS"
+"""Letters of the cells of a drawn map; the last three are those of gymnasium's FrozenLake."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """State s lies in row s // columns and column s % columns."""
+    """The states are the cells that are no walls, row by row."""
 
     letters: tuple[str, ...]
     """One string for every row, one letter for every cell."""
@@ -16,6 +20,11 @@ class Grid:
     def shape(self) -> tuple[int, int]:
         """(rows, columns)."""
         return len(self.letters), len(self.letters[0])
+
+    @cached_property
+    def cells(self) -> list[tuple[int, int]]:
+        """(row, column) of every state."""
+        return [(i, j) for i, row in enumerate(self.letters) for j, letter in enumerate(row) if letter != WALL]
 
 
 LAKE = "←↓→↑"

@@ -4,6 +4,11 @@
 """
 
 import multiprocessing as mp
+import os
+import resource
+import subprocess
+import sys
+import time
 
 import gymnasium as gym
 import numpy as np
@@ -206,6 +211,72 @@ class Barren(Counting):
         return 0.0
 
 
+class Quitting(Counting):
+    """It calls sys.exit `at` "start", "reset" or "step"."""
+
+    def __init__(self, at, screen=False):
+        super().__init__(spaces.Box(0, 255, (8, 8, 1), np.uint8) if screen else None)
+        self.at = at
+        if at == "start":
+            sys.exit("no licence")
+
+    def seen(self):
+        shape = self.observation_space.shape
+        return np.zeros(shape, self.observation_space.dtype)
+
+    def reset(self, **arguments):
+        found = super().reset(**arguments)
+        if self.at == "reset" and self.episodes == 2:
+            sys.exit("no licence")
+        return found
+
+    def step(self, action):
+        if self.at == "step" and self.t == 3:
+            sys.exit()
+        return super().step(action)
+
+
+def in_worker():
+    """Whether this is a worker process, not the learner that looks at its environment."""
+    return mp.parent_process() is not None
+
+
+class Hanging(Counting):
+    """In a worker the third step does not come back."""
+
+    def step(self, action):
+        if self.t == 2 and in_worker():
+            time.sleep(1000)
+        return super().step(action)
+
+
+class Leaving(Counting):
+    """It starts a process that it does not end, and one that it ends by a signal when it is closed."""
+
+    def __init__(self, path):
+        super().__init__()
+        sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
+        self.children = [subprocess.Popen(sleeping) for _ in range(2)]
+        with open(path, "a") as file:
+            file.write("".join(f"{os.getpid()} {child.pid}\n" for child in self.children))
+
+    def close(self):
+        self.children[0].terminate()
+        self.children[0].wait()
+        self.children[1].returncode = 0  # so that Python does not warn of it
+
+
+class Hungry(Counting):
+    """In a worker it asks for more memory than it may have."""
+
+    def step(self, action):
+        if not in_worker():
+            return super().step(action)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 31, resource.RLIM_INFINITY))
+        self.held = np.ones(1 << 32)
+        return super().step(action)
+
+
 class Endless(Counting):
     """It never ends."""
 
@@ -226,6 +297,10 @@ KINDS = {
     "parent": Parent,
     "broken pipe": lambda: Parent(fail=True),
     "endless": Endless,
+    "quitting": Quitting,
+    "hanging": Hanging,
+    "leaving": Leaving,
+    "hungry": Hungry,
     "closing": Closing,
     "nan start": lambda: Returning("reset", np.array([np.nan, 0], np.float32)),
     "old step": lambda: Returning("step", (np.zeros(2), 1.0, False, {})),

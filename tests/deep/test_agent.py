@@ -10,7 +10,7 @@ from gymnasium.wrappers import ClipReward
 
 import deep
 from deep import training, watching
-from deep.run.checkpoint import read, read_newest
+from deep.run.checkpoint import LATEST, read
 from deep.sampling.environments import inspect
 from deep.training import main
 from exact.common import cli
@@ -176,7 +176,7 @@ def test_a_callback_stops_the_run_which_can_be_resumed(agent, tmp_path):
     stopped = train(tmp_path / "stopped", seed=3, settings=CONSTANT, callback=stop)
     assert (seen, stopped.result["status"]) == ([1, 2], "stopped")
     assert not (stopped.folder / "result.json").exists()
-    assert read_newest(stopped.folder / "checkpoints", print)["learner"]["counters"]["iteration"] == 2
+    assert read(stopped.folder / "checkpoints" / LATEST)["learner"]["counters"]["iteration"] == 2
     torch.testing.assert_close(deep.resume(stopped.folder, progress=False).theta, agent.theta, rtol=0, atol=0)
 
 

@@ -6,7 +6,6 @@ import pytest
 
 import deep
 from deep.check import main
-from deep.training import resume
 from exact.common import cli
 from tests.deep.test_kinds import NAME, QUICK, train
 
@@ -79,7 +78,7 @@ def test_training_notes_it_at_the_start_and_a_resume_records_what_it_could_not_r
     )
     assert stop.result["status"] == "stopped"
     assert "note: environment 'tests.deep.odd:make': reset(seed=...) does not determine" in capsys.readouterr().err
-    resume(folder)
+    deep.resume(folder, env=NAME, progress=False)
     assert "note: 1 of 1 running episodes could not be restored" in capsys.readouterr().err
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line.get("restarted_episodes") for line in lines[:3]] == [None, 1, None]

@@ -70,7 +70,7 @@ def test_a_film_has_as_many_frames_as_the_episode(tmp_path, capsys):
     settings = {"sampling.N": 256, "critic.epochs": 1, "workers": 1}
     env, target = "tests.deep.scripted:Shown", tmp_path / "film.gif"
     agent = deep.train(env, tmp_path / "run", steps=512, settings=settings, progress=False)
-    assert main([str(agent.folder), "--episodes", "2", "--video", str(target)]) == cli.DONE
+    assert main([str(agent.folder), "--env", env, "--episodes", "2", "--video", str(target)]) == cli.DONE
     frames = imageio.imread(target)
     (_, length), *_ = agent.evaluate(2)
     assert len(frames) == length

@@ -25,7 +25,7 @@ def test_an_agent_is_trained_and_acts_in_its_environment(kind, tmp_path):
     agent = train(tmp_path / "run", kind)
     assert agent.result["status"] == "finished"
     assert read_config(agent.folder).env_kwargs == {"kind": kind}
-    env = deep.load(agent.folder).make_env()
+    env = deep.load(agent.folder, env=NAME).make_env()
     observation, info = env.reset(seed=0)
     for deterministic in (True, False):
         mask = info.get("action_mask")
@@ -56,7 +56,7 @@ def test_masked_actions_are_learned(tmp_path):
 def test_an_episode_that_never_ends_is_cut_off_where_it_is_scored(tmp_path, capsys):
     agent = train(tmp_path / "run", "endless")
     assert agent.result["max100"] is None
-    assert evaluate([str(agent.folder), "--episodes", "2", "--max-steps", "30"]) == cli.DONE
+    assert evaluate([str(agent.folder), "--env", NAME, "--episodes", "2", "--max-steps", "30"]) == cli.DONE
     shown = capsys.readouterr().out
     assert "length 30" in shown
     assert "note: 2 of 2 episodes were cut off after --max-steps 30 steps" in shown
@@ -70,6 +70,6 @@ def test_a_fault_has_the_same_text_from_python(tmp_path):
 def test_a_callable_is_recorded_by_its_name_and_given_again_where_it_has_none(tmp_path):
     agent = deep.train(partial(make, "plain"), tmp_path / "run", steps=256, progress=False, settings=QUICK)
     assert read_config(agent.folder).env == "tests.deep.odd:make.partial"
-    with pytest.raises(InputError, match="callable that has no name of its own: give it again, from Python"):
+    with pytest.raises(InputError, match="callable of the script that trained: give it again, from Python"):
         deep.load(agent.folder)
     assert deep.load(agent.folder, env=partial(make, "plain")).evaluate(1) == [(5.0, 5)]

@@ -12,7 +12,7 @@ from deep.build import make_learner, value_type
 from deep.film import record
 from deep.innersolu import TrialPoint, inner_solu
 from deep.presets import DEFAULT_PIXELS, preset
-from deep.run.checkpoint import read_newest
+from deep.run.checkpoint import LATEST, read
 from deep.sampling.environments import inspect
 from deep.training import train
 
@@ -62,7 +62,7 @@ def test_a_run_of_pong_has_finite_numbers_and_a_batch_of_bytes(pong):
         assert np.isfinite(numbers).all()
         assert 0 < entry["kl"] <= entry["delta"]
         assert 1.7 < entry["entropy"] <= np.log(6) + 1e-6
-    saved = read_newest(pong / "checkpoints", print)["learner"]
+    saved = read(pong / "checkpoints" / LATEST)["learner"]
     assert saved["B"]["observations"].shape == (64, 4, 84, 84)
     assert str(saved["B"]["observations"].dtype) == "torch.uint8"
     assert saved["theta"].shape == (1_687_206,)

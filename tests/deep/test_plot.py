@@ -61,6 +61,15 @@ def test_each_environment_has_a_panel_with_a_line_per_group_and_a_band_over_seed
     np.testing.assert_allclose(hopper.lines[0].get_ydata()[-1], 40.5)
 
 
+def test_a_run_in_which_no_episode_ended_is_in_the_table(root, tmp_path, capsys):
+    make(root, "endless", length=1)
+    assert main([str(root), "--out", str(tmp_path / "curves.html")]) == cli.DONE
+    assert f"left out {root}/endless: no episode ended\n" in capsys.readouterr().err
+    assert f"no episode ended<td>{root}/endless" in (tmp_path / "curves.html").read_text()
+    assert main([str(root / "endless")]) == cli.BAD_INPUT
+    assert f"nothing to draw in 1 run: {root}/endless: no episode ended" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_figures_are_written_and_what_is_left_out_is_said(root, suffix, capsys):
     make(root, "empty", length=0)

@@ -11,7 +11,7 @@ import pytest
 
 import deep
 from deep.presets import preset
-from deep.run.checkpoint import read_newest
+from deep.run.checkpoint import LATEST, read
 from deep.sampling.making import Maker
 from deep.training import FirstOptions, main, parse, resume, train
 from exact.common import cli
@@ -122,7 +122,7 @@ def test_killed_at_any_moment_and_resumed_it_is_the_uninterrupted_run(env_id, fl
 
 
 def _theta(folder):
-    return read_newest(folder / "checkpoints", print)["learner"]["theta"]
+    return read(folder / "checkpoints" / LATEST)["learner"]["theta"]
 
 
 def test_inverted_pendulum_is_learned(tmp_path):
@@ -141,6 +141,7 @@ def test_acrobot_is_learned(tmp_path):
 
 
 PONG = ["--env", "ALE/Pong-v5"]
+QUITTING = '{"kind": "quitting", "at": "start"}'
 
 
 @pytest.mark.parametrize(
@@ -171,9 +172,13 @@ PONG = ["--env", "ALE/Pong-v5"]
         (["--continue-from", "/no/such/run", "--steps", "5"], "expected a run directory"),
         (["--continue-from", "/no/such/run"], "--steps is required"),
         (["--continue-from", "/no/such/run", "--steps", "5", "--seed", "1"], "unknown option --seed"),
-        (["--continue-from", "/no/such/run", "--steps", "5", "--env", "CartPole-v1"], "the run's own settings"),
+        (["--continue-from", "/no/such/run", "--steps", "5", "--preset", "paper"], "the run's own settings"),
         (["--env", "CartPole-v1", "--init-from", "/no/such/run"], "expected a run directory"),
         (["--env", "Hopper-v4", "--eval-every", "-1"], "config.eval_every must be >= 0, got -1"),
+        (["--env", "Hopper-v4", "--patience", "0"], "--patience must be > 0 seconds, got 0.0"),
+        (["--env", "Hopper-v4", "--policy.hidden", "1000000000"], "parameters: training needs"),
+        (["--env", "Hopper-v4", "--critic.hidden", "9", "1000000000"], "parameters: training needs"),
+        (["--env", "tests.deep.odd:make", "--env-kwargs", QUITTING], "SystemExit: no licence"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, message, capfd):
@@ -191,6 +196,17 @@ def test_a_fault_while_running_is_one_line_and_status_3_and_keeps_the_checkpoint
     assert "NanReward-v0': the reward is nan (episode 1, step 40)" in err
     assert err.count("\n") == 1
     assert (out / "checkpoints" / "latest.pt").exists()
+
+
+def test_a_run_that_diverges_is_a_fault(tmp_path, capfd, monkeypatch):
+    from deep.algorithm import Learner
+    from deep.surrogate import GainEstimate
+
+    monkeypatch.setattr(Learner, "estimate", lambda *_: GainEstimate(float("nan"), 1.0, 1.0))
+    assert main(["--env", "CartPole-v1", "--workers", "1", "--out", str(tmp_path / "run")]) == cli.FAULT
+    err = capfd.readouterr().err
+    assert "error: environment 'CartPole-v1': iteration 1 diverged, its ratio has (nan, 1.0, 1.0)" in err
+    assert "Traceback" not in err
 
 
 def test_a_mismatching_checkpoint_is_refused(finished, tmp_path):
@@ -220,7 +236,7 @@ def test_settings_are_the_presets_where_the_words_are_silent():
 
 def test_resuming_takes_the_runs_own_settings(finished):
     options, spec = parse(["--tensorboard", "--resume", str(finished[0])])
-    assert (options.config, options.folder, options.tensorboard) == (small(), finished[0], True)
+    assert (options.config, options.folder, options.trackers.names) == (small(), finished[0], ("tensorboard",))
     assert spec.env_id == "Hopper-v4"
 
 

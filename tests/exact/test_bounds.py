@@ -50,6 +50,12 @@ def test_radius_floor(arguments, expected):
     assert bounds.radius_floor(*arguments) == pytest.approx(expected, rel=1e-14)
 
 
+def test_the_radius_of_the_papers_proof():
+    """p0^2 (1-gamma)^3 eps (1-beta1) / (4 A_bar gamma), no two of whose numbers agree."""
+    expected = 0.25**2 * 0.1**3 * 3.0 * 0.3 / (4 * 2.0 * 0.9)
+    assert bounds.radius_printed(0.9, 0.25, 3.0, 2.0, 0.7) == pytest.approx(expected, rel=1e-14)
+
+
 def test_ratio_bounds_by_hand():
     assert bounds.ratio_prior(0.9, 5.0, 0.1) == pytest.approx(0.82)
     assert bounds.ratio_posterior(0.9, 5.0, 0.1) == pytest.approx(1 / 1.18)

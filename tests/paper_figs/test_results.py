@@ -135,6 +135,14 @@ def test_runs_that_are_not_shown_are_named(command, suffix, runs, make_run, tmp_
     assert err.count("\n") == 2
 
 
+@pytest.mark.parametrize(("command", "suffix"), [(fig1, ".svg"), (table1, ".md")])
+def test_a_run_without_episodes_is_named_and_the_others_are_shown(command, suffix, runs, make_run, tmp_path, capsys):
+    silent = make_run("Ant-v4", 7, 500.0) / "result.json"
+    silent.write_text(json.dumps(json.loads(silent.read_text()) | {"max100": None, "final100": None}))
+    assert command.main(["--runs", str(runs), "--out", str(tmp_path / f"out{suffix}")]) == 0
+    assert f"left out {silent.parent}: no episode ended, so it has no return\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [fig1, table1])
 def test_runs_of_which_none_is_shown_are_refused(command, make_run, tmp_path, refused):
     make_run("CartPole-v1", 0, 500.0)

@@ -2,8 +2,10 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +89,40 @@ def test_any_changed_number_is_refused(kind, rehashed, capsys):
             assert refused(wrong), (path, old, new)
             tried += 1
     assert tried > 100
+
+
+BOUND = "eta + max A/(1-gamma) >= eta*, and eta* >= eta"
+
+
+def another_return(certificate):
+    """eta a seventh higher, and the sides as they would be then."""
+    certificate["eta"] = str(Fraction(certificate["eta"]) + Fraction(1, 7))
+    certificate["sides"][BOUND] = [str(Fraction(x) + Fraction(1, 7)) for x in certificate["sides"][BOUND]]
+
+
+def outside(certificate):
+    """A radius of half of what the step uses, and the sides as they would be then."""
+    region = certificate["sides"]["the trial is in the region"]
+    certificate["delta"] = region[0] = str(Fraction(region[1]) / 2)
+
+
+FORGED = {
+    "another digest": ("policy", lambda c: c.update(digest="0" * 64), "the digest is not that of the MDP"),
+    "another return": ("policy", another_return, "eta is not rho0' V"),
+    "a row of 3/4": ("policy", lambda c: c["policy"].__setitem__(0, ["1/4", "1/2"]), "no probability distribution"),
+    "a negative mass": ("policy", lambda c: c["policy"].__setitem__(0, ["-1/4", "5/4"]), "no probability distribution"),
+    "outside of the region": ("step", outside, "the trial is in the region: it is not so"),
+    "a statement left out": ("step", lambda c: c["sides"].pop("Lemma 3.3"), "other statements"),
+}
+
+
+@pytest.mark.parametrize(("kind", "forge", "reason"), FORGED.values(), ids=FORGED.keys())
+def test_a_forged_certificate_is_refused_for_what_is_wrong(kind, forge, reason):
+    """Whatever else would give it away has been forged, too."""
+    forged = copy.deepcopy(CERTIFICATES[kind])
+    forge(forged)
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        check_certificate._check(forged)
 
 
 @pytest.mark.parametrize("content", ["", "[]]", "[1]", "[{}]", '[{"format": "stro-certificate-1"}]', "[" * 10_000])

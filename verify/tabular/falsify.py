@@ -6,15 +6,18 @@ the radius, is changed at a time.  All data stay on dyadic grids, so the step it
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from exact.algorithm import Iteration, iterate
 from exact.mdp import MDP, Array
+from exact.mdps.library import load
 from exact.subproblem.step import Subproblem
 from verify.core.checking import IMPOSSIBLE, climb
 from verify.core.statement import Check, Statement
+from verify.tabular.runs import Run
 from verify.tabular.trial import GRID, grid_policy
 
 REWARD_GRID = 256
@@ -100,6 +103,31 @@ def tightest(
         return max((check.claimed / check.actual for check in found), default=IMPOSSIBLE)
 
     return checks_at(climb(first, closeness, lambda place: neighbour(place, rng), trials)[0])
+
+
+def search_near(
+    run: Run,
+    start: Array,
+    delta: float,
+    checks_at: Callable[..., list[Check]],
+    statement: Statement,
+    trials: int,
+    rng: np.random.Generator,
+) -> list[Check]:
+    """The checks at the tightest place near the beginning of a run.
+
+    Args:
+        run: names the MDP.
+        start: the policy to begin at, shape (S, A).
+        delta: the radius to begin at.
+        checks_at: makes the checks at a place; `where` names them.
+        statement: the one that is to fail.
+        trials: how many places are tried.
+        rng: source of the perturbations.
+    """
+    first = Place.on_grid(load(run.mdp), start, delta)
+    where = f"falsifier of {statement.label} near {run} --search {trials}"
+    return tightest(first, partial(checks_at, where=where), statement, trials, rng)
 
 
 def neighbour(place: Place, rng: np.random.Generator) -> Place:

@@ -88,6 +88,7 @@ function follow() {
     activate(Number.isInteger(step) && step > 0 ? step - 1 : 0, step > 1);
   }
   if (wanted >= 0) choose(wanted, Number(asked.get("k")) || 0, Number(asked.get("delta")) || null);
+  else if (state.step === undefined) choose(DATA.scenes.indexOf(state.scene));
 }
 
 function present(on = !document.body.classList.contains("present")) {
@@ -161,5 +162,6 @@ const watcher = new IntersectionObserver((entries) => {
   if (i >= 0 && state.step !== undefined && i !== state.step && performance.now() > quiet) activate(i);
 }, { rootMargin: matchMedia("(max-width: 900px)").matches ? "-75% 0px -24% 0px" : "-49% 0px -50% 0px" });
 for (const step of STEPS) watcher.observe(step);
-if (!HAS_LESSON) for (const id of ["to-lesson", "to-exercises", "present"]) byId(id).hidden = true;
+if (!HAS_LESSON) for (const id of ["to-lesson", "to-play", "to-exercises", "present"]) byId(id).hidden = true;
+document.body.classList.toggle("alone", DATA.scenes.length === 1); // nothing to choose from: the live app chooses
 follow();

@@ -35,12 +35,13 @@ function linearTicks(low, high, count) {
   return ticks.map((value) => ({ value, label: value.toFixed(decimals).replace("-", "−") }));
 }
 
-// Powers of ten, and between them 2 and 5 times a power where there are too few.
+// Powers of ten, and between them 2 and 5 times a power where there are too few and there is room.
 function logTicks(low, high, count) {
   const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
   if (last - first < 2) {
     const powers = Array.from({ length: last - first + 3 }, (_, i) => 10 ** (first - 1 + i));
-    const values = powers.flatMap((power) => [1, 2, 5].map((m) => m * power)).filter((v) => low <= v && v <= high);
+    const between = (steps) => powers.flatMap((power) => steps.map((m) => m * power)).filter((v) => low <= v && v <= high);
+    const values = [[1, 2, 5], [1, 3]].map(between).find((found) => found.length <= 1.7 * count) ?? between([1]);
     return values.map((value) => ({ value, label: String(Number(value.toPrecision(1))) }));
   }
   const every = Math.max(1, Math.ceil((last - first + 1) / count));
@@ -55,7 +56,13 @@ function scale([low, high, kind], from, to) {
 }
 
 // A window may have no width yet when the page is drawn first; the resize that follows draws it again.
-const widthOf = (place) => Math.max(place.clientWidth, 240);
+const widthOf = (place) => Math.max(place.clientWidth, 160);
+
+// Where the middle of a text may lie, so that it stays inside a drawing of that width.
+function inside(x, text, width) {
+  const half = 4.6 * text.length;
+  return Math.max(half, Math.min(x, width - half));
+}
 
 // An empty plot in `place`: axes with ticks and names, and a clipped group `inside` for the data.
 // x and y are [low, high, "log" or nothing]; the data's corner is bottom left.
@@ -74,21 +81,21 @@ function frame(place, { x, y, xName, yName, height, square = false, right = 16, 
   const clip = `clip-${place.closest("section").id}-${[...place.parentNode.children].indexOf(place)}`;
   const area = { x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top };
   make("rect", area, make("clipPath", { id: clip }, svg));
-  const inside = make("g", { "clip-path": `url(#${clip})` }, svg);
+  const data = make("g", { "clip-path": `url(#${clip})` }, svg);
   make("rect", { ...area, class: "axis" }, svg);
   const ticks = (range, count) => (range[2] === "log" ? logTicks : linearTicks)(range[0], range[1], count);
   for (const { value, label } of ticks(x, Math.max(2, area.width / (few ? 130 : 80)))) {
     make("line", { x1: X(value), x2: X(value), y1: box.bottom, y2: box.bottom + 5, class: "axis" }, svg);
-    make("text", { x: X(value), y: box.bottom + 20, "text-anchor": "middle", class: "tick" }, svg, label);
+    make("text", { x: inside(X(value), label, width), y: box.bottom + 20, "text-anchor": "middle", class: "tick" }, svg, label);
   }
   for (const { value, label } of ticked ? ticks(y, area.height / 50) : []) {
     make("line", { x1: box.left - 5, x2: box.left, y1: Y(value), y2: Y(value), class: "axis" }, svg);
     make("text", { x: box.left - 9, y: Y(value) + 5, "text-anchor": "end", class: "tick" }, svg, label);
   }
-  make("text", { x: (box.left + box.right) / 2, y: box.bottom + 42, "text-anchor": "middle" }, svg, xName);
+  make("text", { x: inside((box.left + box.right) / 2, xName, width), y: box.bottom + 42, "text-anchor": "middle" }, svg, xName);
   make("text", { x: square ? box.left - 50 : 8, y: 18 }, svg, yName);
   place.replaceChildren(svg);
-  return { svg, inside, X, Y, box };
+  return { svg, inside: data, X, Y, box };
 }
 
 // A line through the points [x, y]; a point with a missing number, or one that a log axis cannot show, breaks it.

@@ -1,32 +1,32 @@
 // The views that only the lesson needs: the problem, predicted and true gain, the ladder, noise, and a network.
 
-const CIRCLE = 34;
-
 // Two or three states in a row; an arc for every action and successor, thicker where it is likelier.
 function drawProblem() {
-  const { transitions, rewards } = state.scene.problem, place = plotOf("problem"), width = widthOf(place), height = 330, y = 140;
-  const n = rewards.length, at = (s) => 105 + ((width - 210) * s) / Math.max(n - 1, 1);
+  const { transitions, rewards } = state.scene.problem, place = plotOf("problem"), width = widthOf(place), height = 264, y = 104;
+  const [radius, side0, near] = width < 300 ? [22, 76, 26] : width < 420 ? [26, 92, 36] : [34, 118, 58]; // circle, its place, loops
+  const n = rewards.length, at = (s) => side0 + ((width - 2 * side0) * s) / Math.max(n - 1, 1);
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": `The decision problem ${state.scene.name}: ${n} states` });
   transitions.forEach((actions, s) => actions.forEach((row, a) => row.forEach((p, t) => {
     if (p < 0.005) return;
     const style = `line ${["blue", "orange", "green"][a % 3]}`, thick = { "stroke-width": 1 + 3 * p }, side = a % 2 ? 1 : -1;
     const label = (x, yy, anchor) => make("text", { x, y: yy, "text-anchor": anchor, class: "tick" }, svg, show(p, 2));
     if (s === t) {
-      const out = s < n / 2 ? -1 : 1, reach = 58 + 16 * a, lift = side * (26 + 10 * a);
-      make("path", { d: `M${at(s) + out * 20} ${y + side * 27}C${at(s) + out * reach} ${y + lift * 2.6} ${at(s) + out * reach * 1.4} ${y + lift} ${at(s) + out * 33} ${y + side * 8}`, class: style, ...thick }, svg);
+      const out = s < n / 2 ? -1 : 1, reach = near + (near / 3.6) * a, lift = side * (26 + 10 * a);
+      make("path", { d: `M${at(s) + out * radius * 0.59} ${y + side * radius * 0.8}C${at(s) + out * reach} ${y + lift * 2.6} ${at(s) + out * reach * 1.4} ${y + lift} ${at(s) + out * (radius - 1)} ${y + side * 8}`, class: style, ...thick }, svg);
       label(at(s) + out * (reach + 6), y + lift * 1.9, out < 0 ? "end" : "start");
     } else {
       const way = Math.sign(t - s), bend = (way > 0 ? -1 : 1) * (24 + 34 * a), middle = (at(s) + at(t)) / 2;
-      const [x1, x2] = [at(s) + way * 30, at(t) - way * 32], yy = y + bend * 0.4;
+      const [x1, x2] = [at(s) + way * (radius - 4), at(t) - way * (radius - 2)], yy = y + bend * 0.4;
       make("path", { d: `M${x1} ${yy}Q${middle} ${y + bend * 2.1} ${x2} ${yy}`, class: style, ...thick }, svg);
       arrow(svg, x2 - way * 9, yy + bend * 0.16, x2, yy, style);
       label(middle, y + bend * 1.25 + (bend < 0 ? -5 : 14), "middle");
     }
   })));
   rewards.forEach((row, s) => {
-    make("circle", { cx: at(s), cy: y, r: CIRCLE, class: "circle" }, svg);
-    make("text", { x: at(s), y: y + 6, "text-anchor": "middle", class: "big" }, svg, `state ${s}`);
-    row.forEach((r, a) => make("text", { x: at(s), y: y + 122 + 19 * a, "text-anchor": "middle", class: `fill ${["blue", "orange", "green"][a % 3]}` }, svg, `action ${a} pays ${show(r, 2)}`));
+    make("circle", { cx: at(s), cy: y, r: radius, class: "circle" }, svg);
+    make("text", { x: at(s), y: y + 6, "text-anchor": "middle", class: "big" }, svg, radius < 34 ? s : `state ${s}`);
+    const [x, anchor] = n === 2 && width < 420 ? [s * width, s ? "end" : "start"] : [at(s), "middle"]; // not over each other
+    row.forEach((r, a) => make("text", { x, y: y + 116 + 19 * a, "text-anchor": anchor, class: `fill ${["blue", "orange", "green"][a % 3]}` }, svg, `${width < 300 ? "" : "action "}${a} pays ${show(r, 2)}`));
   });
   place.replaceChildren(svg);
 }
@@ -36,7 +36,7 @@ function drawGain() {
   byId("gain").querySelector(".legend").hidden = !now;
   if (!now) return nothingLeft("gain");
   const plot = frame(plotOf("gain"), {
-    x: [now.delta[0], now.delta.at(-1), "log"], y: extent([0, ...now.predicted, ...now.actual]), xName: "radius δ", yName: "gain", height: 340,
+    x: [now.delta[0], now.delta.at(-1), "log"], y: extent([0, ...now.predicted, ...now.actual]), xName: "radius δ", yName: "gain", height: tall(340),
   });
   vertical(plot, now.delta[index]);
   polyline(plot, now.delta.map((d, i) => [d, now.predicted[i]]), "line orange");
@@ -51,18 +51,18 @@ function drawGain() {
 
 const RUNGS = [
   ["what is lost in truth, 1 − r", ""],
-  ["the change of V is known, not where it acts", "γ D span(V′ − V)"],
+  ["where V changes is not known", "γ D span(V′ − V)"],
   ["V′ unknown: the whole future at its worst", "γ D span(f) / (1−γ)"],
   ["the state that changes most, for all states", "α for (1−γ) D"],
-  ["the largest advantage, for what is gained: TRPO", "4 max|A| α for span(f)"],
-  ["the rarest start, for the states that are visited", "δ / p₀ for α"],
+  ["the largest advantage: TRPO", "4 max|A| α for span(f)"],
+  ["the rarest start, for all states", "δ / p₀ for α"],
   ["the least predicted gain: Lemma 3.4", "(1−γ) δ A* for the gain"],
 ];
 
 function drawLadder() {
   const now = sweep(), place = plotOf("ladder");
   if (!now) return nothingLeft("ladder");
-  const values = now.ladder.map((row) => row[state.index]), width = widthOf(place), line = 46, height = RUNGS.length * line + 46;
+  const values = now.ladder.map((row) => row[state.index]), width = widthOf(place), line = width < 420 ? 42 : 46, height = RUNGS.length * line + 46;
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": "Bounds of 1 − r, from the exact loss to Lemma 3.4" });
   const positive = values.filter((v) => v > 0), low = Math.log10(Math.min(...positive, 1)) - 0.3, high = Math.log10(Math.max(...positive, 10)) + 0.1;
   const X = (v) => 8 + ((Math.log10(v) - low) / (high - low)) * (width - 150);
@@ -77,7 +77,7 @@ function drawLadder() {
   });
   if (high > 0) {
     make("line", { x1: X(1), x2: X(1), y1: 14, y2: height - 26, class: "now" }, svg);
-    make("text", { x: X(1) + 4, y: height - 10, class: "tick" }, svg, "1: from here on a bound says nothing");
+    make("text", { x: X(1) + 4, y: height - 10, class: "tick" }, svg, "above 1 a bound says nothing");
   }
   place.replaceChildren(svg);
 }
@@ -96,7 +96,7 @@ function drawNoise() {
   rows.forEach(([, colour, key], i) => now[key].slice(0, noise.count).forEach((v, j) => dot(plot, v, 3 - i + ((j * 7) % 11 - 5) / 22, `mark ${colour}${j === last ? " latest" : ""}`, j === last ? 7 : 4)));
   const better = now.gain[last] > 0, right = now.accepted[last] === better;
   byId("batch").textContent = `Batch ${noise.count}: predicted ${show(now.predicted[last], 2)}, true ${show(now.gain[last], 2)}, measured ${show(now.returns[last], 2)}. (4.14) ${now.accepted[last] ? "accepts" : "rejects"} a step that makes the policy ${better ? "better" : "worse"}: ${right ? "right" : "wrong"}.`;
-  const shares = frame(second, { x: [10, 10000, "log"], y: [0, 0.6], xName: "batch size N", yName: "share of wrong signs, of 400 batches", height: 300 });
+  const shares = frame(second, { x: [10, 10000, "log"], y: [0, 0.6], xName: "batch size N", yName: widthOf(second) < 320 ? "share of wrong signs" : "share of wrong signs, of 400 batches", height: 300 });
   vertical(shares, now.n);
   for (const [key, colour] of [["wrong_returns", "purple"], ["wrong_reverse", "blue"]]) {
     polyline(shares, batches.map((b) => [b.n, b[key]]), `line ${colour} answer`);
@@ -137,10 +137,10 @@ function drawDeep() {
   const steps = [0, curve.steps.at(-1)];
   let plot = frame(places[0], { x: steps, y: extent(curve.return100), xName: "environment steps", yName: "return, mean of 100 episodes", height: 260, few: true });
   polyline(plot, curve.steps.map((s, i) => [s, curve.return100[i]]), "line green");
-  plot = frame(places[1], { x: steps, y: [0.005, 0.2, "log"], xName: "environment steps", yName: "μ, coefficient of the radius", height: 260, few: true });
+  plot = frame(places[2], { x: steps, y: [0.005, 0.2, "log"], xName: "environment steps", yName: "μ, coefficient of the radius", height: 260, few: true });
   polyline(plot, curve.steps.map((s, i) => [s, curve.radius[i]]), "line grey thin");
   marks(plot, curve.radius);
-  plot = frame(places[2], { x: [...extent(curve.predicted_gain), "log"].with(0, Math.min(...curve.predicted_gain) / 1.3), y: extent(curve.actual_gain), xName: "predicted gain (normalised)", yName: "measured gain", height: 260 });
+  plot = frame(places[1], { x: [...extent(curve.predicted_gain), "log"].with(0, Math.min(...curve.predicted_gain) / 1.3), y: extent(curve.actual_gain), xName: "predicted gain (normalised)", yName: "measured gain", height: 260 });
   horizontal(plot, 0, "axis");
   curve.predicted_gain.forEach((p, i) => (curve.accepted[i] ? dot(plot, p, curve.actual_gain[i], "dot answer", 3) : cross(plot, p, curve.actual_gain[i], 4, "answer")));
 }

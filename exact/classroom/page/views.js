@@ -4,6 +4,8 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const SVG_HEIGHT = 440;
 const state = { scene: DATA.scenes[0], k: 0, index: 0, follow: true, timer: null };
 const byId = (id) => document.getElementById(id);
+// Plots of the lesson are lower on small screens, so that nothing of the view is out of sight.
+const tall = (height) => (state.step !== undefined && innerWidth <= 1100 ? 0.8 * height : height);
 const plotOf = (id) => document.querySelector(`#${id} .plot`);
 
 // The data of iteration k at every radius; undefined when the run is over.
@@ -12,7 +14,7 @@ const sweep = () => state.scene.steps[state.k];
 function drawSquare() {
   const { scene, k, index } = state, { policies, contours } = scene.square, now = sweep();
   const plot = frame(plotOf("square"), {
-    x: [0, 1], y: [0, 1], xName: "π(1|0), action 1 in state 0", yName: "π(1|1), action 1 in state 1", height: SVG_HEIGHT, square: true,
+    x: [0, 1], y: [0, 1], xName: "π(1|0), action 1 in state 0", yName: "π(1|1), action 1 in state 1", height: tall(SVG_HEIGHT), square: true,
   });
   for (const line of contours) polyline(plot, line, "level");
   const [px, py] = policies[k];
@@ -116,7 +118,7 @@ function drawWater() {
   const { height, width, state: s, action: a } = now.bars, used = now.distance[state.index], price = now.price[state.index];
   const ends = width.reduce((sums, w) => [...sums, sums.at(-1) + w], [0]);
   const plot = frame(plotOf("water"), {
-    x: [0, ends.at(-1)], y: [0, height[0] * 1.15], xName: "width ρ(s) π(a|s), budget δ", yName: "height G(s,a)", height: SVG_HEIGHT,
+    x: [0, ends.at(-1)], y: [0, height[0] * 1.15], xName: "width ρ(s) π(a|s), budget δ", yName: "height G(s,a)", height: tall(SVG_HEIGHT),
   });
   const block = (from, to, h, style) => make("rect", {
     x: plot.X(from), width: Math.max(plot.X(to) - plot.X(from), 0), y: plot.Y(h), height: plot.box.bottom - plot.Y(h), class: style,
@@ -124,13 +126,13 @@ function drawWater() {
   height.forEach((h, i) => {
     block(ends[i], ends[i + 1], h, "bar");
     if (ends[i] < used) block(ends[i], Math.min(ends[i + 1], used), h, "gain");
-    if (plot.X(ends[i + 1]) - plot.X(ends[i]) < 66) return;
+    if (plot.X(ends[i + 1]) - plot.X(ends[i]) < 76) return;
     const middle = (ends[i] + ends[i + 1]) / 2, label = { x: plot.X(middle), y: plot.box.bottom - 8, "text-anchor": "middle" };
     make("text", { ...label, class: middle < used ? "on-gain" : "" }, plot.inside, `s=${s[i]}, a=${a[i]}`);
   });
   make("line", { x1: plot.box.left, x2: plot.box.right, y1: plot.Y(price), y2: plot.Y(price), class: "line orange dash" }, plot.inside);
   make("line", { x1: plot.X(used), x2: plot.X(used), y1: plot.box.top, y2: plot.box.bottom, class: "line orange" }, plot.inside);
-  const numbers = `λ = ${show(price)}, used ${show(used)}, gain ${show(now.predicted[state.index])}`;
+  const narrow = plot.box.right < 420, numbers = `λ = ${show(price)}${narrow ? "" : `, used ${show(used)}`}, gain ${show(now.predicted[state.index])}`;
   make("text", { x: plot.box.right, y: 18, "text-anchor": "end" }, plot.svg, numbers);
 }
 
@@ -148,11 +150,11 @@ function drawRatio() {
   if (!now) return nothingLeft("ratio");
   const plot = frame(plotOf("ratio"), {
     x: [now.delta[0], now.delta.at(-1), "log"], y: [-0.15, 1.08 * Math.max(1, ...now.ratio)],
-    xName: "radius δ", yName: "ratio r and its lower bounds", height: 340, right: 84,
+    xName: "radius δ", yName: "ratio r and its lower bounds", height: tall(340), right: widthOf(plotOf("ratio")) < 340 ? 34 : 84,
   });
   horizontal(plot, 0, "axis");
-  horizontal(plot, scene.beta0, "grey dots", `β₀ = ${scene.beta0}`);
-  horizontal(plot, scene.beta1, "grey dots", `β₁ = ${scene.beta1}`);
+  horizontal(plot, scene.beta0, "grey dots", plot.box.right > 320 ? `β₀ = ${scene.beta0}` : "β₀");
+  horizontal(plot, scene.beta1, "grey dots", plot.box.right > 320 ? `β₁ = ${scene.beta1}` : "β₁");
   vertical(plot, now.delta[index]);
   for (const { key, style } of [...BOUNDS].reverse()) polyline(plot, now.delta.map((d, i) => [d, now[key][i]]), `line ${style}`);
   dot(plot, now.delta[index], now.ratio[index], "dot");
@@ -175,7 +177,7 @@ function drawRun() {
   series.forEach(([values, name], i) => {
     const positive = values.filter((v) => v > 0);
     const y = [Math.min(...positive) / 2, Math.max(...positive) * 2, "log"];
-    const plot = frame(places[i], { x: [-0.5, scene.eta.length - 0.5], y, xName: "iteration k", yName: name, height: 300 });
+    const plot = frame(places[i], { x: [-0.5, scene.eta.length - 0.5], y, xName: "iteration k", yName: name, height: tall(300) });
     polyline(plot, values.map((v, j) => [j, v > 0 ? v : null]), "line grey");
     vertical(plot, k);
     values.forEach((v, j) => {
@@ -190,7 +192,7 @@ const MOVES = { "←": [-1, 0], "→": [1, 0], "↑": [0, -1], "↓": [0, 1] };
 
 function drawGrid() {
   const { methods } = state.scene.grid, places = document.querySelectorAll("#grid .plot");
-  const all = methods.flatMap((method) => method.values.flat());
+  const all = methods.flatMap((method) => method.values.flat()).filter((v) => v !== null); // walls have no value
   const range = [Math.min(...all), Math.max(...all)];
   methods.forEach((method, i) => drawMap(places[i], method, range));
 }
@@ -200,19 +202,20 @@ function drawMap(place, { name, eta, values, percent }, [low, high]) {
   const rows = letters.length, columns = letters[0].length, width = widthOf(place);
   const cell = Math.min(width / columns, 420 / rows), left = (width - cell * columns) / 2, top = 54, height = top + cell * rows + 4;
   const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": `${name}, values and policy` });
-  make("text", { x: left, y: 18, class: "big" }, svg, name);
+  make("text", { x: left, y: 18, class: "big" }, svg, name.length * 9.5 < width ? name : name.replace("policy iteration", "PI"));
   make("text", { x: left, y: 42 }, svg, `η = ${show(eta[j])}${j < state.k ? `, done after ${j}` : ""}`);
   values[j].forEach((v, s) => {
     const x = left + (s % columns) * cell, y = top + Math.floor(s / columns) * cell, share = (100 * (v - low)) / (high - low || 1);
-    const style = `fill: color-mix(in oklab, var(--high) ${share.toFixed(1)}%, var(--low))`;
+    const style = v === null ? "fill: var(--soft)" : `fill: color-mix(in oklab, var(--high) ${share.toFixed(1)}%, var(--low))`;
     make("rect", { x, y, width: cell, height: cell, class: "cell", style }, svg);
+    if (v === null) return;
     const numbered = cell > 58, cx = x + cell / 2, cy = y + cell * (numbered ? 0.42 : 0.5);
     percent[j][s].forEach((p, a) => {
       const [dx, dy] = MOVES[arrows[a]], reach = ((numbered ? 0.32 : 0.42) * cell * p) / 100;
       if (p >= 5) arrow(svg, cx, cy, cx + dx * reach, cy + dy * reach, "arrow");
     });
     const letter = letters[Math.floor(s / columns)][s % columns];
-    if (!".F".includes(letter)) make("text", { x: x + 4, y: y + 15 }, svg, letter);
+    if (!".F".includes(letter)) make("text", { x: x + (cell < 40 ? 1 : 4), y: y + 15 }, svg, letter);
     if (numbered) make("text", { x: cx, y: y + cell - 5, "text-anchor": "middle" }, svg, show(v, 3));
   });
   place.replaceChildren(svg);

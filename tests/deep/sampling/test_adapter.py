@@ -201,6 +201,22 @@ def test_a_reset_without_info_is_refused(value):
         inspect(partial(Returning, "start", value))
 
 
+def test_a_number_that_is_infinite_to_the_networks_is_refused_behind_a_large_offset():
+    """Such observations are kept in float64 until their mean is subtracted."""
+    seen = Adapter(inspect("tests.deep.odd:make", {"kind": "offset"}))
+    assert seen.spec.wide
+    with pytest.raises(FaultError, match=r"not finite in float32"):
+        seen.observed(np.full(seen.spec.observation_shape, 1e300), {})
+
+
+def test_a_number_outside_the_integer_type_of_its_space_is_refused():
+    seen = Adapter(inspect(partial(Sampling, spaces.Box(0, 100, (2,), np.uint8), spaces.Discrete(2))))
+    for value in ([0, 300], [-1, 0], [0.0, 256.0]):
+        with pytest.raises(FaultError, match=r"has numbers from .* to .*; its space has uint8"):
+            seen.observed(np.array(value), {})
+    assert seen.observed(np.array([0, 200]), {})[1] == 200  # in its type; deep.check notes that it leaves the bounds
+
+
 def test_an_old_step_inside_a_wrapper_is_explained():
     limited = inspect(
         partial(Returning, "step", (FLOATS, 1.0, False, {})), None, partial(gym.wrappers.TimeLimit, max_episode_steps=9)
@@ -213,7 +229,7 @@ def test_an_old_step_inside_a_wrapper_is_explained():
     ("value", "message"),
     [
         (np.full((1, 4, 4), 0.5, np.float32), "image has type float32; its space has uint8"),
-        (np.full((1, 4, 4), 300), "image has numbers from 300 to 300"),
+        (np.full((1, 4, 4), 300), "has numbers from 300 to 300; its space has uint8"),
         (np.zeros((4, 4), np.uint8), r"has shape \(4, 4\); its space has \(1, 4, 4\)"),
     ],
 )

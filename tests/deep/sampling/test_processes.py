@@ -8,6 +8,7 @@ import sys
 
 import gymnasium as gym
 import numpy as np
+import psutil
 import pytest
 
 from deep.sampling.environments import inspect
@@ -115,6 +116,13 @@ def train():
 """
 
 
+@pytest.mark.parametrize("way", [["-"], ["-c", SCRIPT + "train()"]], ids=["piped", "-c"])
+def test_a_script_that_is_no_file_trains(way):
+    """Workers cannot import it; what it defines reaches them all the same."""
+    done = subprocess.run([sys.executable, *way], input=SCRIPT + "train()", capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")
+
+
 @pytest.mark.parametrize(
     ("last", "status", "message"),
     [('if __name__ == "__main__": train()', 0, "trained"), ("train()", 1, 'InputError: .*if __name__ == "__main__"')],
@@ -127,6 +135,16 @@ def test_a_script_without_a_guard_is_told_what_to_write(tmp_path, last, status, 
     )
     assert (done.returncode, bool(re.search(message, done.stdout + done.stderr))) == (status, True)
     assert done.stderr.count("Traceback") == status  # the script's own, and none of the worker's
+
+
+def test_a_script_that_fails_in_the_workers_is_pointed_at(tmp_path):
+    (tmp_path / "script.py").write_text('assert __name__ == "__main__"' + SCRIPT + 'if __name__ == "__main__": train()')
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=120, env=environment
+    )
+    assert "AssertionError" in done.stderr
+    assert "died (exit code 1) while it started; workers import the script that trains" in done.stderr.splitlines()[-1]
 
 
 def test_a_learner_that_forgets_to_close_its_workers_ends_all_the_same():
@@ -144,3 +162,94 @@ def test_a_killed_worker_is_an_error_and_not_a_hang(sampler):
     os.kill(workers.workers[1].pid, signal.SIGKILL)
     with pytest.raises(FaultError, match=r"worker 1 died \(exit code -9\)"):
         ask()
+
+
+def test_a_stopped_worker_is_waited_for_as_long_as_its_pace_allows(sampler):
+    workers = sampler(TERMINATING)
+    workers.request(ACTOR, PLAIN, 24)
+    workers.collect()
+    workers.patience.least = 1.0
+    os.kill(workers.workers[1].pid, signal.SIGSTOP)
+    workers.request(ACTOR, PLAIN, 24)
+    with pytest.raises(
+        FaultError, match=r"^worker 1: environment .*Terminating-v0': stopped or hanging: .*after [12] s"
+    ):
+        workers.collect()
+
+
+def test_a_hanging_environment_is_named_with_episode_and_step():
+    spec = inspect(make, {"kind": "hanging"})
+    workers = Sampler(spec, [1], 0.9)
+    workers.patience.least = 1.0
+    with pytest.raises(FaultError, match=r"worker 0: environment .*hanging: step 3 of episode 1 has not ended after"):
+        ask(workers, spec)
+    workers.close()
+
+
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        ("reset", r"^worker 0: environment .*raised SystemExit: no licence .at the reset of episode 2"),
+        ("step", r"^worker 0: environment .*raised SystemExit: .*episode 1, step 4"),
+    ],
+)
+def test_an_environment_that_calls_sys_exit_has_failed(at, message):
+    spec = inspect(make, {"kind": "quitting", "at": at})
+    workers = Sampler(spec, [1], 0.9)
+    with pytest.raises(FaultError, match=message):
+        ask(workers, spec)
+    workers.close()
+
+
+def gone(pids, seconds=30):
+    """Whether all of these processes end in time."""
+    there = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(there, timeout=seconds)[1]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_an_environment_started_ends_with_its_worker(tmp_path, killed):
+    path = tmp_path / "children"
+    spec = inspect(make, {"kind": "leaving", "path": str(path)})
+    workers = Sampler(spec, [1], 0.9)
+    ask(workers, spec)
+    if killed:
+        os.kill(workers.workers[0].pid, signal.SIGKILL)
+        with pytest.raises(FaultError, match=r"worker 0 died \(exit code -9\); the system kills processes when memory"):
+            ask(workers, spec)
+    workers.close()
+    made = [tuple(map(int, line.split())) for line in path.read_text().splitlines()]
+    os.kill(next(child for parent, child in made[1:] if parent == os.getpid()), signal.SIGKILL)  # that of `inspect`
+    assert gone([child for parent, child in made if parent != os.getpid()])
+
+
+ALONE = """
+import os, sys
+from deep.sampling.environments import inspect
+from deep.sampling.processes import Sampler
+from tests.deep.odd import make
+from tests.deep.sampling.actors import actor_of, plain
+spec = inspect(make, {"kind": sys.argv[1]})
+workers = Sampler(spec, [1, 2], 0.9)
+print(*(one.pid for one in workers.workers), flush=True)
+workers.request(actor_of(spec), plain(spec), 24)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("kind", "stop"), [("plain", False), ("hanging", False), ("plain", True)])
+def test_workers_end_with_a_learner_that_was_killed_and_say_nothing(kind, stop):
+    learner = subprocess.Popen(
+        [sys.executable, "-c", ALONE, kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    pids = [int(word) for word in learner.stdout.readline().split()]
+    if stop:
+        os.kill(pids[0], signal.SIGSTOP)
+    learner.kill()
+    assert learner.communicate(timeout=120)[1] == ""
+    assert gone(pids)

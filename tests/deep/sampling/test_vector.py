@@ -8,6 +8,8 @@ from deep.sampling.environments import inspect
 from deep.sampling.normalise import unchanged
 from deep.sampling.vector import VectorRunner, VectorSampler, rollouts
 from exact.common.errors import FaultError
+from tests.deep.catch import Catch
+from tests.deep.odd import make
 
 CATCH, PONG, BREAKOUT = "tests.deep.catch:Catch-v0", "ALE/Pong-v5", "ALE/Breakout-v5"
 
@@ -107,3 +109,30 @@ def test_faults_say_what_and_where(name, message):
     with pytest.raises(FaultError, match=message):
         sampler.collect()
     sampler.close()
+
+
+def fails(_, **arguments):
+    raise RuntimeError("no screen")
+
+
+def test_a_first_reset_that_fails_is_a_fault(monkeypatch):
+    spec = inspect("tests.deep.catch:Catch-v0")
+    monkeypatch.setattr(Catch, "reset", fails)
+    with pytest.raises(FaultError, match=r"environment .*number 0 raised RuntimeError: no screen .at the reset of"):
+        VectorSampler(spec, [1, 2], 0.0, False)
+
+
+@pytest.mark.parametrize(("at", "when"), [("reset", "at the reset of episode 2"), ("step", "episode 1, step 4")])
+def test_an_environment_that_calls_sys_exit_has_failed(at, when):
+    spec = inspect(make, {"kind": "quitting", "at": at, "screen": True})
+    sampler = VectorSampler(spec, [1], 0.0, False)
+    sampler.request(CategoricalActor(Uniform(2)), unchanged, 64)
+    with pytest.raises(FaultError, match=rf"number 0 raised SystemExit: .*{when}"):
+        sampler.collect()
+
+
+def test_what_close_raises_is_a_note(monkeypatch, capsys):
+    monkeypatch.setattr(Catch, "close", fails)
+    VectorSampler(inspect("tests.deep.catch:Catch-v0"), [1], 0.0, False).close()
+    notes = capsys.readouterr().err.splitlines()
+    assert notes == ["note: environment 'tests.deep.catch:Catch-v0' raised RuntimeError in close(): no screen"] * 2

@@ -22,8 +22,7 @@ from exact.mdps.library import load
 from tests.exact.classroom.test_browser import BROWSER, FLAGS, number, set_slider
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH: install Debian's package chromium")
-SIZES = [(1440, 900), (1024, 768), (390, 844)]
+SIZES = {"desktop": (1440, 900), "projector": (1024, 768), "phone": (390, 844)}
 STEPS = 11
 
 
@@ -35,16 +34,36 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield chromium
-        chromium.close()
+def playwright() -> Iterator[sync_api.Playwright]:
+    with sync_api.sync_playwright() as started:
+        yield started
 
 
-@pytest.fixture(params=SIZES, ids=["desktop", "projector", "phone"])
-def opened(browser, path: Path, request: pytest.FixtureRequest) -> Iterator[object]:
-    width, height = request.param
+@pytest.fixture(scope="module")
+def browser(playwright: sync_api.Playwright) -> Iterator[sync_api.Browser]:
+    if BROWSER is None:
+        pytest.skip("no Chromium on the PATH: install Debian's package chromium")
+    chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def firefox(playwright: sync_api.Playwright) -> Iterator[sync_api.Browser]:
+    """The Firefox of the system, by WebDriver BiDi: Playwright's own Firefox is another build, and a download."""
+    if FIREFOX is None:
+        pytest.skip("no Firefox on the PATH: install Debian's package firefox-esr")
+    still = {"ui.prefersReducedMotion": 1}
+    started = playwright.firefox.launch(channel="moz-firefox", executable_path=FIREFOX, firefox_user_prefs=still)
+    yield started
+    started.close()
+
+
+@pytest.fixture(params=[*(f"chromium-{size}" for size in SIZES), "firefox-projector"])
+def opened(path: Path, request: pytest.FixtureRequest) -> Iterator[sync_api.Page]:
+    kind, _, size = request.param.partition("-")
+    width, height = SIZES[size]
+    browser = request.getfixturevalue("browser" if kind == "chromium" else kind)
     context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", offline=True)
     tab, complaints = context.new_page(), []
     tab.on("console", lambda message: complaints.append(message.text))
@@ -80,6 +99,36 @@ def test_every_step_fits_shows_its_views_and_says_no_nonsense(opened) -> None:
         text = opened.locator(".step.now-read").inner_text() + opened.locator("#stage").inner_text()
         assert not re.search(r"NaN|undefined|&\w+;", text), step
         assert "\N{EN DASH}" not in opened.locator(".step.now-read").inner_text(), step
+
+
+CUT = """[...document.querySelectorAll(".equations, .step math")].filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.closest("section, article").querySelector("h2").textContent)"""
+OVER_EACH_OTHER = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
+    const texts = [...svg.querySelectorAll("text")].map((node) => [node, node.getBoundingClientRect()]).filter(([, box]) => box.width);
+    return texts.flatMap(([a, A], i) => texts.slice(i + 1).filter(([b, B]) =>
+        Math.min(A.right, B.right) - Math.max(A.left, B.left) > 2 && Math.min(A.bottom, B.bottom) - Math.max(A.top, B.top) > 6)
+        .map(([b]) => `${a.textContent} | ${b.textContent}`));
+})"""
+
+BEYOND_THE_EDGE = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
+    const edge = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll("text")].filter((node) => {
+        const { left, right, bottom } = node.getBoundingClientRect();
+        return right > left && (left < edge.left - 2 || right > edge.right + 2 || bottom > edge.bottom + 2);
+    }).map((node) => node.textContent);
+})"""
+PICTURE_FAULTS = f"[...{CUT}, ...{OVER_EACH_OTHER}, ...{BEYOND_THE_EDGE}]"
+
+
+def test_no_equation_is_cut_and_no_label_lies_on_another(opened) -> None:
+    """Regression: at 1024 pixels equations were cut, on a phone labels were printed over each other."""
+    for step in range(1, STEPS + 1):
+        go(opened, step)
+        assert opened.evaluate(PICTURE_FAULTS) == [], step
+        bar = opened.locator("nav").evaluate("node => node.offsetHeight / innerHeight")
+        assert bar < 0.2, step
+    opened.locator("#to-play").click()
+    assert opened.evaluate(PICTURE_FAULTS) == []
 
 
 def test_the_answer_is_hidden_until_a_guess_is_made(opened) -> None:

@@ -113,7 +113,9 @@ def failing(error):
         (failing(SolverError("HIGHS failed")), 3, "error: HIGHS failed\n"),
         (failing(EvaluationError("no")), 3, "error: no\n"),
         (failing(OSError(28, "No space left on device")), 3, "error: [Errno 28] No space left on device\n"),
+        (failing(MemoryError()), 3, "error: out of memory\n"),
         (failing(KeyboardInterrupt()), 130, "error: interrupted\n"),
+        (failing(KeyboardInterrupt("interrupted; go on")), 130, "error: interrupted; go on\n"),
     ],
 )
 def test_exit_status(work, status, line, capsys):
@@ -121,6 +123,12 @@ def test_exit_status(work, status, line, capsys):
     assert capsys.readouterr().err == line
 
 
-def test_a_bug_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        cli.guard(lambda: 1 // 0)
+def test_a_bug_is_one_line_too_and_its_traceback_is_shown_on_request(capsys, monkeypatch):
+    assert cli.guard(lambda: 1 // 0) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ZeroDivisionError at test_cli.py:")
+    assert "STRO_TRACEBACK=1 shows the traceback" in line
+    monkeypatch.setenv("STRO_TRACEBACK", "1")
+    for work, status in ((lambda: 1 // 0, 3), (failing(InputError("wrong")), 2)):
+        assert cli.guard(work) == status
+        assert "Traceback (most recent call last)" in capsys.readouterr().err

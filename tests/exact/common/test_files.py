@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from exact.common.errors import FaultError, InputError
-from exact.common.files import atomic_write, check_writable, read_json, write
+from exact.common.files import append_line, atomic_write, check_writable, read_json, read_regular, write
 
 
 def test_atomic_write_replaces(tmp_path):
@@ -54,18 +54,46 @@ def test_atomic_write_unwritable(tmp_path, name):
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_atomic_write_follows_links_and_keeps_pipes(tmp_path):
-    (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to("real")
-    atomic_write(tmp_path / "link", "new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
+def test_what_is_no_regular_file_is_refused_and_left_alone(tmp_path, kind):
+    """Whoever put a link there would choose what is overwritten; a pipe would be waited for."""
+    real, there = tmp_path / "real", tmp_path / "there"
+    real.write_text("precious")
+    if kind == "pipe":
+        os.mkfifo(there)
+    else:
+        there.symlink_to(real if kind == "link" else "nowhere")
+    what = "a pipe or a device" if kind == "pipe" else "a symbolic link"
+    with pytest.raises(InputError, match=f"cannot write .*there': this is {what}, expected a regular file"):
+        atomic_write(there, "new")
+    with pytest.raises(InputError, match=what):
+        append_line(there, "new")
+    with pytest.raises(InputError, match="this is a link, a pipe or a device"):
+        check_writable(there)
+    assert real.read_text() == "precious"
+    assert sorted(os.listdir(tmp_path)) == ["real", "there"]
+
+
+def test_a_line_is_added(tmp_path):
+    append_line(tmp_path / "file", "one")
+    append_line(tmp_path / "file", "two")
+    assert (tmp_path / "file").read_text() == "one\ntwo\n"
+
+
+def test_reading_is_bounded(tmp_path):
+    (tmp_path / "file").write_bytes(b"1234")
+    assert read_regular(tmp_path / "file", 4) == b"1234"
     os.mkfifo(tmp_path / "pipe")
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    atomic_write(tmp_path / "pipe", "through")
-    assert os.read(reader, 100) == b"through"
-    os.close(reader)
-    assert (tmp_path / "pipe").is_fifo()
+    for path, most, why in (("file", 3, "has 4 bytes, expected at most 3"), ("pipe", 9, "pipe"), (".", 9, "a folder")):
+        with pytest.raises(OSError, match=why):
+            read_regular(tmp_path / path, most)
+
+
+def test_a_write_in_pieces_is_whole(tmp_path, monkeypatch):
+    """The system may take less than it is given."""
+    monkeypatch.setattr(os, "write", lambda descriptor, data, write=os.write: write(descriptor, data[:3]))
+    atomic_write(tmp_path / "file", "0123456789")
+    assert (tmp_path / "file").read_text() == "0123456789"
 
 
 def test_write_makes_the_folders(tmp_path):
