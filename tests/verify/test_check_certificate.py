@@ -14,6 +14,7 @@ import pytest
 from exact.algorithm import iterate
 from exact.certificate import as_json, digest, policy_certificate
 from exact.mdps.library import load
+from exact.optimum import optimum
 from exact.rational import from_mdp
 from exact.solving import main
 from exact.subproblem.tv import solve_tv
@@ -141,6 +142,16 @@ def test_the_certificate_of_a_run(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "0.406876916 >= 0.406876916" in done.stdout
     assert as_json(json.loads(target.read_text())) == target.read_text()
+
+
+def test_changed_numbers_of_frozenlake_are_refused(capsys):
+    mdp = load("frozenlake-4x4")
+    true = policy_certificate(mdp, optimum(mdp).policy)
+    check_certificate._check(true)
+    for path in [*numbers(true)][::40]:
+        wrong = changed(true, path, "7/5" if path != ("digest",) else "0")
+        wrong["digest"] = digest(wrong["mdp"])
+        assert refused(wrong), path
 
 
 def test_the_certificates_of_a_statement_file_pass(tmp_path, capsys):
