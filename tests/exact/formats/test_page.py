@@ -53,7 +53,7 @@ def session(block, prompt):
 
 def test_the_page_is_true(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    names = {}
     done = 0
     for file, kind, block in BLOCK.findall(PAGE.read_text()):
         if kind == "text":
