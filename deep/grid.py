@@ -11,39 +11,32 @@ Runs go to OUT/<variant>/<env>/seed<k>. The same command again skips what is fin
 """
 
 import contextlib
-import itertools
 import json
 import platform
-import secrets
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from tyro.conf import Positional
 
-from deep.run.cell import Cell, last_line, trainer_of
+from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
+from deep.run.tether import LOOK_SECONDS, going, is_free, start
 from deep.sampling.environments import inspect
+from deep.training import MODULE, FirstOptions, parse
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
-from exact.common.files import check_target, kind_of, open_append, read_json, reason, write
+from exact.common.files import read_json, write
 from exact.common.parallel import as_they_come
+from exact.common.progress import Ticker
 from exact.common.source import source_version
 
-POLL_SECONDS = 0.5
-LOCK_SECONDS = 60.0
-"""How long a run may be held by a trainer whose worker died: `deep.run.tether` ends it well before."""
 SOURCE = ("exact", "deep")
 """The packages that make a run."""
-TETHER = (sys.executable, "-m", "deep.run.tether")
 
 
 @dataclass(frozen=True)
@@ -107,8 +100,9 @@ class Options:
         if self.variant is not None and Path(self.variant).name != self.variant:
             raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
         check_executor(self.executor)
-        for env in self.envs:
-            inspect(env)  # raises InputError for an id that is unknown or of no use here
+        first, _ = cli.parse_known(FirstOptions, MODULE, self.flags)
+        for env in self.envs:  # raises InputError for an id that is unknown or of no use here
+            inspect(env, first.env_kwargs, first.wrapper)
 
 
 def make_grid(options: Options) -> Grid:
@@ -118,6 +112,30 @@ def make_grid(options: Options) -> Grid:
     # Seeds outside: an interrupted grid has every environment before it has any of them often.
     cells = tuple(Cell(env, seed, folder / env_folder(env) / f"seed{seed}") for seed in seeds for env in options.envs)
     return Grid(cells, options.preset, options.steps, options.flags, folder, options.jobs, options.executor)
+
+
+def check_flags(grid: Grid) -> None:
+    """Check the words after `--`, before a run is started with them.
+
+    Raises:
+        InputError: deep.train does not take them, or they change what the grid says itself.
+    """
+    if grid.preset.startswith(PEER):
+        return
+    for env in dict.fromkeys(cell.env for cell in grid.cells):
+        cell = next(cell for cell in grid.cells if cell.env == env)
+        options, _ = parse(["--out", str(cell.directory), *words(cell, grid)])
+        config = options.config
+        if (config.env, config.seed, config.preset, config.steps) != (env, cell.seed, grid.preset, grid.steps):
+            raise InputError("after --: expected none of --env, --seed, --preset and --steps, which are the grid's")
+        if options.folder != cell.directory or options.resume or options.continue_from:
+            raise InputError("after --: expected none of --out, --resume and --continue-from")
+
+
+def words(cell: Cell, grid: Grid) -> list[str]:
+    """The flags of a run, but for its folder."""
+    flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
+    return [*(str(part) for flag in flags.items() for part in flag), *grid.flags]
 
 
 def claim(grid: Grid) -> None:
@@ -150,15 +168,6 @@ def claim(grid: Grid) -> None:
     write(record, json.dumps(setting | ({} if recorded is None else {"source": recorded}), indent=1) + "\n")
 
 
-def named_again(env: str, flags: Sequence[str]) -> list[str]:
-    """The options that `--resume` wants for code of modules (`deep.run.directory.check_named`): the user named it."""
-    words = ["--env", env] if ":" in env else []
-    for word, following in itertools.zip_longest(flags, flags[1:], fillvalue=""):
-        if word == "--wrapper" or word.startswith("--wrapper="):
-            words += [word] if "=" in word else [word, following]
-    return words
-
-
 @dataclass(frozen=True)
 class Task:
     """A run as a worker gets it."""
@@ -180,9 +189,7 @@ def command(task: Task) -> list[str]:
     trainer = task.trainer or trainer_of(grid.preset)
     if (cell.directory / "config.json").exists():
         return [*trainer, "--resume", str(cell.directory), *named_again(cell.env, grid.flags)]
-    cell_flags = {"--env": cell.env, "--seed": cell.seed, "--preset": grid.preset, "--steps": grid.steps}
-    words = [*trainer, *(str(part) for flag in cell_flags.items() for part in flag), *grid.flags]
-    return [*words, "--out", str(cell.directory)]
+    return [*trainer, *words(cell, grid), "--out", str(cell.directory)]
 
 
 def carry_out(task: Task) -> Failure | None:
@@ -196,45 +203,12 @@ def carry_out(task: Task) -> Failure | None:
         return None
     if (source := source_version(SOURCE)) != task.grid.source:
         raise InputError(f"{cell.name}: the source is {source} on {platform.node()}, the grid's is {task.grid.source}")
-    if not _free(cell):
+    if not is_free(cell.directory):
         return Failure(cell, cli.BAD_INPUT, "in use by another trainer")
-    try:
-        cell.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(open_append(cell.log), "ab") as log:
-            # A session of its own: Ctrl-C reaches this process only, which then stops the runs in an orderly way.
-            process = subprocess.Popen(
-                [*TETHER, *command(task)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-    except OSError as error:
-        raise kind_of(error)(f"cannot start a run at {cell.directory}: {reason(error)}") from error
-    assert process.stdin is not None
-    while process.poll() is None:
-        time.sleep(POLL_SECONDS)
-        if not task.going.exists() and not process.stdin.closed:
-            process.stdin.close()
-    process.stdin.close()
+    status = start(command(task), cell.log, task.going.exists)
     if cell.finished or not task.going.exists():
         return None
-    return Failure(cell, process.returncode, last_line(cell.log) or "no message")
-
-
-def _free(cell: Cell) -> bool:
-    """Whether no other trainer has the run. One whose worker died needs a moment to leave."""
-    if not cell.directory.exists():
-        return True
-    try:
-        check_target(cell.directory / "lock")
-    except OSError:  # a link, say, which FileLock would follow: the run is refused in its own words
-        return True
-    try:
-        with FileLock(cell.directory / "lock", timeout=LOCK_SECONDS, fallback_to_soft=False):
-            return True
-    except Timeout:
-        return False
+    return Failure(cell, status, last_line(cell.log) or "no message")
 
 
 def run_grid(grid: Grid, console: Console, trainer: tuple[str, ...] | None = None) -> list[Failure]:
@@ -247,7 +221,6 @@ def run_grid(grid: Grid, console: Console, trainer: tuple[str, ...] | None = Non
         FaultError: the workers are gone, or runs killed every worker that took them.
     """
     display, failures = GridDisplay(console, len(grid.cells), grid.steps), list[Failure]()
-    going = grid.folder / f".going-{secrets.token_hex(4)}"
     waiting, shown = list[Task](), dict[Cell, float]()
 
     def idle() -> None:
@@ -256,39 +229,39 @@ def run_grid(grid: Grid, console: Console, trainer: tuple[str, ...] | None = Non
                 if task.cell.log.stat().st_mtime_ns != shown.get(task.cell):
                     display.running(task.cell)
 
-    with display.progress, workers(grid.executor, grid.jobs, threads=True) as pool:
+    with (
+        display.progress,
+        Ticker(display.state, console.file),
+        workers(grid.executor, grid.jobs, threads=True) as pool,
+        going(grid.folder) as flag,
+    ):
         for cell in grid.cells:
             if cell.finished:
                 display.end(cell, f"already finished, {cell.describe()}")
             else:
-                waiting.append(Task(cell, grid, trainer, going))
+                waiting.append(Task(cell, grid, trainer, flag))
                 shown[cell] = cell.log.stat().st_mtime_ns if cell.log.exists() else 0
-        write(going, "")
-        try:
-            for task, failure in as_they_come(pool, carry_out, tuple(waiting), idle=idle, idle_seconds=POLL_SECONDS):
-                waiting.remove(task)
-                if failure is None:
-                    display.end(task.cell, task.cell.describe())
-                else:
-                    failures.append(failure)
-                    display.end(task.cell, f"FAILED with exit status {failure.status}: {failure.message}")
-        finally:
-            going.unlink(missing_ok=True)
+        for task, failure in as_they_come(pool, carry_out, tuple(waiting), idle=idle, idle_seconds=LOOK_SECONDS):
+            waiting.remove(task)
+            if failure is None:
+                display.end(task.cell, task.cell.describe())
+            else:
+                failures.append(failure)
+                display.end(task.cell, f"FAILED with exit status {failure.status}: {failure.message}")
     return failures
 
 
 def work(options: Options, trainer: Sequence[str] | None = None) -> int:
     """Run the grid by `trainer`, the preset's own if None; returns 0, 3 if a run failed, 130 if interrupted."""
     grid = make_grid(options)
+    if trainer is None:
+        check_flags(grid)
     claim(grid)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         failures = run_grid(grid, Console(), None if trainer is None else tuple(trainer))
     except KeyboardInterrupt:
         print("interrupted: the same command continues where it stopped", file=sys.stderr)
         return cli.INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
     for failure in failures:
         name, log = failure.cell.name, failure.cell.log
         print(f"failed: {name}, exit status {failure.status}: {failure.message} (see {log})", file=sys.stderr)

@@ -46,7 +46,9 @@ def rationals(x: Any) -> Rationals:
 
 def dyadics(x: Array) -> Rationals:
     """`dyadic` of every element."""
-    return np.frompyfunc(dyadic, 1, 1)(x)
+    from flint import fmpq
+
+    return np.frompyfunc(lambda value: fmpq(*value.as_integer_ratio()), 1, 1)(np.asarray(x, dtype=np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +115,7 @@ def evaluate_exactly(mdp: RationalMDP, policy: Rationals) -> Evaluation:
     M = fmpq_mat(system)
     V = _vector(M.solve(_column((policy * mdp.rewards).sum(axis=1))))
     rho = _vector(M.transpose().solve(_column(mdp.initial)))
-    future = np.array([fmpq(0)] * (S * A), dtype=object)
-    np.add.at(future, mdp.row_of_entry, mdp.probabilities * V[mdp.successors])
+    future = np.add.reduceat(mdp.probabilities * V[mdp.successors], mdp.indptr[:-1])  # no row of the kernel is empty
     Q = mdp.rewards + gamma * future.reshape(S, A)
     return Evaluation(V, Q, Q - V[:, None], rho, (mdp.initial * V).sum())
 

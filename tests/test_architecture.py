@@ -42,7 +42,7 @@ FLOORS = (
     ("deep.training", "deep.check"),
     ("deep.exporting.*",),
     ("deep.agent",),
-    ("deep.space",),
+    ("deep.space", "deep.trial"),
     ("deep.evaluate", "deep.grid", "deep.export", "deep.plot", "deep.tune"),
     ("deep.studies.*",),
     ("deep.speed",),

@@ -1,7 +1,9 @@
 """One training run as another process sees it: its files while it runs and after it."""
 
+import itertools
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,15 @@ TAIL_BYTES = 1 << 16
 def trainer_of(preset: str) -> tuple[str, ...]:
     """The command that trains a preset. All take --env, --seed, --preset, --steps, --out, and --resume alone."""
     return PEER_TRAINER if preset.startswith(PEER) else TRAINER
+
+
+def named_again(env: str, flags: Sequence[str]) -> list[str]:
+    """The options that `--resume` wants for code of modules (`deep.run.directory.check_named`): the user named it."""
+    words = ["--env", env] if ":" in env else []
+    for word, following in itertools.zip_longest(flags, flags[1:], fillvalue=""):
+        if word == "--wrapper" or word.startswith("--wrapper="):
+            words += [word] if "=" in word else [word, following]
+    return words
 
 
 @dataclass(frozen=True)

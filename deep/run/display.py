@@ -1,6 +1,7 @@
 """What runs show: a progress bar on a terminal, a line now and then elsewhere."""
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,8 @@ from exact.common.progress import Ticker
 
 SMOOTHING = 0.95
 """Weight of the past in the acceptance rate shown."""
+STANDING = 4
+"""A line of progress shows so many of the running runs."""
 
 
 class Display:
@@ -101,6 +104,10 @@ class GridDisplay:
         entry = cell.last_metrics()
         self.progress.update(self.tasks[cell], completed=entry.get("steps", 0), status=status_text(entry))
 
+    def state(self) -> str:
+        """Where the running runs stand, in one line."""
+        return f"[{self.ended}/{self.runs}] {standing([(cell.name, cell) for cell in list(self.tasks)], self.steps)}"
+
     def end(self, cell: Cell, message: str) -> None:
         """Say how a run ended."""
         self.ended += 1
@@ -108,6 +115,17 @@ class GridDisplay:
             self.progress.remove_task(self.tasks.pop(cell))
         line = f"[{self.ended}/{self.runs}] {cell.name}: {message}"
         self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def standing(runs: Sequence[tuple[str, Cell]], steps: int) -> str:
+    """The names, steps and returns of the first running runs, in one line."""
+    if not runs:
+        return "starting"
+    parts = []
+    for name, cell in runs[:STANDING]:
+        entry = cell.last_metrics()
+        parts.append(f"{name}: {entry.get('steps', 0):,} of {steps:,} steps, {status_text(entry)}")
+    return "; ".join(parts) + (f"; and {len(runs) - STANDING} more" if len(runs) > STANDING else "")
 
 
 def status_text(entry: dict[str, Any]) -> str:

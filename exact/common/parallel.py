@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Tasks handed out for every worker: the next one is there when it has finished one."""
-RATE, HIGHEST_RATE = 20.0, 1000.0
+RATE, HIGHEST_RATE = 20.0, 200.0
 """Batches a second that should come back from all workers together, and how many may towards the end. So the more
 workers there are, the longer are the batches."""
 FORGET = 0.7

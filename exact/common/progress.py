@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TextIO
+from typing import IO
 
 SECONDS = 8.0
 """Between two lines: a reader of a log waits ten seconds at most."""
@@ -22,7 +22,7 @@ class Ticker:
         silent: print nothing at all.
     """
 
-    def __init__(self, state: Callable[[], str], file: TextIO | None = None, silent: bool = False):
+    def __init__(self, state: Callable[[], str], file: IO[str] | None = None, silent: bool = False):
         self.state, self.file = state, file or sys.stderr
         self.over = threading.Event()
         self.thread = None if silent or self.file.isatty() else threading.Thread(target=self._tick, daemon=True)

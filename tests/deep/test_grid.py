@@ -1,6 +1,7 @@
 """The grid runner, with a trainer that ends at once: what it starts, skips, resumes, refuses and reports."""
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -16,7 +17,11 @@ from filelock import FileLock
 from rich.console import Console
 
 from deep import grid
-from exact.common import cli
+from deep.run import tether
+from deep.run.cell import Cell
+from deep.run.display import standing
+from deep.training import parse
+from exact.common import cli, progress
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
 from tests.exact.common.cluster import dask_cluster
@@ -68,7 +73,8 @@ ENVS = ("CartPole-v1", "Acrobot-v1")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """The fake trainer ends at once; do not wait half a second to notice."""
-    monkeypatch.setattr(grid, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(tether, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(grid, "LOOK_SECONDS", 0.02)
 
 
 def options(out: Path, **further: object) -> grid.Options:
@@ -155,6 +161,61 @@ def test_what_follows_two_dashes_is_for_the_trainer():
     assert cli.parse(grid.Options, "deep.grid", words).flags == ("--no-normalize", "--sampling.N", "512")
 
 
+def test_the_environments_keywords_reach_the_runs_and_none_is_made_without_them(tmp_path, trainer):
+    flags = ("--env-kwargs", '{"kind": "plain"}', "--wrapper", "gymnasium.wrappers:FlattenObservation")
+    words = ["--envs", "tests.deep.odd:make", "--seeds", "1", "--out", str(tmp_path / "runs"), "--", *flags]
+    chosen = cli.parse(grid.Options, "deep.grid", words)
+    assert chosen.flags == flags
+    (cell,) = grid.make_grid(chosen).cells
+    parsed, _ = parse([*grid.words(cell, grid.make_grid(chosen)), "--out", str(cell.directory)])
+    assert parsed.config.env_kwargs == {"kind": "plain"}
+    assert parsed.config.wrapper == flags[3]
+    with pytest.raises(InputError, match="kind"):
+        options(tmp_path / "runs", envs=("tests.deep.odd:make",), flags=("--env-kwargs", '{"sort": "plain"}'))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--sampling.M", "5"), "unknown option --sampling.M"),
+        (("--sampling.N", "many"), "--sampling.N"),
+        (("--seed", "5"), "expected none of --env, --seed"),
+        (("--out", "elsewhere"), "expected none of --out"),
+    ],
+)
+def test_flags_of_the_trainer_that_no_run_can_have_are_refused_before_the_first(flags, message, tmp_path, capsys):
+    words = ["--envs", "CartPole-v1", "--steps", "5000", "--out", str(tmp_path / "runs"), "--", *flags]
+    assert grid.main(words) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_where_the_output_is_no_terminal_a_line_says_where_the_runs_stand(tmp_path, trainer, monkeypatch):
+    """It looks at the file that a running run writes."""
+    monkeypatch.setattr(progress, "SECONDS", 0.01)
+    stream = io.StringIO()
+    chosen = grid.make_grid(options(tmp_path / "runs", envs=("CartPole-v1",), seeds=1, flags=("--hang",)))
+    grid.claim(chosen)
+    expected = "[0/1] CartPole-v1 seed 0: 10 of 100 steps, 100 steps/s, return -\n"
+
+    def write(text):
+        if text == expected or text == expected.strip():
+            os.kill(int((tmp_path / "runs/default/CartPole-v1/seed0/pid").read_text()), signal.SIGKILL)
+        return io.StringIO.write(stream, text)
+
+    stream.write = write
+    (failure,) = grid.run_grid(chosen, Console(file=stream), trainer)
+    assert failure.status == 128 + signal.SIGKILL
+    assert expected in stream.getvalue()
+
+
+def test_a_line_of_progress_names_four_runs_at_most(tmp_path):
+    cells = [Cell("CartPole-v1", seed, tmp_path / str(seed)) for seed in range(450)]
+    assert standing([(cell.name, cell) for cell in cells], 100).endswith(
+        "CartPole-v1 seed 3: 0 of 100 steps, starting; and 446 more"
+    )
+
+
 def test_an_unwritable_output_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert grid.main(["--envs", "CartPole-v1", "--out", str(tmp_path / "file")]) == cli.BAD_INPUT
@@ -230,7 +291,7 @@ def test_a_source_that_is_edited_while_the_grid_runs_is_refused(tmp_path, traine
 
 
 def test_a_run_in_use_is_a_failure_of_that_run(tmp_path, trainer, monkeypatch):
-    monkeypatch.setattr(grid, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(tether, "LOCK_SECONDS", 0.1)
     directory = tmp_path / "runs" / "default" / "CartPole-v1" / "seed0"
     directory.mkdir(parents=True)
     with FileLock(directory / "lock"):

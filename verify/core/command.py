@@ -75,9 +75,9 @@ class Options(CommonOptions):
     """
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., or a file, see docs/models.md. Can be
-    given more than once. Default: all MDPs of the library and random Garnet MDPs. In Python, MDP objects are accepted,
-    too."""
+    """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.. (without seed every instance has another
+    one), or a file, see docs/models.md. Can be given more than once. Default: all MDPs of the library and random Garnet
+    MDPs. In Python, MDP objects are accepted, too."""
     solver: Literal["closed-form", "lp"] = "closed-form"
     """How the subproblem (3.6) is solved."""
     certificate: Path | None = None

@@ -97,7 +97,10 @@ class Findings(Sequence[Check]):
     def add(self, item: int, checks: list[Check]) -> None:
         """Count all checks of an item."""
         for check in checks:
-            self.tallies.setdefault(check.statement, Tally()).add(check, item)
+            tally = self.tallies.get(check.statement)
+            if tally is None:
+                tally = self.tallies[check.statement] = Tally()
+            tally.add(check, item)
         if checks and item < KEPT_ITEMS:
             self.kept[item] = checks
 

@@ -34,7 +34,7 @@ class Journal:
         self.path, self.setting, self.findings = path, setting | {"items": items}, Findings(items)
         self.done: list[range] = []
         if path is not None and path.exists():
-            self._read(path)
+            _, self.done, self.findings = read(path, self.setting)
         self.next_save = time.monotonic() + SAVE_SECONDS
 
     def __enter__(self) -> "Journal":
@@ -82,19 +82,27 @@ class Journal:
         now = time.monotonic()
         self.next_save = now + max(SAVE_SECONDS, SHARE * (now - began))
 
-    def _read(self, path: Path) -> None:
-        content = read_json(path)
-        try:
-            made = content["setting"]
-            if made == self.setting:
-                self.done = [range(*ends) for ends in content["done"]]
-                self.findings = from_json(content["findings"], self.findings.items)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise InputError(f"{path} is damaged: expected a journal of a verification ({error})") from None
-        wanted = {name: value for name, value in self.setting.items() if made.get(name) != value}
-        if wanted:
-            was = {name: made.get(name) for name in wanted}
-            raise InputError(f"{path} was made with {was}, not {wanted}: name another --journal, or remove it")
+
+def read(path: Path, wanted: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[range], Findings]:
+    """The setting of a journal, which items it knows, and what was found at them.
+
+    Args:
+        path: the file.
+        wanted: the setting that it must have; None: any.
+
+    Raises:
+        InputError: the file is of another setting or damaged.
+    """
+    content = read_json(path)
+    try:
+        made = content["setting"]
+        wanted = {name: value for name, value in (wanted or {}).items() if made.get(name) != value}
+        if not wanted:
+            return made, [range(*ends) for ends in content["done"]], from_json(content["findings"], made["items"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"{path} is damaged: expected a journal of a verification ({error})") from None
+    was = {name: made.get(name) for name in wanted}
+    raise InputError(f"{path} was made with {was}, not {wanted}: name another --journal, or remove it")
 
 
 def to_json(findings: Findings) -> dict[str, Any]:

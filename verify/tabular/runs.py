@@ -59,9 +59,15 @@ def plan(options: Options) -> Sequence[Run]:
     """
     if options.mdp:
         for name in options.mdp:
-            load(name)
+            load(_drawn(name, options.seed))
     runs = len(options.mdp) * options.instances if options.mdp else len(NAMED) + options.instances
     return Lazy(partial(_run, options), range(runs))
+
+
+def _drawn(mdp: "str | MDP", seed: int) -> "str | MDP":
+    """The MDP of a run, or its name: a random one without a seed is drawn from the run's."""
+    unseeded = isinstance(mdp, str) and mdp.startswith("garnet:") and "seed=" not in mdp
+    return f"{mdp},seed={seed}" if unseeded else mdp
 
 
 def small_runs(options: Options, states: int, count: int) -> list[Run]:
@@ -73,7 +79,8 @@ def _run(options: Options, number: int) -> Run:
     """The run of this number in the plan."""
     if options.mdp:
         name, instance = divmod(number, options.instances)
-        return Run(options.mdp[name], options.seed + instance, options)
+        seed = options.seed + instance
+        return Run(_drawn(options.mdp[name], seed), seed, options)
     if number < len(NAMED):
         return Run(list(NAMED)[number], options.seed, options)
     seed = options.seed + number - len(NAMED)

@@ -16,7 +16,7 @@ from exact import bounds
 from exact.algorithm import Iteration
 from exact.evaluation import Evaluation
 from exact.mdp import MDP, Array
-from exact.rational import RationalMDP, dyadic, dyadics, evaluate_exactly
+from exact.rational import RationalMDP, Rationals, dyadic, dyadics, evaluate_exactly
 from exact.subproblem.step import Step, Subproblem
 
 GRID = 1 << 16
@@ -192,10 +192,11 @@ def float_trial(mdp: MDP, it: Iteration) -> TrialPoint:
 def exact_trial(mdp: RationalMDP, it: Iteration) -> TrialPoint:
     """The step of `it`, whose policies are dyadic, over the rationals."""
     policy, trial = it.policy, it.step.policy
-    before, after = _evaluation(mdp, policy.tobytes()), _evaluation(mdp, trial.tobytes())
-    return TrialPoint(mdp.discount, mdp.initial, dyadics(policy), dyadics(trial), dyadic(it.delta), before, after, it)
+    (pi, before), (pi_new, after) = _evaluation(mdp, policy.tobytes()), _evaluation(mdp, trial.tobytes())
+    return TrialPoint(mdp.discount, mdp.initial, pi, pi_new, dyadic(it.delta), before, after, it)
 
 
 @lru_cache(maxsize=2)  # the accepted trial of one step is the policy of the next
-def _evaluation(mdp: RationalMDP, policy: bytes) -> Evaluation:
-    return evaluate_exactly(mdp, dyadics(np.frombuffer(policy).reshape(mdp.rewards.shape)))
+def _evaluation(mdp: RationalMDP, policy: bytes) -> tuple[Rationals, Evaluation]:
+    pi = dyadics(np.frombuffer(policy).reshape(mdp.rewards.shape))
+    return pi, evaluate_exactly(mdp, pi)

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +26,25 @@ def dask_cluster(count, **further):
         ) as cluster,
     ):
         yield f"dask:{cluster.scheduler_address}"
+
+
+@contextlib.contextmanager
+def scheduler():
+    """A process with a scheduler that can be killed, and with a worker in a process of its own; its --executor."""
+    script = """if True:
+        import time
+        from distributed import LocalCluster
+        if __name__ == "__main__":
+            cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
+            print(cluster.scheduler_address, flush=True)
+            time.sleep(600)
+    """
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, f"dask:{process.stdout.readline().strip()}"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def square(x):
@@ -76,13 +97,14 @@ def kill_if_seven(x):
     return x
 
 
-_real_version = source.version
+_real_version, _real_source = source.version, source.source_version
 
 
-def change_numpy(to):
-    """Makes this worker one with another version of numpy; None: with the real one again."""
+def change_version(of, to):
+    """Makes this worker one with another version of numpy or of the project; None: with the real one again."""
     source.versions.cache_clear()
-    source.version = lambda package: to if to and package == "numpy" else _real_version(package)
+    source.version = lambda package: to if to and package == of else _real_version(package)
+    source.source_version = lambda packages: to if to and of == "source" else _real_source(packages)
 
 
 def threads():

@@ -16,7 +16,7 @@ from exact.common.executors import check_executor, workers
 from exact.common.parallel import Lazy, as_they_come, in_batches, parallel_map
 from tests import HANG_SECONDS
 from tests.exact.common import cluster as tasks
-from tests.exact.common.cluster import dask_cluster
+from tests.exact.common.cluster import dask_cluster, scheduler
 
 HERE = "tests.exact.common.cluster"
 
@@ -92,39 +92,26 @@ def test_a_local_worker_that_dies_is_a_fault_in_one_line():
         parallel_map(tasks.kill_if_seven, range(8), "local", 2, "numbers")
 
 
-def test_a_worker_of_another_version_is_refused_by_name(cluster):
+@pytest.mark.parametrize("of", ["numpy", "source"])
+def test_a_worker_of_another_version_is_refused_by_name(cluster, of):
+    """Of a package, or of the project."""
     with Client(cluster.removeprefix("dask:"), set_as_default=False) as client:
-        client.run(tasks.change_numpy, "1.0")
+        client.run(tasks.change_version, of, "1.0")
         try:
-            with pytest.raises(InputError, match=r"the worker on .* \(process \d+\) has numpy 1\.0 instead of "):
+            with pytest.raises(InputError, match=rf"the worker on .* \(process \d+\) has {of} 1\.0 instead of "):
                 parallel_map(tasks.square, range(2), cluster, 1, "squares")
         finally:
-            client.run(tasks.change_numpy, None)
+            client.run(tasks.change_version, of, None)
 
 
 def test_a_scheduler_that_is_gone_is_a_fault_in_one_line():
     """In a process of its own, which dies while its workers work."""
-    script = """if True:
-        import sys, time
-        from distributed import LocalCluster
-        if __name__ == "__main__":
-            cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50)
-            print(cluster.scheduler_address, flush=True)
-            time.sleep(600)
-    """
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
-    try:
-        with workers(f"dask:{address}", 1) as pool:
-            coming = as_they_come(pool, tasks.nap, [0.0, float(HANG_SECONDS)])
-            next(coming)
-            process.kill()
-            with pytest.raises(FaultError, match="the scheduler is gone"):
-                next(coming)
-    finally:
+    with scheduler() as (process, address), workers(address, 1) as pool:
+        coming = as_they_come(pool, tasks.nap, [0.0, float(HANG_SECONDS)])
+        next(coming)
         process.kill()
-        process.communicate()
+        with pytest.raises(FaultError, match="the scheduler is gone"):
+            next(coming)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_few_items_go_out_singly_for_some_take_a_hundred_times_longer():
 def test_many_workers_get_longer_batches_so_that_one_scheduler_can_serve_them():
     found = sizes(cycle([1000]), 100_000_000, 1 / 128)
     assert found[1] == 50 * 128  # 50 seconds: 20 batches a second from all of them
-    assert min(found[1:-1]) == 128
+    assert min(found[1:-1]) == 5 * 128
 
 
 def test_no_item_is_lost_when_workers_come_and_go():

@@ -20,6 +20,9 @@ def test_plan_has_the_library_and_the_random_instances():
     assert load(runs[-1].mdp).name == random_garnet(9).name
     pairs = [(run.mdp, run.seed) for run in plan(Options(instances=2, mdp=("chain", "queue")))]
     assert pairs == [("chain", 0), ("chain", 1), ("queue", 0), ("queue", 1)]
+    shape = "garnet:S=3,A=2,b=2,gamma=0.9"
+    drawn = plan(Options(instances=2, seed=5, mdp=(shape, f"{shape},seed=1")))
+    assert [run.mdp for run in drawn] == [f"{shape},seed={seed}" for seed in (5, 6, 1, 1)]
 
 
 def test_plan_finds_unknown_names_before_anything_is_checked():
