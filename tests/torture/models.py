@@ -18,6 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -59,7 +60,12 @@ def originals(folder: Path) -> list[Path]:
             paths.append(folder / f"{mdp.name}{suffix}")
             save_mdp(mdp, paths[-1])
     packed = folder / "packed.npz"
-    fields = {"discount": 0.9, "initial": forest.initial, "rewards": forest.rewards, "transitions": forest.transitions}
+    fields: dict[str, Any] = {
+        "discount": 0.9,
+        "initial": forest.initial,
+        "rewards": forest.rewards,
+        "transitions": forest.transitions,
+    }
     np.savez_compressed(packed, format=FORMAT, **fields)
     return [*paths, packed, *others(folder)]
 
@@ -175,13 +181,14 @@ def archive_bombs(folder: Path) -> Iterator[Path]:
         sizes = {"#states": 1, "#choices": 1, "#branches": 1, "#choice-actions": 1} | {key: 150_000_000}
         index = {"transition-system": {"time": "discrete", "#players": 1} | sizes}
         yield _write(folder / f"declares{i}.umb", archive({"index.json": json.dumps(index).encode()}))
-    many, n = {"time": "discrete", "#players": 1}, 1_000_000
+    n = 1_000_000
+    many: dict[str, object] = {"time": "discrete", "#players": 1}
     many |= {"#states": n, "#choices": n, "#branches": n, "branch-probability-type": {"type": "double"}}
-    index = json.dumps({"transition-system": many}).encode()
-    yield _write(folder / "many.umb", gzip.compress(archive({"index.json": index}), 1))
+    content = json.dumps({"transition-system": many}).encode()
+    yield _write(folder / "many.umb", gzip.compress(archive({"index.json": content}), 1))
     data = {"tool": "stro", "parameters": {"discount": 0.9}}
-    index = json.dumps({"transition-system": many, "file-data": data}).encode()
-    full = archive({"index.json": index, "branch-to-probability.bin": bytes(8 * n)})
+    content = json.dumps({"transition-system": many, "file-data": data}).encode()
+    full = archive({"index.json": content, "branch-to-probability.bin": bytes(8 * n)})
     yield _write(folder / "full.umb", gzip.compress(full, 1))
     yield _write(folder / "nested.umb", archive({"index.json": b"[" * 200_000}))
     link = tarfile.TarInfo("index.json")
