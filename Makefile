@@ -27,12 +27,17 @@ demo: setup  ## the main job: check the theory, write the classroom page, train 
 	$(RUN) -m deep.evaluate $$run --episodes 10 && \
 	$(RUN) -m deep.plot $$run --out $(FIGURES)/learning-curve.png && \
 	{ $(RUN) -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4 || echo "no film: see the line above"; }
-	@echo; echo "Look at:"
-	@echo "  $(FIGURES)/lemma34.png          the statements about the exact step, and how tight they are"
-	@echo "  $(FIGURES)/classroom.html       why a trust region converges; open it in a browser"
-	@echo "  $(FIGURES)/learning-curve.png   how the agent learned"
-	@test ! -e $(FIGURES)/agent.mp4 || echo "  $(FIGURES)/agent.mp4            the trained agent"
-	@echo "  $$(ls -d runs/demo-* | tail -1)   the training run: settings, metrics, checkpoints"
+	@run=$$(ls -d runs/demo-* | tail -1); echo; echo "Look at these, each below with the command that makes it:"; \
+	echo "  $(FIGURES)/lemma34.png: the statements about the exact step, and how tight they are"; \
+	echo "      python -m verify.lemma34 --figure $(FIGURES)/lemma34.png"; \
+	echo "  $(FIGURES)/classroom.html: why a trust region converges; open it in a browser"; \
+	echo "      python -m exact.classroom --out $(FIGURES)/classroom.html"; \
+	echo "  $(FIGURES)/learning-curve.png: how the agent learned"; \
+	echo "      python -m deep.plot $$run --out $(FIGURES)/learning-curve.png"; \
+	test ! -e $(FIGURES)/agent.mp4 || { echo "  $(FIGURES)/agent.mp4: the trained agent"; \
+	echo "      python -m deep.evaluate $$run --episodes 1 --video $(FIGURES)/agent.mp4"; }; \
+	echo "  $$run: the training run: settings, metrics, checkpoints"; \
+	echo "      python -m deep.train --env HalfCheetah-v4 --steps 200000 --seed 0 --out $$run"
 
 test: setup  ## the test suite
 	$(RUN) -m pytest -n 2

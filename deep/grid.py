@@ -101,8 +101,9 @@ class Options:
             raise InputError(f"--variant: expected a plain folder name, got {self.variant!r}")
         check_executor(self.executor)
         first, _ = cli.parse_known(FirstOptions, MODULE, self.flags)
-        for env in self.envs:  # raises InputError for an id that is unknown or of no use here
-            inspect(env, first.env_kwargs, first.wrapper)
+        # With their versions, as the runs record them; InputError for an id that is unknown or of no use here.
+        known = tuple(inspect(env, first.env_kwargs, first.wrapper).env_id for env in self.envs)
+        object.__setattr__(self, "envs", known)
 
 
 def make_grid(options: Options) -> Grid:

@@ -17,7 +17,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,7 +139,8 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
             cli.parse(Options, MODULE, words, default=Options(FLAT[first.preset]))
         raise InputError("--env is required: the gymnasium id of the task, e.g. --env Walker2d-v4 (see --help)")
     spec = inspect(first.env, first.env_kwargs, first.wrapper)
-    return cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec))), spec
+    options = cli.parse(Options, MODULE, words, default=Options(preset(first.preset, spec)))
+    return replace(options, config=replace(options.config, env=spec.env_id)), spec  # with its version
 
 
 def _parse_continue(first: FirstOptions, others: Sequence[str]) -> tuple[Options, EnvSpec]:

@@ -5,8 +5,9 @@ Source: Zhao, Li and Wen, arXiv 1911.11640, section 3.2.  Notation of `exact.gau
 
 True of it, with proofs:
     Constraint.  The rho-weighted KL from pi_k to the trial is at most delta, since (3.13) has the same radius as
-    (3.12). Gain.  It is at least that of the mean step, since sigma_k is feasible in (3.13). Sigma cannot shrink.  The
-    KL of the trial is K(u) = d/u^2 + c (log u + 1/(2u^2) - 1/2), and the second term is never
+        (3.12).
+    Gain.  It is at least that of the mean step, since sigma_k is feasible in (3.13).
+    Sigma cannot shrink.  The KL of the trial is K(u) = d/u^2 + c (log u + 1/(2u^2) - 1/2), and the second term is never
         negative.  So K(u) <= delta needs u >= sqrt(d/delta).  If (3.12) binds, d = delta, this is u >= 1: the exact
         excess of a smaller sigma is c (log u + 1/(2u^2) - 1/2) + delta (1/u^2 - 1) > 0.  As sigma_k grows until (3.12)
         does not bind, entropy is never lost to a step that could still use its radius.
@@ -15,17 +16,20 @@ True of it, with proofs:
     Lemma 3.7, repaired, extends.  Its proof needs eta' - L' >= -4 Abar gamma alpha^2/(1-gamma)^2 (true of any two
         policies), alpha^2 <= delta/(2 p0) (Pinsker, and p0 KL(s) <= delta: the constraint), and a gain of at least the
         repaired Lemma 3.6 (the gain above).  All three hold for the joint trial.
-    Theorem 3.8.1 holds for the paper's algorithm (S finite, p0 > 0, r and P smooth with bounded derivatives, sigma_k >=
-        sigma_bar > 0).  If ||g_k|| >= eps for all k, the repaired Lemma 3.7 has r_k >= beta1 for all small radii, so
-        the radius has a floor, and accepted steps gain a constant; but eta is bounded.
-    Theorem 3.8.2, too, and whether or not sigma_k converges: ||g_k|| -> 0.  Otherwise ||g_k|| >= 2 eps at infinitely
-    many
-        k.  Follow each of them until ||g|| < eps.  The accepted trials in between gain at least beta0/2 min(eps^2/h,
-        eps sigma_bar sqrt(2 (1-gamma) delta_k)).  These gains are summable, so delta_k -> 0 along them and the sum of
-        sqrt(delta_k) over a stretch tends to 0.  But mu moves by at most sigma sqrt(2 delta_k/p0) and log sigma by at
-        most e sqrt((1-gamma) delta_k); and since the first three derivatives of a smoothed bounded function are at most
-        C/sigma, C/sigma^2 and C/sigma^3, such moves change g by at most C sqrt(delta_k)/sigma_bar: it cannot fall from
-        2 eps to eps.
+    Theorem 3.8.1 holds for the paper's algorithm (S finite, p0 > 0, r and P smooth and bounded, with bounded
+        derivatives, beta1 < 1, sigma_k >= sigma_bar > 0).  Let ||g_k|| >= eps for all k.  h_k is bounded, as sigma_k
+        >= sigma_bar; so by the repaired Lemma 3.7 all small radii have r_k >= beta1, and the radius has a floor.  Then
+        not all trials are rejected for ever, and an accepted one gains at least a constant; but eta is bounded.
+    Theorem 3.8.2, too, and whether or not sigma_k converges: ||g_k|| -> 0.  Otherwise ||g_k|| >= 2 eps for infinitely
+        many k.  By 3.8.1 there are infinitely many disjoint stretches, each from such a k to the first l > k with
+        ||g_l|| < eps.  The accepted trials of a stretch gain at least beta0/2 min(eps^2/h, eps sigma_bar
+        sqrt(2 (1-gamma) delta_j)), as max rho <= 1/(1-gamma).  All these gains together are finite.  So along the
+        stretches delta_j -> 0, in the end the second term is the smaller one, and the sum of sqrt(delta_j) over a
+        stretch tends to 0.  A rejection moves nothing.  An accepted trial moves mu by at most sigma sqrt(2 delta_j/p0)
+        and log sigma by at most e sqrt((1-gamma) delta_j).  How far does g move?  g_s = rho(s) q_s'.  A smoothed
+        bounded function F(m, sigma) = E f(m + sigma xi), xi normal, has derivatives in m of at most C/sigma, C/sigma^2
+        and C/sigma^3, and sigma dF/dsigma = sigma^2 F''.  So P_pi, rho and V change by at most C sqrt(delta_j), q_s' by
+        at most C sqrt(delta_j)/sigma_bar, and so does g.  Over a late stretch it cannot fall from 2 eps to eps.
 
 Not true of it: what rests on f(s) >= 0 in every state, since one sigma serves all states.  The joint trial can be worse
 than pi_k however much the surrogate promises, and r >= min rho'/rho >= (1-gamma) p0 fails: the MDP `shared_sigma` of

@@ -15,9 +15,12 @@ that pi or pi' can reach from s in one step; m(s) = max_a A(s,a), g greedy, B = 
     Approximate  The mixture with the greedy policy of A_hat: with a = sum rho (g - pi) A_hat - 2 eps/(1-gamma) > 0 and
                  zeta = min(1, a/(2b)) it has eta' - eta >= zeta (a - zeta b), b with m_hat for m.
 
-The last is the pattern of CRPI (Eshwar, Thoppe, Barua, Gopalan and Dalal, arXiv 2506.07134): a mixture whose size
-maximises a lower bound that knows the error of the advantages.  Their own constants, for the values of their
-constrained evaluation, are not checked here.
+    Constrained  RPI and CRPI (Eshwar, Thoppe, Barua, Gopalan and Dalal, arXiv 2506.07134) evaluate pi by values v with
+                 v <= T_pi v.  Let e = T_pi v - v >= 0 be the residual and A_hat = r + gamma P v - T_pi v.  Then
+                 e <= V - v <= max e/(1-gamma) in every state, and the mixture with the greedy policy of A_hat, with
+                 a = sum rho (g - pi) A_hat - gamma span(e)/(1-gamma)^2 > 0 and zeta, b as above, has
+                 eta' - eta >= zeta (a - zeta b): a conservative step whose error is known from the residual alone.
+                 The constants in the text of CRPI could not be read; these are derived here.
 
 Proof.  eta' - L' = gamma sum rho ((P' - P)(V' - V)), and a row of P' - P has a positive and a negative part of mass
 T(s), both on the states that pi or pi' reaches: successors.  span(V' - V) <= span(f)/(1-gamma): kernel.  Inexact: f
@@ -25,7 +28,9 @@ T(s), both on the states that pi or pi' reaches: successors.  span(V' - V) <= sp
 zero and has a positive part of mass gamma D/(1-gamma) at most.  Mixture: f = zeta m, D = zeta B, so L' - eta = zeta
 A* and X = zeta^2 b; the best zeta. Kakade: B <= 1/(1-gamma), span(m) <= max m <= R/(1-gamma), so b <= gamma
 R/(1-gamma)^3 and their zeta has zeta (A* - zeta b) >= zeta A* (1 - gamma/4) >= zeta A*/2; the best zeta has no less.
-Approximate: f_hat = zeta m_hat >= 0, D' <= zeta/(1-gamma).
+Approximate: f_hat = zeta m_hat >= 0, D' <= zeta/(1-gamma).  Constrained: V - v = (I - gamma P)^{-1} e, which gives
+the bounds of V - v, and span(V - v) <= span(e)/(1-gamma).  And A - A_hat = gamma (P(.|s,a) - P)(V - v), so |f - f_hat|
+<= gamma TV(s) span(e)/(1-gamma), which is what 2 eps TV(s) was.
 """
 
 import sys
@@ -46,6 +51,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.inexact import Inexact, take
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -60,7 +66,12 @@ MIXTURE = Statement("best mixture", "new", "eta' - eta >= zeta (A* - zeta b), ze
 KAKADE = Statement("Kakade and Langford 2002", "printed", "eta' - eta >= (1-gamma)^3 A*^2/(8R)")
 LARGER = Statement("best mixture against Kakade and Langford", "new", "zeta (A* - zeta b) >= (1-gamma)^3 A*^2/(8R)")
 APPROXIMATE = Statement("best mixture, inexact", "new", "eta' - eta >= zeta (a - zeta b), zeta = min(1, a/(2b))")
-STATEMENTS = (KERNEL, SUCCESSORS, INEXACT, MIXTURE, KAKADE, LARGER, APPROXIMATE)
+BELOW = Statement("Bellman-constrained values, below V", "printed", "min_s (V - v - e) >= 0")
+ABOVE = Statement("Bellman-constrained values, how far", "new", "max e/(1-gamma) >= max_s (V - v)")
+CONSTRAINED = Statement(
+    "best mixture, Bellman-constrained", "new", "eta' - eta >= zeta (a - zeta b), a from the residual"
+)
+STATEMENTS = (KERNEL, SUCCESSORS, INEXACT, MIXTURE, KAKADE, LARGER, APPROXIMATE, BELOW, ABOVE, CONSTRAINED)
 
 SEARCHED = (KERNEL, SUCCESSORS, MIXTURE)
 """Statements that the falsifier tries to break."""
@@ -130,6 +141,22 @@ def check_mixtures(mdp: RationalMDP, policy: Rationals, now: Evaluation, where: 
     yield judge(LARGER, bound, printed, where)
 
 
+def check_constrained(
+    mdp: RationalMDP, policy: Rationals, now: Evaluation, e: Rationals, where: str
+) -> Iterator[Check]:
+    """BELOW, ABOVE and CONSTRAINED for the values v with the residual e >= 0, shape (S,).
+
+    They are the values of pi where every reward of s is e(s) smaller, and A_hat is the advantage there.
+    """
+    gamma, one = mdp.discount, 1 - mdp.discount
+    constrained = evaluate_exactly(replace(mdp, rewards=mdp.rewards - e[:, None]), policy)
+    away = now.V - constrained.V
+    yield judge(BELOW, (away - e).min(), 0, where, nontrivial=bool(gamma * e.max() > 0))
+    yield judge(ABOVE, e.max() / one, away.max(), where)
+    trial, bound = best_mixture(mdp, policy, replace(now, A=constrained.A), gamma * span(e) / (2 * one))
+    yield judge(CONSTRAINED, evaluate_exactly(mdp, trial).eta - now.eta, bound, where)
+
+
 def _check_run(run: Run) -> list[Check]:
     mdp = load(run.mdp)
     if mdp.n_states > MAX_STATES:
@@ -149,6 +176,8 @@ def _check_run(run: Run) -> list[Check]:
         trial, bound = best_mixture(exact, policy, replace(now, A=it.A_hat), eps)
         actual = evaluate_exactly(exact, trial).eta - now.eta
         checks.append(judge(APPROXIMATE, actual, bound, f"{where} (eps = {eps})"))
+        e = (1 - exact.discount) ** 2 * eps * (1 + noise[:, 0]) / 2
+        checks += check_constrained(exact, policy, now, e, f"{where} (residual up to {e.max()})")
     return checks
 
 
@@ -185,7 +214,7 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw, step_certificates)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

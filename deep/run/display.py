@@ -36,7 +36,7 @@ class Display:
             TimeRemainingColumn(),
             TextColumn("{task.fields[text]}", markup=False),
             console=self.console,
-            disable=quiet or not (self.console.is_terminal or self.console.is_jupyter),
+            disable=quiet or not self.console.is_terminal,
         )
         self.task = self.bar.add_task(config.env, total=config.steps, text="starting")
         self.first: tuple[int, float] | None = None

@@ -17,6 +17,7 @@ from exact.classroom.scene import RunSettings, scene
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import atomic_write
+from exact.common.progress import Ticker
 from exact.common.tables import counted
 from exact.mdps.library import load
 
@@ -50,7 +51,8 @@ def work(options: Options) -> int:
     if options.live:
         from exact.classroom.server import serve
 
-        serve(options.mdp, options.port)
+        with Ticker(str, silent=True):  # it serves until it is stopped
+            serve(options.mdp, options.port)
         return cli.DONE
     if options.animate is not None:
         from exact.classroom.animation import animate

@@ -21,6 +21,7 @@ import dataclasses
 import difflib
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from typing import Any, TypeVar
 import tyro
 
 from exact.common.errors import FaultError, InputError
+from exact.common.progress import Ticker
 
 Options = TypeVar("Options")
 
@@ -47,6 +49,9 @@ def main(
 ) -> int:
     """Parse the words into `options` and do the work. A known error becomes one line on standard error.
 
+    Where standard error is no terminal, a line says now and then that the command is still at work; a `Ticker` inside
+    `work` says more.
+
     Args:
         options: a frozen dataclass.
         module: the command is `python -m module`.
@@ -60,7 +65,14 @@ def main(
     Raises:
         SystemExit: the words ask for --help, which has been printed; its code is 0.
     """
-    return guard(lambda: work(parse(options, module, argv, default=default)))
+    began = time.monotonic()
+
+    def carry_out() -> int:
+        chosen = parse(options, module, argv, default=default)
+        with Ticker(lambda: f"{module}: at work for {time.monotonic() - began:.0f} s"):
+            return work(chosen)
+
+    return guard(carry_out)
 
 
 def parse(
@@ -184,7 +196,11 @@ def _nearest(word: str, flags: list[str]) -> str:
 def _flags(options: Any, prefix: str = "--") -> Iterator[str]:
     """Every option's name, nested dataclasses included."""
     for field in dataclasses.fields(options):
+        kind, marks = getattr(field.type, "__origin__", field.type), getattr(field.type, "__metadata__", ())
+        if any(getattr(mark, "name", None) == "" for mark in marks):  # its fields stand beside the others
+            yield from _flags(kind, prefix)
+            continue
         name = prefix + field.name.replace("_", "-")
-        if isinstance(field.type, type) and dataclasses.is_dataclass(field.type):
-            yield from _flags(field.type, name + ".")
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            yield from _flags(kind, name + ".")
         yield name

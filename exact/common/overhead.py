@@ -51,13 +51,14 @@ def simulated(count: int) -> AbstractContextManager[Any]:
         from distributed import LocalCluster
     except ImportError:
         raise InputError("dask:simulated needs the package distributed, which is not installed") from None
-    return LocalCluster(
+    cluster: AbstractContextManager[Any] = LocalCluster(
         n_workers=-(-count // THREADS),
         threads_per_worker=min(count, THREADS),
         memory_limit=None,
         dashboard_address=":0",
         silence_logs=50,
     )
+    return cluster
 
 
 def measure(executor: str, count: int, seconds: float, rounds: int) -> tuple[int, float, float]:

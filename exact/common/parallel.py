@@ -62,7 +62,7 @@ def as_they_come(
         idle_seconds: see `idle`.
 
     Raises:
-        InputError: a worker runs another version of the project or of a package.
+        InputError: a worker runs another version of the project or of a package, or the scheduler lacks it.
         FaultError: the workers are gone; or, after all other tasks, some tasks killed every worker that took them.
         Exception: whatever `work` raises.
     """
@@ -89,6 +89,10 @@ def as_they_come(
                 raise FaultError("the scheduler is gone; start it, and the same command again") from None
             except BrokenExecutor:
                 raise FaultError(f"a worker process died (killed, or out of memory), perhaps of {name(task)}") from None
+            except RuntimeError as error:
+                if "deserialization of the task graph" not in str(error):  # Dask's words
+                    raise
+                raise InputError("the scheduler cannot read a task; expected the same installation there") from None
             yield task, result
     finally:
         for future in given:

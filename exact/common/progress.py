@@ -14,7 +14,8 @@ SECONDS = 8.0
 class Ticker:
     """Prints where a long work stands, from a second thread, so that it speaks even while one step takes long.
 
-    A context manager. On a terminal it is silent: there a progress bar shows the same.
+    A context manager. On a terminal it is silent: there a progress bar shows the same. Inside another ticker it takes
+    that one's turns: what is inside knows more.
 
     Args:
         state: says in one line where the work stands; called from the second thread.
@@ -24,10 +25,14 @@ class Ticker:
 
     def __init__(self, state: Callable[[], str], file: IO[str] | None = None, silent: bool = False):
         self.state, self.file = state, file or sys.stderr
+        self.silent = silent or self.file.isatty()
         self.over = threading.Event()
-        self.thread = None if silent or self.file.isatty() else threading.Thread(target=self._tick, daemon=True)
+        self.thread: threading.Thread | None = None
 
     def __enter__(self) -> "Ticker":
+        if not self.silent and all(ticker.thread is None for ticker in _open):
+            self.thread = threading.Thread(target=self._tick, daemon=True)
+        _open.append(self)
         if self.thread is not None:
             self.thread.start()
         return self
@@ -38,13 +43,20 @@ class Ticker:
         self.over.set()
         if self.thread is not None:
             self.thread.join()
+        _open.remove(self)
 
     def _tick(self) -> None:
         while not self.over.wait(SECONDS):
+            innermost = _open[-1]
             try:
-                print(self.state(), file=self.file, flush=True)
+                if not innermost.silent:
+                    print(innermost.state(), file=innermost.file, flush=True)
             except (OSError, ValueError):  # the reader of a pipe has gone, or the stream is closed
                 return
+
+
+_open: list[Ticker] = []
+"""The tickers of this process, the innermost last."""
 
 
 def counter(title: str, total: int) -> tuple[Ticker, Callable[[int], None]]:

@@ -155,6 +155,8 @@ QUITTING = '{"kind": "quitting", "at": "start"}'
         ([*PONG, "--policy.convolutions", "8", "8"], "--policy.convolutions"),
         (["--env", "Hopper-v4", "--sampling.reward-sign"], "sampling.reward_sign is for pixels"),
         (["--env", "Hoper-v4"], "did you mean Hopper-v4"),
+        (["--env", "Hopper-v4", "--beta0", "-1"], "unknown option --beta0 -1; did you mean --controller.beta0?"),
+        (["--env", "Hopper-v4", "--wandbb"], "unknown option --wandbb; did you mean --wandb?"),
         (["--env", "Hopper-v4", "--steps", "many"], "--steps"),
         (["--env", "Hopper-v4", "--radius.initial", "nan"], "radius.initial must be a finite number, got nan"),
         (["--env", "Hopper-v4", "--sampling.discount", "1.5"], "sampling.discount must be in [0, 1), got 1.5"),
@@ -232,6 +234,12 @@ def test_settings_are_the_presets_where_the_words_are_silent():
     assert options.config == replace(wanted, inner=replace(wanted.inner, damping=0.2), normalize=False)
     assert options.folder.name == "Walker2d-v4-paper-seed0"
     assert parse(["--env", "ALE/Pong-v5", "--seed", "3"])[0].folder.name == "ALE-Pong-v5-default-seed3"
+
+
+def test_an_id_without_its_version_is_recorded_with_it():
+    options, spec = parse(["--env", "CartPole"])
+    assert (options.config.env, spec.env_id) == ("CartPole-v1", "CartPole-v1")
+    assert options.folder.name == "CartPole-v1-default-seed0"
 
 
 def test_resuming_takes_the_runs_own_settings(finished):

@@ -157,3 +157,10 @@ def test_rounding_leaves_no_negative_advantage():
 def test_an_evaluation_is_one_line():
     e = evaluate(load("cash-in"), np.array([[1.0, 0.0], [1.0, 0.0]]))
     assert repr(e) == "Evaluation(eta=0, A*=5, S=2, A=2)"
+
+
+def test_a_state_that_is_never_visited_does_not_count_in_the_largest_advantage():
+    """In "unvisited" the other action of state 1 would gain 2, and nobody comes there."""
+    e = evaluate(load("unvisited"), np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert e.A[1].max() == pytest.approx(2)
+    assert e.largest_advantage == e.policy_advantage == 0

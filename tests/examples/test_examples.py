@@ -84,10 +84,8 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
     assert json.loads((tmp_path / "runs" / "corridor" / "result.json").read_text())["status"] == "finished"
     assert (tmp_path / "runs" / "corridor" / "policy.onnx").exists()
-    (left_and_right,) = [
-        output["data"]["text/plain"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "array" in output.get("data", {}).get("text/plain", "")
-    ]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    texts = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    (left_and_right,) = [text for text in texts if "array" in text]
     assert left_and_right == "array([1, 0])"

@@ -1,12 +1,13 @@
 """Try small wrong versions of the project, and write who notices them.
 
-    python -m tests.mutants [--only TEXT] [--out docs/mutants.md] [--results figures/mutants.json]
+    python -m tests.mutants [--only TEXT] [--both] [--out docs/mutants.md] [--results figures/mutants.json]
 
 Every mutant is tried in a copy of the project, after all that is run on its file has found nothing in the file as it
-is. First its verify commands run, until one of them ends with another
-status than 0. Then the tests run that mirror its file, until one fails. The results are kept, so that a run that was
-interrupted goes on where it stopped. A mutant that was noticed is tried again if it or its file changes. A change
-elsewhere is not seen: `--fresh` tries all of them again.
+is. Who has to notice it is asked first: verify if a solver is broken, with short runs of some commands until one ends
+with another status than 0; else the tests that mirror the file, until one fails. The other is asked if the first
+notices nothing, or with `--both`. The results are kept, so that a run that was interrupted goes on where it stopped. A
+mutant that was noticed is tried again if it or its file changes. A change elsewhere is not seen: `--fresh` tries all of
+them again.
 """
 
 import json
@@ -51,6 +52,8 @@ class Options:
 
     only: str = ""
     """Try only mutants whose file or description contains this text. No table is written then."""
+    both: bool = False
+    """Ask verify and the tests about every mutant, also if one of them has noticed it."""
     fresh: bool = False
     """Try all again, also those whose result is known."""
     results: Path = Path("figures/mutants.json")
@@ -68,10 +71,10 @@ class Options:
 class Result:
     """Who noticed one mutant."""
 
-    verify: str
-    """The statement or the error by which verify noticed it; empty: it did not."""
-    tests: str
-    """The test that failed; empty: none."""
+    verify: str | None
+    """The statement or the error by which verify noticed it; empty: it did not; None: it was not asked."""
+    tests: str | None
+    """The test that failed; empty: none; None: they were not asked."""
     digest: str
     """Of what this is the result."""
 
@@ -79,6 +82,14 @@ class Result:
 def enough(mutant: Mutant, result: Result) -> bool:
     """Whether a mutant was noticed by whom it has to be: a broken solver by verify, the others by anybody."""
     return bool(mutant.equivalent or result.verify or (result.tests and not mutant.solver))
+
+
+def settled(mutant: Mutant, result: Result, both: bool) -> bool:
+    """Whether a known result need not be made again."""
+    return enough(mutant, result) and not (both and None in (result.verify, result.tests))
+
+
+UNTRIED = Result(None, None, "")
 
 
 class Trials:
@@ -107,7 +118,7 @@ class Trials:
         """Ends the warm process."""
         self.process.communicate()
 
-    def attempt(self, mutant: Mutant) -> Result:
+    def attempt(self, mutant: Mutant, both: bool = False) -> Result:
         """Change the file, see who notices, and mend it."""
         file, digest = self.folder / mutant.path, mutant.digest(self.folder)
         saved = Path(shutil.copy2(file, f"{file}.saved"))
@@ -115,7 +126,11 @@ class Trials:
         self.changes += 1
         os.utime(file, (self.changes, self.changes))  # bytecode is told from that of another mutant by the time alone
         try:
-            return Result(self._verify(mutant), self._tests(mutant), digest)
+            if mutant.solver:
+                verify = self._verify(mutant)
+                return Result(verify, self._tests(mutant) if both or not verify else None, digest)
+            tests = self._tests(mutant)
+            return Result(self._verify(mutant) if both or not tests else None, tests, digest)
         finally:
             saved.replace(file)
 
@@ -189,11 +204,11 @@ def work(options: Options) -> int:
     with trials() as place:
         for number, mutant in enumerate(mutants, 1):
             found = results.get(str(mutant))
-            if found is None or found.digest != mutant.digest(place.folder) or not enough(mutant, found):
+            if found is None or found.digest != mutant.digest(place.folder) or not settled(mutant, found, options.both):
                 if mutant.path not in tried:
                     place.unchanged(mutant)
                 tried.add(mutant.path)
-                found = results[str(mutant)] = place.attempt(mutant)
+                found = results[str(mutant)] = place.attempt(mutant, options.both)
                 content = {key: asdict(result) for key, result in results.items()}
                 atomic_write(options.results, json.dumps(content, indent=1) + "\n")
             print(f"{number}/{len(mutants)} {line(mutant, found)}", flush=True)
@@ -204,20 +219,22 @@ def work(options: Options) -> int:
 
 def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
     """The table of who notices what, in Markdown."""
-    found = [(mutant, results[str(mutant)]) for mutant in mutants]
+    found = [(mutant, results.get(str(mutant), UNTRIED)) for mutant in mutants]
     solvers = [(mutant, result) for mutant, result in found if mutant.solver]
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "cvxpy", "python-flint", "pytest"))
+    asked = [(mutant, result) for mutant, result in found if result is not UNTRIED]
     lines = [
         "# Who notices a wrong version\n",
         f"`make mutate` with Python {platform.python_version()}, {packages}. `tests/mutants/mutants.toml` has the "
         "replacements and the commands.\n",
         "A mutant is a small wrong version of one file. *verify* names the statement that fails on it, or the error, "
-        "in short runs of the commands;\n*tests* names a test that fails. A dash: not noticed there, or nothing is "
-        "run there. **S**: a solver is broken, so that verify itself has to notice it.\n",
-        f"{len(found)} mutants. verify notices {sum(bool(r.verify) for _, r in found)}, the tests "
-        f"{sum(bool(r.tests) for _, r in found)}, both together {sum(bool(r.verify or r.tests) for _, r in found)}. "
-        f"{len(solvers)} break a solver; verify notices {sum(bool(r.verify) for _, r in solvers)} of these.\n"
-        f"{sum(bool(m.equivalent) for m, _ in found)} are equivalent: nothing can notice them.\n",
+        "in short runs of the commands;\n*tests* names a test that fails. A dash: nothing was noticed. An empty cell: "
+        "not asked, because the other one had noticed it.\n**S**: a solver is broken. Then verify itself has to "
+        "notice it.\n",
+        f"{len(found)} mutants, {len(asked)} of them tried. {sum(bool(r.verify or r.tests) for _, r in asked)} were "
+        f"noticed. {sum(bool(m.equivalent) for m, _ in found)} are equivalent: nothing can notice them. "
+        f"{len(solvers)} break a solver,\n{sum(r is not UNTRIED for _, r in solvers)} of them tried; verify noticed "
+        f"{sum(bool(r.verify) for _, r in solvers)}.\n",
     ]
     for path in dict.fromkeys(mutant.path for mutant in mutants):
         lines.append(section(path, [pair for pair in found if pair[0].path == path]))
@@ -227,17 +244,24 @@ def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
 def section(path: str, found: list[tuple[Mutant, Result]]) -> str:
     """The mutants of one file."""
     rows = tuple(
-        (("**S** " if mutant.solver else "") + mutant.wrong, result.verify or "-", by_tests(mutant, result))
+        (("**S** " if mutant.solver else "") + mutant.wrong, cell(result.verify), by_tests(mutant, result))
         for mutant, result in found
     )
     return Table(path, ("what is wrong", "verify", "tests"), rows).markdown()
+
+
+def cell(noticed: str | None) -> str:
+    """Who noticed it; a dash if nobody did, nothing if nobody was asked."""
+    return "" if noticed is None else noticed or "-"
 
 
 def by_tests(mutant: Mutant, result: Result) -> str:
     """The last cell of a mutant's row."""
     if mutant.equivalent:
         return f"equivalent: {mutant.equivalent}"
-    shown = f"`{result.tests.split('::')[-1].split('[')[0]}`" if result.tests else "-"
+    if result is UNTRIED:
+        return "not tried yet"
+    shown = f"`{result.tests.split('::')[-1].split('[')[0]}`" if result.tests else cell(result.tests)
     return shown if enough(mutant, result) else f"SURVIVES {shown}".removesuffix(" -")
 
 

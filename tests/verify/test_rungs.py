@@ -1,5 +1,6 @@
 """More rungs: they hold, they are tight enough to notice a factor of two, and the mixture by hand."""
 
+import numpy as np
 import pytest
 
 from exact.rational import dyadics, evaluate_exactly
@@ -50,3 +51,15 @@ def test_the_mixture_on_cash_in_by_hand():
     assert float(evaluate_exactly(mdp, trial).eta) == pytest.approx(5 / 18 / (1 + 1.8 * 5 / 18))
     assert rungs.next_states(mdp, trial).sum(axis=1).tolist() == [1, 1]
     assert all(check.verdict is Verdict.HOLDS for check in rungs.check_mixtures(mdp, stay, now, "here"))
+
+
+def test_the_constrained_mixture_on_cash_in_by_hand():
+    """pi stays, e = (1/20, 0): v = (-1/2, 0), m_hat = (29/20, 0), a = 29/4 - 9/2, b = 45 * 29/20, bound a^2/(4b)."""
+    mdp = rational_mdp(load("cash-in"))
+    stay = dyadics(load("cash-in").uniform_policy() * 2 * [1, 0])
+    e = dyadics(np.array([1.0, 0.0])) / 20
+    below, above, mixture = rungs.check_constrained(mdp, stay, evaluate_exactly(mdp, stay), e, "here")
+    assert below.actual == pytest.approx(0)  # state 1
+    assert (above.actual, above.claimed) == pytest.approx((0.5, 0.5))
+    assert mixture.claimed == pytest.approx(2.75**2 / (4 * 45 * 1.45))
+    assert {below.verdict, above.verdict, mixture.verdict} == {Verdict.HOLDS}

@@ -110,7 +110,11 @@ function layOut() {
     const picture = document.createElement("div");
     picture.className = "handout";
     for (const section of document.querySelectorAll("main > section.on")) picture.append(section.cloneNode(true));
-    for (const inner of picture.querySelectorAll("[id]")) inner.removeAttribute("id");
+    for (const inner of picture.querySelectorAll("[id]:not(clipPath)")) inner.removeAttribute("id");
+    for (const clip of picture.querySelectorAll("clipPath")) { // the copy's own window, not that of what is drawn next
+      for (const user of picture.querySelectorAll(`[clip-path="url(#${clip.id})"]`)) user.setAttribute("clip-path", `url(#${clip.id}-${i})`);
+      clip.id += `-${i}`;
+    }
     one.append(picture);
   });
   activate(step ?? 0);

@@ -66,7 +66,7 @@ function inside(x, text, width) {
 
 // An empty plot in `place`: axes with ticks and names, and a clipped group `inside` for the data.
 // x and y are [low, high, "log" or nothing]; the data's corner is bottom left.
-function frame(place, { x, y, xName, yName, height, square = false, right = 16, ticks: ticked = true, few = false }) {
+function frame(place, { x, y, xName, yName, height, square = false, right = 16, ticks: ticked = true }) {
   const width = widthOf(place);
   const margin = { left: 66, right, top: 30, bottom: 50 };
   if (square) {
@@ -84,11 +84,11 @@ function frame(place, { x, y, xName, yName, height, square = false, right = 16, 
   const data = make("g", { "clip-path": `url(#${clip})` }, svg);
   make("rect", { ...area, class: "axis" }, svg);
   const ticks = (range, count) => (range[2] === "log" ? logTicks : linearTicks)(range[0], range[1], count);
-  for (const { value, label } of ticks(x, Math.max(2, area.width / (few ? 130 : 80)))) {
+  for (const { value, label } of ticks(x, Math.max(2, area.width / 80))) {
     make("line", { x1: X(value), x2: X(value), y1: box.bottom, y2: box.bottom + 5, class: "axis" }, svg);
     make("text", { x: inside(X(value), label, width), y: box.bottom + 20, "text-anchor": "middle", class: "tick" }, svg, label);
   }
-  for (const { value, label } of ticked ? ticks(y, area.height / 50) : []) {
+  for (const { value, label } of ticked ? ticks(y, Math.max(2.5, area.height / 50)) : []) {
     make("line", { x1: box.left - 5, x2: box.left, y1: Y(value), y2: Y(value), class: "axis" }, svg);
     make("text", { x: box.left - 9, y: Y(value) + 5, "text-anchor": "end", class: "tick" }, svg, label);
   }

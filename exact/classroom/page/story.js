@@ -116,6 +116,7 @@ function drawWalk() {
   draw(places[1], progress, [-0.1, 1.05], "share of the way to η*");
 }
 
+const RATIO_SHOWN = 5; // a ratio of two noisy numbers can be anything
 const film = { timer: null, frame: 0 };
 
 function drawDeep() {
@@ -133,16 +134,22 @@ function drawDeep() {
     });
     byId("deep-command").textContent = `${env}, ${iterations} iterations, ${show(100 * rejected, 2)}% of the steps rejected, ${show(100 * gained, 2)}% of the measured gains above 0. ${command}`;
   }
-  const marks = (plot, values) => values.forEach((v, i) => (curve.accepted[i] ? dot(plot, curve.steps[i], v, "dot", 3) : cross(plot, curve.steps[i], v, 4)));
-  const steps = [0, curve.steps.at(-1)];
-  let plot = frame(places[0], { x: steps, y: extent(curve.return100), xName: "environment steps", yName: "return, mean of 100 episodes", height: 260, few: true });
-  polyline(plot, curve.steps.map((s, i) => [s, curve.return100[i]]), "line green");
-  plot = frame(places[2], { x: steps, y: [0.005, 0.2, "log"], xName: "environment steps", yName: "μ, coefficient of the radius", height: 260, few: true });
-  polyline(plot, curve.steps.map((s, i) => [s, curve.radius[i]]), "line grey thin");
-  marks(plot, curve.radius);
-  plot = frame(places[1], { x: [...extent(curve.predicted_gain), "log"].with(0, Math.min(...curve.predicted_gain) / 1.3), y: extent(curve.actual_gain), xName: "predicted gain (normalised)", yName: "measured gain", height: 260 });
+  const thousands = curve.steps.map((s) => s / 1000), steps = [0, thousands.at(-1)], height = tall(230);
+  const mark = (plot, i, x, y, style = "") => (curve.accepted[i] ? dot(plot, x, y, `dot ${style}`, 3) : cross(plot, x, y, 4, style));
+  const marks = (plot, values) => values.forEach((v, i) => mark(plot, i, thousands[i], v));
+  let plot = frame(places[0], { x: steps, y: extent(curve.return100), xName: "thousand environment steps", yName: "return, mean of 100 episodes", height });
+  polyline(plot, thousands.map((s, i) => [s, curve.return100[i]]), "line green");
+  plot = frame(places[1], { x: [...extent(curve.predicted_gain), "log"].with(0, Math.min(...curve.predicted_gain) / 1.3), y: extent(curve.actual_gain), xName: "predicted gain (normalised)", yName: "measured gain", height });
   horizontal(plot, 0, "axis");
-  curve.predicted_gain.forEach((p, i) => (curve.accepted[i] ? dot(plot, p, curve.actual_gain[i], "dot answer", 3) : cross(plot, p, curve.actual_gain[i], 4, "answer")));
+  curve.predicted_gain.forEach((p, i) => mark(plot, i, p, curve.actual_gain[i], "answer"));
+  const region = [...curve.kl, ...curve.delta];
+  plot = frame(places[2], { x: steps, y: [Math.min(...region) / 1.3, Math.max(...region) * 1.3, "log"], xName: "thousand environment steps", yName: "radius δ (line), KL (marks)", height });
+  polyline(plot, thousands.map((s, i) => [s, curve.delta[i]]), "line grey thin");
+  marks(plot, curve.kl);
+  plot = frame(places[3], { x: steps, y: [-RATIO_SHOWN * 1.1, RATIO_SHOWN * 1.1], xName: "thousand environment steps", yName: `ratio r, cut at ±${RATIO_SHOWN}`, height });
+  horizontal(plot, 0, "axis");
+  horizontal(plot, 1, "grey dots");
+  marks(plot, curve.ratio.map((r) => Math.max(-RATIO_SHOWN, Math.min(RATIO_SHOWN, r))));
 }
 
 function playFilms(on = film.timer === null) {

@@ -216,7 +216,7 @@ function drawMap(place, { name, eta, values, percent }, [low, high]) {
     });
     const letter = letters[Math.floor(s / columns)][s % columns];
     if (!".F".includes(letter)) make("text", { x: x + (cell < 40 ? 1 : 4), y: y + 15 }, svg, letter);
-    if (numbered) make("text", { x: cx, y: y + cell - 5, "text-anchor": "middle" }, svg, show(v, 3));
+    if (numbered) make("text", { x: cx, y: y + cell - 5, "text-anchor": "middle" }, svg, Math.abs(v) < 0.01 ? "0.00" : show(v, 3));
   });
   place.replaceChildren(svg);
 }

@@ -101,15 +101,16 @@ def test_every_step_fits_shows_its_views_and_says_no_nonsense(opened) -> None:
         assert "\N{EN DASH}" not in opened.locator(".step.now-read").inner_text(), step
 
 
-CUT = """[...document.querySelectorAll(".equations, .step math")].filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+CUT = """[...document.querySelectorAll(".equations, .step math")]
+    .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
     .map((e) => e.closest("section, article").querySelector("h2").textContent)"""
 OVER_EACH_OTHER = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
-    const texts = [...svg.querySelectorAll("text")].map((node) => [node, node.getBoundingClientRect()]).filter(([, box]) => box.width);
-    return texts.flatMap(([a, A], i) => texts.slice(i + 1).filter(([b, B]) =>
-        Math.min(A.right, B.right) - Math.max(A.left, B.left) > 2 && Math.min(A.bottom, B.bottom) - Math.max(A.top, B.top) > 6)
-        .map(([b]) => `${a.textContent} | ${b.textContent}`));
+    const boxes = [...svg.querySelectorAll("text")].map((node) => [node.textContent, node.getBoundingClientRect()]);
+    const shared = (A, B, from, to) => Math.min(A[to], B[to]) - Math.max(A[from], B[from]);
+    return boxes.flatMap(([a, A], i) => boxes.slice(i + 1)
+        .filter(([b, B]) => shared(A, B, "left", "right") > 2 && shared(A, B, "top", "bottom") > 6)
+        .map(([b]) => `${a} | ${b}`));
 })"""
-
 BEYOND_THE_EDGE = """[...document.querySelectorAll("main svg")].flatMap((svg) => {
     const edge = svg.getBoundingClientRect();
     return [...svg.querySelectorAll("text")].filter((node) => {
@@ -291,6 +292,13 @@ def test_the_handout_has_every_step_with_its_picture_and_answer(browser, path: P
     assert tab.locator(".handout").count() == STEPS
     assert tab.locator(".handout svg").count() >= STEPS - 1
     assert tab.locator(".reveal").nth(3).is_visible()
+    answers = tab.locator(".handout .answer")
+    assert answers.count() > 10
+    assert set(answers.evaluate_all("nodes => nodes.map((node) => getComputedStyle(node).visibility)")) == {"visible"}
+    windows = tab.locator(".handout [clip-path]").evaluate_all(
+        "nodes => nodes.map((node) => document.querySelectorAll(node.getAttribute('clip-path').slice(4, -1)).length)"
+    )
+    assert set(windows) == {1}
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.locator(".handout").count() == 0
     tab.close()

@@ -1,6 +1,7 @@
 """Executors with real processes: the same results from all, and what happens when processes die, hang or differ."""
 
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -102,6 +103,20 @@ def test_a_worker_of_another_version_is_refused_by_name(cluster, of):
                 parallel_map(tasks.square, range(2), cluster, 1, "squares")
         finally:
             client.run(tasks.change_version, of, None)
+
+
+@pytest.fixture
+def unknown(tmp_path, monkeypatch):
+    """A function of a module that only this process finds."""
+    (tmp_path / "only_here.py").write_text("def work(x):\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("only_here").work
+    del sys.modules["only_here"]
+
+
+def test_a_scheduler_without_the_module_is_refused_in_one_line(unknown):
+    with scheduler() as (_, address), pytest.raises(InputError, match="the scheduler cannot read a task"):
+        parallel_map(unknown, [1], address, 1, "numbers")
 
 
 def test_a_scheduler_that_is_gone_is_a_fault_in_one_line():

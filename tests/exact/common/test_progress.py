@@ -2,12 +2,19 @@
 
 import io
 import threading
+import time
+from dataclasses import dataclass
 
 import pytest
 
-from exact.common import progress
+from exact.common import cli, progress
 from exact.common.parallel import parallel_map
 from exact.common.progress import Ticker, counter
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The options of a command that has none."""
 
 
 @pytest.fixture
@@ -44,6 +51,35 @@ def test_on_a_terminal_or_when_asked_to_it_is_silent(fast, terminal, silent):
     assert ticker.thread is None
     with ticker:
         pass
+
+
+def test_of_two_the_inner_one_speaks_and_a_silent_one_keeps_both_silent(fast):
+    outer, inner = Stream(), Stream()
+    with Ticker(lambda: "outer", outer):
+        assert outer.spoken.wait(60)
+        with Ticker(lambda: "inner", inner) as ticker:
+            assert ticker.thread is None
+            assert inner.spoken.wait(60)
+            written = len(outer.getvalue())
+            inner.spoken.clear()
+            assert inner.spoken.wait(60)
+            assert len(outer.getvalue()) == written
+        with Ticker(lambda: "silent", Stream(), silent=True):
+            before = outer.getvalue().count("outer")
+            time.sleep(0.1)
+            assert outer.getvalue().count("outer") <= before + 1  # one may have been under way
+        outer.spoken.clear()
+        assert outer.spoken.wait(60)
+    assert set(inner.getvalue().splitlines()) == {"inner"}
+
+
+def test_every_command_says_now_and_then_that_it_is_at_work(fast, capsys):
+    def work(_):
+        while "test.command: at work for 0 s" not in capsys.readouterr().err:
+            pass
+        return cli.DONE
+
+    assert cli.main(Nothing, "test.command", work, []) == cli.DONE
 
 
 def test_a_closed_stream_ends_it(fast):

@@ -1,16 +1,21 @@
 """One step and its quantities: on the grid, in floats and over the rationals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from flint import fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exact.algorithm import iterate
 from exact.evaluation import evaluate
 from exact.mdps.library import load
+from exact.rational import dyadics
 from exact.subproblem.lp import ConvexSubproblem
 from exact.subproblem.tv import solve_tv
 from tests.exact.strategies import mdps, policies
+from tests.verify.made_up import made_up
 from tests.verify.tabular.cases import on_the_grid
 from verify.core.command import Options
 from verify.tabular.runs import Run, beginning, random_garnet, rational_mdp
@@ -69,3 +74,31 @@ def test_solvers_propose_the_same_steps():
     by_sorting, by_lp = (on_grid(s, GRID)(start, e.A, e.rho, delta0) for s in (solve_tv, ConvexSubproblem()))
     assert abs(by_sorting.policy - by_lp.policy).max() <= 1 / GRID
     assert by_sorting.gain == pytest.approx(by_lp.gain, rel=1e-4)
+
+
+def test_every_quantity_of_a_step_by_hand():
+    t = made_up()
+    assert (t.p0, t.D, t.D_new, t.delta) == (fmpq(1, 4), 4, fmpq(9, 2), 4)
+    assert (t.m.tolist(), t.f.tolist()) == ([2, 4], [fmpq(7, 4), 3])
+    assert (t.gain, t.actual, t.ratio) == (fmpq(81, 4), 2, fmpq(8, 81))
+    assert t.G.tolist() == [[8, 0, 1], [4, 5, 0]]
+    assert (t.price, t.dual) == (4, 16 + 6 + fmpq(5, 2))
+    assert (t.A_star, t.A_bar, t.greedy_cost, t.part_emptied) == (26, 6, 6, 1)
+    assert made_up(trial=dyadics(np.array([[0.0, 1, 0], [0, 0, 1]]))).delta == 50
+
+
+def test_a_solver_that_says_something_wrong_still_says_it():
+    """The grid takes away what the rounding has lost, and mends nothing."""
+    mdp = load("dadashi-3")
+    policy = grid_policy(mdp.uniform_policy())
+    e = evaluate(mdp, policy)
+
+    def lying(*at):
+        return replace(solve_tv(*at), gain=solve_tv(*at).gain + 1, distance=solve_tv(*at).distance + 2)
+
+    right, wrong = (on_grid(solve, GRID)(policy, e.A, e.rho, 0.123) for solve in (solve_tv, lying))
+    assert wrong.gain - right.gain == pytest.approx(1)
+    assert wrong.distance - right.distance == pytest.approx(2)
+    assert right.gain == pytest.approx(e.rho @ ((right.policy - policy) * e.A).sum(axis=1))
+    assert right.distance == pytest.approx(e.rho @ abs(right.policy - policy).sum(axis=1) / 2)
+    assert right.distance <= 0.123

@@ -1,0 +1,157 @@
+"""What the claims compare: both sides at made-up numbers, and what is not claimed where an assumption fails."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from exact.controller import ControllerSettings, Outcome
+from exact.mdps.library import load
+from exact.rational import dyadics
+from tests.verify.made_up import made_up
+from verify import contraction, inexact, ladder, lemma32, lemma34, radius_floor, theorem35
+from verify.core.command import Options, SearchOptions
+from verify.core.statement import Verdict
+from verify.tabular.optimum import Optimum
+from verify.tabular.runs import Run, beginning, controller, rational_mdp, steps
+from verify.tabular.trial import exact_trial
+
+
+def sides(claims):
+    return {claim.statement: (claim.actual, claim.claimed) for claim in claims}
+
+
+def test_lemmas_33_and_34():
+    found = sides(lemma34.claims(made_up()))
+    assert found[lemma34.MIXTURE] == (4, fmpq(4, 10) * 6)
+    assert found[lemma34.OPTIMAL] == (fmpq(81, 4), 16 + 6 + fmpq(5, 2))
+    assert found[lemma34.STATEWISE] == (fmpq(7, 4), 0)
+    assert found[lemma34.MONOTONE] == (3, 0)
+    r = fmpq(8, 81)
+    assert found[lemma34.VISITATION] == (r, fmpq(2, 3))
+    assert found[lemma34.PRIOR] == (r, 1 - 9 * fmpq(4, 3))
+    assert found[lemma34.PRIOR_RADIUS] == (r, 1 - 9 * fmpq(4) * 4)
+    assert found[lemma34.POSTERIOR] == (r, 1 / (1 + 9 * fmpq(9, 4)))
+    assert found[lemma34.NO_REJECTION] == (fmpq(2, 3), fmpq(1, 40))
+    assert found[lemma34.TV_RADIUS] == (16, fmpq(1, 2))
+
+
+def test_the_mixture_of_lemma_33_is_at_most_the_greedy_policy():
+    far = made_up(trial=dyadics(np.array([[0.0, 1, 0], [0, 0, 1]])))
+    assert sides(lemma34.claims(far))[lemma34.MIXTURE] == (50, 6)
+
+
+def test_nothing_is_claimed_of_states_that_are_never_visited():
+    t = made_up()
+    unvisited = made_up(before=replace(t.before, rho=dyadics(np.array([0.0, 5.0]))))
+    found = sides(lemma34.claims(unvisited))
+    assert lemma34.OPTIMAL in found
+    assert not {lemma34.STATEWISE, lemma34.MONOTONE, lemma34.PRIOR} & found.keys()
+
+
+def test_without_a_discount_a_ratio_of_one_says_nothing():
+    claims = list(lemma34.ratio_claims(made_up(discount=fmpq(0))))
+    assert not any(claim.nontrivial for claim in claims if claim.statement is not lemma34.TV_RADIUS)
+
+
+def test_the_falsifier_of_lemma_34_searches():
+    checks = lemma34.check(SearchOptions(mdp=("cash-in",), instances=1, search=2))
+    assert sum("falsifier" in check.instance for check in checks) >= len(lemma34.SEARCHED)
+
+
+def test_the_ladder_compares_with_the_error():
+    found = sides(ladder.claims(made_up()))
+    assert {claimed for _, claimed in found.values()} == {fmpq(81, 4) - 2}
+
+
+SETTINGS = ControllerSettings(beta0=0.25, beta1=0.5)
+
+
+def of_theorem35(t, suboptimal):
+    best = Optimum(fmpq(11), None, np.array(suboptimal))
+    return sides(theorem35.claims(t, best, SETTINGS))
+
+
+NONE = [[False] * 3] * 2
+
+
+def test_theorem_35():
+    found = of_theorem35(made_up(), NONE)
+    assert found[theorem35.INCREASE] == (9, 7)
+    assert found[theorem35.GAIN] == (2, fmpq(1, 4) * fmpq(4, 10) * 26)
+    assert found[theorem35.RATE] == (2, fmpq(1, 4) * fmpq(1, 40) * fmpq(4, 10) * 4)
+    assert found[theorem35.RATE_SHARPER] == (2, fmpq(8, 81) * fmpq(4, 6) * fmpq(1, 10) * fmpq(26, 4) * 4)
+    assert found[theorem35.TERMINATION] == (9, 11)
+    rejected = of_theorem35(made_up(said=SimpleNamespace(outcome=Outcome.REJECT)), NONE)
+    assert rejected.keys() == {theorem35.RATE_SHARPER}
+
+
+@pytest.mark.parametrize(
+    ("suboptimal", "claimed"),
+    [
+        ([[False, False, False], [False, True, False]], False),  # mass 5/2 <= 4, but a gap of 8 is not suboptimal
+        ([[True, False, False], [False, True, False]], True),  # mass 3/2 + 5/2 <= 4, gaps 8 and 5 above all others
+        ([[True, False, False], [True, True, False]], False),  # mass 21/4 > 4
+    ],
+)
+def test_termination_is_claimed_once_little_mass_is_left_and_the_gaps_are_separated(suboptimal, claimed):
+    assert (theorem35.TERMINATION in of_theorem35(made_up(), suboptimal)) is claimed
+
+
+def test_optimal_policies_are_compared(monkeypatch):
+    """If all actions passed for optimal, a random policy would be taken for an optimal one."""
+    right = lemma32.optimum
+
+    def wrong(mdp, rational):
+        best = right(mdp, rational)
+        return Optimum(best.eta, best.V, best.suboptimal & False)
+
+    monkeypatch.setattr(lemma32, "optimum", wrong)
+    found = lemma32._check_optimal(Run("cash-in", 0, Options()))
+    assert {check.statement: check.verdict for check in found} == {
+        lemma32.NECESSARY: Verdict.VIOLATED,
+        lemma32.SUFFICIENT: Verdict.VIOLATED,
+    }
+
+
+def test_the_papers_floor_knows_the_smallest_advantage_and_the_largest_so_far():
+    run = Run("garnet:S=5,A=3,b=2,gamma=0.1,seed=1,hard=1", 17, Options())
+    mdp = load(run.mdp)
+    exact = rational_mdp(mdp)
+    points = [exact_trial(exact, it) for it in steps(run, mdp)]
+    checks = [c for c in radius_floor._check_run(run) if c.statement is radius_floor.PAPER]
+    assert len(checks) == len(points) > 2
+    settings, delta0 = controller(run), beginning(run, mdp)[1]
+    for k, check in enumerate(checks, 1):
+        eps, A_bar = min(float(t.A_star) for t in points[:k]), max(float(t.A_bar) for t in points[:k])
+        delta_bar = mdp.initial.min() ** 2 * 0.9**3 * eps * (1 - settings.beta1) / (4 * A_bar * 0.1)
+        assert check.claimed == pytest.approx(min(delta0, settings.gamma2 * delta_bar))
+
+
+def test_every_starved_step_is_checked():
+    found = [check for check in contraction.check_worst() if check.statement is contraction.STARVED]
+    assert len(found) == 3 * contraction.K
+
+
+def test_mirror_descent_by_hand():
+    """In the slow MDP pi gives up all its mass in states 0 and 1: max |g - pi|^2 = 2, x = 10, gamma = .9."""
+    mdp, start, best = contraction.slow_mdp(0.9)
+    step = next(contraction.moves(mdp, start, contraction.projected(fmpq(4)), 1))
+    check = contraction.check_mirror(step, fmpq(4), mdp.discount, best, "here")
+    assert check.actual == pytest.approx(9 + 2 / 8)
+
+
+def test_inexact_steps_by_hand():
+    """confused("return"): eps = 1/4, delta = 5/2, TV = 1/4, D' = 5/2, the loss is (1/2 - 1/1024) 5/2, gamma = .9."""
+    it = inexact.confused("return")
+    found = {check.statement: check for check in inexact.check_return(it, "here")}
+    loss, gain_hat = (0.5 - 1 / 1024) * 2.5, 2.5 / 1024
+    assert (found[inexact.RETURN].actual, found[inexact.RETURN].claimed) == pytest.approx((1.25, loss))
+    assert (found[inexact.VALUE].actual, found[inexact.VALUE].claimed) == pytest.approx((1.25, loss))
+    ratio = found[inexact.RATIO]
+    assert (ratio.actual, ratio.claimed) == pytest.approx((-loss / gain_hat, 1 - 0.9 * 0.25 / 0.1 - 1.25 / gain_hat))
+    limit = inexact.check_limit(it, fmpq(1, 2), dyadics(np.array([1.0])), "here")
+    x = float(1 - it.now.V[0])
+    assert limit.actual == pytest.approx(0.95 * x + 2.2 * 0.25 * 0.5 / 0.1)
