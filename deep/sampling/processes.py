@@ -25,7 +25,7 @@ from deep.sampling.environments import EnvSpec
 from deep.sampling.normalise import Preprocess
 from deep.sampling.patience import LEAST, POLL, Patience
 from deep.sampling.rollout import Rollout
-from deep.sampling.worker import LEFT_TO_THE_LEARNER, end_group, serve
+from deep.sampling.worker import LEFT_TO_THE_LEARNER, end_group, first_words, serve
 from exact.common.errors import FaultError, InputError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -101,7 +101,7 @@ class Sampler:
             for seed, steps in zip(seeds, progress, strict=True):
                 ours, theirs = context.Pipe()
                 worker = context.Process(target=serve, args=(theirs, steps, pickled, seed, discount, fresh))
-                with piped_script_hidden():
+                with piped_script_hidden(), first_words():
                     worker.start()
                 theirs.close()  # so that a worker's death is the end of our side's stream
                 self.workers.append(worker)

@@ -8,8 +8,8 @@ worker, and the worker with the learner, whatever happens:
     a stopped worker       when the learner dies the system continues a stopped group that has lost its parent
     the worker has died    the learner ends the group (`deep.sampling.processes`)
 
-One case is left: a worker that is stopped in its first second, before it leads a group, and whose learner is killed
-before it goes on.  It stays stopped until somebody continues or kills it.
+One case is left: a worker that is stopped while Python starts, before FIRST, and whose learner is killed before it goes
+on.  It stays stopped until somebody continues or kills it.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
+from multiprocessing import spawn
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
@@ -33,6 +34,29 @@ LEFT_TO_THE_LEARNER = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that reach all processes of a command: the learner answers them, and the workers end with it."""
 GRACE = 5.0
 """Seconds for the environment to close after the learner has died."""
+
+FIRST = (
+    "import os, sys; os.setpgid(0, 0); hook = sys.excepthook; "
+    "sys.excepthook = lambda kind, *rest: kind is EOFError or hook(kind, *rest); "
+)
+"""What a worker does before it imports anything: it leads its group, and says nothing if there is no learner to read
+from, because that one was killed at this moment."""
+
+
+@contextlib.contextmanager
+def first_words() -> Iterator[None]:
+    """Let processes that multiprocessing starts meanwhile begin with FIRST."""
+    ours = spawn.get_command_line
+
+    def command(**named: Any) -> list[str]:
+        words: list[str] = ours(**named)
+        return [FIRST + word if before == "-c" else word for before, word in zip(["", *words], words, strict=False)]
+
+    spawn.get_command_line = command
+    try:
+        yield
+    finally:
+        spawn.get_command_line = ours
 
 
 def serve(
@@ -86,7 +110,7 @@ def _complain(connection: Connection, error: Exception) -> None:
 
 
 def _lead() -> None:
-    """Lead a group, leave some signals to the learner, and follow it."""
+    """Lead a group, if not done in FIRST; leave some signals to the learner, and follow it."""
     os.setpgid(0, 0)
     for number in LEFT_TO_THE_LEARNER:
         signal.signal(number, _pass)

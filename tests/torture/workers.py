@@ -119,6 +119,16 @@ def appeared(process: Process, number: int = 2) -> list[psutil.Process]:
     return found
 
 
+def leads(pid: int) -> bool:
+    """Wait until a process leads its group; whether it does, and has not ended before. See deep.sampling.worker."""
+    try:
+        while os.getpgid(pid) != pid:
+            time.sleep(0.001)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def deaths(scratch: Path, times: int, rng: random.Random) -> Iterator[Row]:
     """The main process dies while its workers play, hang, are stopped, or have processes of their own."""
     scratch.mkdir(exist_ok=True)
@@ -129,9 +139,9 @@ def deaths(scratch: Path, times: int, rng: random.Random) -> Iterator[Row]:
             kind = {"playing": "endless", "stopped": "endless"}.get(what, what)
             process = odd(out, kind, **({"path": str(path)} if what == "leaving" else {}))
             workers = appeared(process)
-            if rng.random() < 0.8 or what == "stopped":  # else it dies while they start; see deep.sampling.worker
+            if rng.random() < 0.8:  # else it dies while they start
                 playing(process, out) if kind == "endless" else time.sleep(rng.uniform(1, 5))
-            if what == "stopped" and workers:
+            if what == "stopped" and workers and leads(workers[0].pid):
                 os.kill(workers[0].pid, signal.SIGSTOP)
             if process.running():
                 process.kill(rng.choice(DEADLY))

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from multiprocessing import spawn
 
 import gymnasium as gym
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from deep.sampling.environments import inspect
 from deep.sampling.processes import Sampler
 from deep.sampling.rollout import EpisodeRunner, rollout
+from deep.sampling.worker import first_words
 from exact.common.errors import FaultError, InputError
 from tests.deep.odd import make
 from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, actor_of, plain
@@ -253,3 +255,19 @@ def test_workers_end_with_a_learner_that_was_killed_and_say_nothing(kind, stop):
     learner.kill()
     assert learner.communicate(timeout=120)[1] == ""
     assert gone(pids)
+
+
+def started_without_a_learner():
+    """What a worker says whose learner was killed before it had written what the worker begins with."""
+    reading, writing = os.pipe()
+    words = spawn.get_command_line(pipe_handle=reading, tracker_fd=reading)
+    os.close(writing)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, pass_fds=[reading])
+    os.close(reading)
+    return done.returncode, done.stderr
+
+
+def test_a_worker_whose_learner_is_killed_while_it_starts_it_says_nothing():
+    assert "EOFError" in started_without_a_learner()[1]
+    with first_words():
+        assert started_without_a_learner() == (1, "")
