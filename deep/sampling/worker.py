@@ -5,7 +5,7 @@ worker, and the worker with the learner, whatever happens:
 
     the learner asks       the environment is closed, then the group is ended
     the learner has died   the worker sees it at its next word, or `_follow` does within GRACE seconds
-    a stopped worker       when the learner dies the system continues a stopped group that has lost its parent
+    a stopped worker       when the learner dies the system continues it (PR_SET_PDEATHSIG)
     the worker has died    the learner ends the group (`deep.sampling.processes`)
 
 One case is left: a worker that is stopped while Python starts, before FIRST, and whose learner is killed before it goes
@@ -35,12 +35,14 @@ LEFT_TO_THE_LEARNER = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 5.0
 """Seconds for the environment to close after the learner has died."""
 
+PR_SET_PDEATHSIG = 1
 FIRST = (
-    "import os, sys; os.setpgid(0, 0); hook = sys.excepthook; "
+    "import ctypes, os, sys; os.setpgid(0, 0); hook = sys.excepthook; "
+    f"getattr(ctypes.CDLL(None), 'prctl', lambda *_: 0)({PR_SET_PDEATHSIG}, {int(signal.SIGCONT)}); "
     "sys.excepthook = lambda kind, *rest: kind is EOFError or hook(kind, *rest); "
 )
-"""What a worker does before it imports anything: it leads its group, and says nothing if there is no learner to read
-from, because that one was killed at this moment."""
+"""What a worker does before it imports anything: it leads its group; it lets Linux send it SIGCONT when the learner
+dies; and it says nothing if there is no learner to read from, because that one was killed at this moment."""
 
 
 @contextlib.contextmanager
