@@ -39,7 +39,7 @@ settings.register_profile("quick", derandomize=True, phases=[Phase.explicit, Pha
 settings.load_profile("quick")
 """
 """Added to the copy's conftest.py: the same examples in every run, and a failing one need not be made small."""
-LIMIT = 120.0
+LIMIT = 90.0
 """Seconds for one command, or for the tests of one mutant. What takes longer hangs, and that is noticed."""
 
 
