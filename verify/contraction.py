@@ -4,8 +4,9 @@ Notation: x = max_s V*(s) - V(s) for pi, x' for the next policy pi'; m(s) = max_
 T is Bellman's optimality operator and T' the operator of pi', so that m = TV - V and f = T'V - V.  g is greedy.
 
     Share.      If f >= 0, and f(s) >= c m(s) in every state, then x' <= (1 - c (1-gamma)) x.
-    Per state.  The maximiser of f(s) within TV(s) <= d in every state contracts so with c = d. At d = 1 it is policy
-                iteration, and the rate is gamma. The rate is attained for every d and gamma.
+    Per state.  The maximiser of f(s) within TV(s) <= d in every state contracts so with c = d, and so does the mixture
+                (1-d) pi + d g. At d = 1 both are policy iteration, and the rate is gamma. The rate is attained for
+                every d and gamma.
     Global.     The maximiser of (3.6), whose budget D = sum rho TV is shared by all states, does not contract with
                 c = (1-gamma) D, the mean of d. There is no c > 0 that would do: a state can be starved.
     Simplex.    Howard's step in the one state where m is largest has sum V* - V' <= (1 - (1-gamma)/S) sum V* - V.
@@ -147,11 +148,13 @@ def check_methods(mdp: RationalMDP, start: Rationals, d: Any, best: Rationals, w
     for taken, there in walk(knapsack(d / (1 - gamma)), "global"):
         yield check_share(taken, gamma, best, there)
         yield check_global(taken, gamma, best, there)
-    for name, step in (("simplex", simplex), ("mixture", mixture(d))):
+    for taken, there in walk(simplex, "simplex"):
+        yield check_share(taken, gamma, best, there)
+        yield check_simplex(taken, gamma, best, there)
+    for name, step, size in (("mixture", mixture(d), d), ("Howard", howard, dyadic(1.0))):
         for taken, there in walk(step, name):
             yield check_share(taken, gamma, best, there)
-            if name == "simplex":
-                yield check_simplex(taken, gamma, best, there)
+            yield check_per_state(taken, size, gamma, best, there)
     for size in map(dyadic, SIZES):
         for taken, there in walk(projected(size), f"mirror, t = {size}", 1):
             yield check_mirror(taken, size, gamma, best, there)
@@ -198,10 +201,15 @@ def check_worst() -> Iterator[Check]:
         mdp, start, best = slow_mdp(discount)
         for d in map(dyadic, (0.125, 0.5, 1.0)):
             where = f"the MDP of the proof, gamma = {discount}, d = {d}"
-            step = next(moves(mdp, start, per_state(d), 1))
-            yield check_per_state(step, d, mdp.discount, best, where)
-            slow = (1 - d * (1 - mdp.discount)) * regret(best, step.before.V)
-            yield judge(ATTAINED, regret(best, step.after.V), slow, where)
+            for method in (per_state(d), mixture(d)):
+                step = next(moves(mdp, start, method, 1))
+                yield check_per_state(step, d, mdp.discount, best, where)
+                slow = (1 - d * (1 - mdp.discount)) * regret(best, step.before.V)
+                yield judge(ATTAINED, regret(best, step.after.V), slow, where)
+        step = next(moves(mdp, start, howard, 1))
+        yield check_per_state(
+            step, dyadic(1.0), mdp.discount, best, f"the MDP of the proof, gamma = {discount}, Howard"
+        )
         mdp, start, best = starving_mdp(discount)
         delta = rational(3 / 8) / (1 - mdp.discount) / K
         for step in moves(mdp, start, knapsack(delta), K):
