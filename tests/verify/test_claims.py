@@ -8,10 +8,12 @@ import pytest
 from flint import fmpq
 
 from exact.controller import ControllerSettings, Outcome
+from exact.evaluation import Evaluation
 from exact.mdps.library import load
 from exact.rational import dyadics
+from exact.subproblem.step import Step
 from tests.verify.made_up import made_up
-from verify import contraction, inexact, ladder, lemma32, lemma34, radius_floor, theorem35
+from verify import algorithm31, contraction, inexact, ladder, lemma32, lemma34, radius_floor, theorem35
 from verify.core.command import Options, SearchOptions
 from verify.core.statement import Verdict
 from verify.tabular.optimum import Optimum
@@ -155,3 +157,60 @@ def test_inexact_steps_by_hand():
     limit = inexact.check_limit(it, fmpq(1, 2), dyadics(np.array([1.0])), "here")
     x = float(1 - it.now.V[0])
     assert limit.actual == pytest.approx(0.95 * x + 2.2 * 0.25 * 0.5 / 0.1)
+
+
+def said_of_the_made_up_step():
+    """Reports that are wrong, each by another number."""
+    t = made_up()
+    V, A = np.array([1.5, 2.25]), t.before.A.astype(float) + np.array([[0, 0, 0.25], [0, 0, 0]])
+    before = Evaluation(V, None, A, np.array([3.5, 4.5]), 7.5)
+    after = Evaluation(np.array([4, 8.125]), None, t.after.A.astype(float), np.array([2.0, 7.0]), 9.25)
+    step = Step(None, 20.0, 5.0, 4.0)
+    return made_up(said=SimpleNamespace(step=step, before=before, after=after, ratio=0.125))
+
+
+def test_the_step_that_was_ordered():
+    found = sides(algorithm31.claims(said_of_the_made_up_step(), 1 << 32))
+    cell, u = 5.0 / (1 << 32), 2.0**-26
+    expected = {
+        algorithm31.BUDGET: (50 + cell, 4),
+        algorithm31.SPENT: (4, 50 - cell),
+        algorithm31.DUAL: (20.25 + 4 * cell + 60 * u, 200 + 6 + 2.5),
+        algorithm31.GAIN: (60 * u, 0.25),
+        algorithm31.DISTANCE: (10 * u, 1),
+        algorithm31.ETA: (6 * u, 0.5),
+        algorithm31.VALUES: (6 * u, 0.5),
+        algorithm31.ADVANTAGES: (6 * u, 0.25),
+        algorithm31.VISITS: (10 * u, 1),
+        algorithm31.RATIO: (60 * u, 2 - 20.25 / 8),
+    }
+    assert found.keys() == expected.keys()
+    for statement, (actual, claimed) in expected.items():
+        got = tuple(map(float, found[statement]))
+        assert got == pytest.approx((actual, abs(claimed)), rel=1e-12), statement.name
+
+
+STAY, GO = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome", "next_delta", "following", "wrong"),
+    [
+        (0.3, Outcome.ACCEPT, 1.6, (GO, 1.6), set()),
+        (0.6, Outcome.ACCEPT, 4.0, (GO, 4.0), set()),
+        (0.1, Outcome.REJECT, 1.2, (STAY, 1.2), set()),
+        (0.1, Outcome.REJECT, 1.2, None, set()),
+        (0.3, Outcome.ACCEPT, 1.6, (STAY, 1.6), {algorithm31.ACCEPTANCE}),
+        (0.1, Outcome.REJECT, 1.2, (GO, 1.2), {algorithm31.ACCEPTANCE}),
+        (0.1, Outcome.ACCEPT, 1.2, None, {algorithm31.ACCEPTANCE}),
+        (0.3, Outcome.ACCEPT, 1.6, (GO, 2.0), {algorithm31.RADIUS}),
+        (0.3, Outcome.ACCEPT, 2.0, None, {algorithm31.RADIUS}),
+        (0.1, Outcome.REJECT, 1.6, None, {algorithm31.RADIUS}),
+    ],
+)
+def test_the_loop_that_was_ordered(ratio, outcome, next_delta, following, wrong):
+    step = SimpleNamespace(policy=GO)
+    it = SimpleNamespace(ratio=ratio, outcome=outcome, delta=2.0, next_delta=next_delta, policy=STAY, step=step)
+    after = following and SimpleNamespace(policy=following[0], delta=following[1])
+    checks = algorithm31.loop_checks(it, after, SETTINGS, "here")
+    assert {check.statement for check in checks if check.verdict is Verdict.VIOLATED} == wrong
