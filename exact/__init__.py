@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exact.common.errors import FaultError, InputError
     from exact.controller import ControllerSettings, ControllerState, Outcome, decide, ratio
     from exact.evaluation import Evaluation, evaluate
+    from exact.formats.explicit import Given
     from exact.mdp import MDP
     from exact.mdps.files import load_mdp, save_mdp
     from exact.mdps.garnet import garnet
@@ -51,6 +52,7 @@ __all__ = [
     "Distance",
     "Evaluation",
     "FaultError",
+    "Given",
     "InputError",
     "Iteration",
     "Outcome",
@@ -82,6 +84,7 @@ _MODULES = {
     "exact.common.errors": ("FaultError", "InputError"),
     "exact.controller": ("ControllerSettings", "ControllerState", "Outcome", "decide", "ratio"),
     "exact.evaluation": ("Evaluation", "evaluate"),
+    "exact.formats.explicit": ("Given",),
     "exact.mdp": ("MDP",),
     "exact.mdps.files": ("load_mdp", "save_mdp"),
     "exact.mdps.garnet": ("garnet",),

@@ -10,8 +10,9 @@ A file holds a list of certificates.  Fractions are texts such as "9/10".  Field
     price        policy: m = max A(s,a).  step: the largest gap of a pair that keeps mass, the dual price of (3.6)
     sides        by statement, [actual, claimed]: the statement says actual >= claimed
 
-and of a step: delta, its radius, and trial, V_trial, rho_trial, eta_trial of pi'.  `verify/check_certificate.py` checks
-a file with Python's standard library alone.
+An action that a state does not have is written as a copy of its first available one, and no policy uses it.  A step
+also has delta, its radius, and trial, V_trial, rho_trial, eta_trial of pi'.  `verify/check_certificate.py` checks a
+file with Python's standard library alone.
 """
 
 import hashlib

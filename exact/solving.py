@@ -10,7 +10,7 @@ What takes long to load, NumPy first of all, is loaded after the options have be
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from exact.common import cli
 from exact.common.drawing import check_figure_path, plain_text, save_figure
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
-from exact.common.tables import Table, counted
+from exact.common.tables import TABLE_SUFFIXES, Table, counted
 from exact.controller import ControllerSettings
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ NOTES = (
 )
 """What the columns mean."""
 
+FILES = ("figure", "json", "certificate", "policy", "report")
+"""Options that name a file to write."""
+
 Method = Literal["trust-region", "fixed-radius", "policy-iteration", "conservative", "natural-gradient"]
 
 
@@ -52,7 +55,7 @@ class Options:
     """
 
     mdp: str = "frozenlake-8x8"
-    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., gym:ID, or a .npz or .json file."""
+    """Name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.., gym:ID, or a file, see docs/models.md."""
     method: Method = "trust-region"
     """Algorithm 3.1, or a method to compare it with. fixed-radius takes the same steps without a ratio test."""
     distance: Literal["tv", "kl-forward", "kl-reverse"] = "tv"
@@ -75,6 +78,10 @@ class Options:
     """Draw the convergence into this file (.png, .pdf or .svg)."""
     certificate: Path | None = None
     """Write a certificate of the final policy to this file: exact fractions that verify/check_certificate.py checks."""
+    policy: Path | None = None
+    """Write the policy and its values as a table with labels to this file (.csv, .md or .tex)."""
+    report: Path | None = None
+    """Write a page about the MDP to this file (.html): values, policy, convergence, bounds."""
     json: Path | None = None
     """Write the options, every trial and the final policy to this file."""
 
@@ -83,7 +90,10 @@ class Options:
             raise InputError("--max-iterations and --seed must be at least 0")
         if self.figure is not None:
             check_figure_path(self.figure)
-        for file in (self.json, self.certificate):
+        for file, endings in ((self.policy, TABLE_SUFFIXES), (self.report, (".html",))):
+            if file is not None and file.suffix not in endings:
+                raise InputError(f"expected a name ending in {' or '.join(endings)}, got {file}")
+        for file in (self.json, self.certificate, self.policy, self.report):
             if file is not None:
                 check_writable(file)
 
@@ -97,33 +107,56 @@ def work(options: Options) -> int:
     """Solve the MDP by the method of the options and by policy iteration, and report both; returns the exit status."""
     from exact.evaluation import reward_range
     from exact.mdps.library import load
-    from exact.optimum import optimum
+    from exact.optimum import certified_gap, optimum
 
     mdp = load(options.mdp)
     trajectory = run_with_table(mdp, options)
     reference = optimum(mdp)
-    print(trajectory.message)
-    print(
+    facts = (
+        trajectory.message,
+        f"{how(options)}: {counted(trajectory.iterations, 'iteration')}; in every state V is at most "
+        f"{certified_gap(mdp, trajectory.final):.3g} below the optimum, by max A / (1-gamma)",
         f"eta = {trajectory.final.eta:.12g}; policy iteration: {reference.values.eta:.12g} "
-        f"after {counted(reference.iterations, 'iteration')}"
+        f"after {counted(reference.iterations, 'iteration')}",
     )
+    print(*facts, sep="\n")
+    for path, content in files(mdp, options, trajectory, reference.values.eta, facts):
+        atomic_write(path, content)
+        print(f"wrote {path}")
     if options.figure is not None:
         save_figure(draw(trajectory, reference.values.eta, mdp, options), options.figure)
         print(f"wrote {options.figure}")
-    if options.json is not None:
-        atomic_write(options.json, as_json(options, trajectory))
-        print(f"wrote {options.json}")
-    if options.certificate is not None:
-        from exact.certificate import as_json as certificate_json
-        from exact.certificate import policy_certificate
-
-        atomic_write(options.certificate, certificate_json([policy_certificate(mdp, trajectory.policy)]))
-        print(f"wrote {options.certificate}")
     missing = reference.values.eta - trajectory.final.eta
     slack = options.tolerance * reward_range(mdp)[1] / (1 - mdp.discount) + reference.gap
     if trajectory.converged and missing > slack:
         print(f"not the optimum: eta is {missing:.3g} too small; rho0 hides states in which something is to be gained")
     return cli.DONE if trajectory.converged and missing <= slack else cli.NEGATIVE
+
+
+def how(options: Options) -> str:
+    """The method in words."""
+    return f"{options.method}, {options.distance}, {options.solver}" if options.has_radius else options.method
+
+
+def files(
+    mdp: "MDP", options: Options, trajectory: "Trajectory", eta_star: float, facts: Sequence[str]
+) -> Iterator[tuple[Path, str]]:
+    """Every file of the options but the figure, with its content."""
+    from exact.certificate import as_json as certificate_json
+    from exact.certificate import policy_certificate
+    from exact.reporting import page, policy_table
+
+    if options.json is not None:
+        yield options.json, as_json(options, trajectory)
+    if options.certificate is not None:
+        yield options.certificate, certificate_json([policy_certificate(mdp, trajectory.policy)])
+    if options.policy is not None:
+        digits = None if options.policy.suffix == ".csv" else 6
+        found = policy_table(mdp, trajectory.policy, trajectory.final, digits)
+        yield options.policy, found.written(options.policy.suffix)
+    if options.report is not None:
+        tables = (policy_table(mdp, trajectory.policy, trajectory.final), table(trajectory.records, mdp, options))
+        yield options.report, page(mdp, facts, draw(trajectory, eta_star, mdp, options), tables)
 
 
 def run_with_table(mdp: "MDP", options: Options) -> "Trajectory":
@@ -284,7 +317,7 @@ def marked(ax: "Axes", trajectory: "Trajectory", values: list[float], label: str
 
 def as_json(options: Options, trajectory: "Trajectory") -> str:
     """The run's options, every record and the final policy as JSON; null where a number is not finite."""
-    setting = {name: value for name, value in asdict(options).items() if name not in ("figure", "json", "certificate")}
+    setting = {name: value for name, value in asdict(options).items() if name not in FILES}
     result = {"eta": trajectory.final.eta, "converged": trajectory.converged, "policy": trajectory.policy.tolist()}
     records = [asdict(record) for record in trajectory.records]
     everything = finite({"options": setting, **result, "records": records})

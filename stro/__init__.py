@@ -5,6 +5,7 @@
     agent = stro.train("CartPole-v1", steps=20_000)      # deep: the agent; stro.load reads it back
     run = stro.solve(stro.mdp("frozenlake-8x8"))         # exact: Algorithm 3.1 on a finite MDP
     rows = stro.verify("lemma34", instances=3)           # verify: a statement of the theory
+    rows = stro.verify(mdp)                              # all statements about finite MDPs, on one's own
 
 The commands are `stro train`, `stro solve`, `stro verify` and so on; `stro --help` lists them.
 
@@ -60,29 +61,42 @@ except PackageNotFoundError:  # the folder is used without an installation
     __version__ = "0+unknown"
 
 
-def verify(statement: str, **options: Any) -> "list[Row]":
-    """Check a statement of the theory: print its table, and return the rows.
+def verify(statement: "str | MDP", **options: Any) -> "list[Row]":
+    """Check a statement of the theory, or all that are about finite MDPs on one MDP: print tables, return the rows.
 
     Args:
-        statement: a statement file, such as "lemma34" or "theorem38".
-        options: those of `python -m verify.STATEMENT --help`, with underscores: instances=3, certify=True.
+        statement: a statement file, such as "lemma34" or "theorem38"; or an MDP, on which all of them are checked.
+        options: those of `python -m verify.STATEMENT --help`, with underscores: instances=3, float_only=True. mdp= is
+            an MDP object, a name, or several of them. With an MDP alone, instances is 1 if it is not given.
 
     Raises:
         InputError: there is no such statement file or option, or a value is out of range.
     """
     from exact.common.errors import InputError
+    from exact.mdp import MDP
     from verify.__main__ import STUDIES
-    from verify.core.command import carry_out
+    from verify.core.command import Options, carry_out
 
+    if isinstance(options.get("mdp"), (str, MDP)):
+        options["mdp"] = (options["mdp"],)
+    if isinstance(statement, MDP):
+        chosen = [study for study in STUDIES if issubclass(study.options, Options)]
+        given = {"instances": 1} | options | {"mdp": (statement,)}
+        return [row for study in chosen for row in carry_out(study, _options(study, given))]
     studies = {study.command.removeprefix("verify."): study for study in STUDIES}
     if statement not in studies:
         raise InputError(f"there is no statement file {statement!r}; expected one of {', '.join(studies)}")
-    study = studies[statement]
+    return carry_out(studies[statement], _options(studies[statement], options))
+
+
+def _options(study: Any, given: dict[str, Any]) -> Any:
+    """The options of a study; InputError if it does not have one of them."""
+    from exact.common.errors import InputError
+
     try:
-        chosen = study.options(**options)
+        return study.options(**given)
     except TypeError as error:
-        raise InputError(f"verify {statement}: {error}") from None
-    return carry_out(study, chosen)
+        raise InputError(f"{study.command.replace('.', ' ')}: {error}") from None
 
 
 def __getattr__(name: str) -> Any:

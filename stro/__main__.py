@@ -17,6 +17,7 @@ COMMANDS = {
     "tune": ("deep.tune", "search for good settings"),
     "grid": ("deep.grid", "train on many environments and seeds"),
     "solve": ("exact.solving", "solve a finite MDP"),
+    "convert": ("exact.convert", "convert a finite MDP between file formats"),
     "classroom": ("exact.classroom.__main__", "the web page that explains trust regions"),
     "verify": ("verify.__main__", "check the theory; `stro verify lemma34` one statement of it"),
 }

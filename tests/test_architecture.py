@@ -20,7 +20,7 @@ FLOORS = (
     ("exact.controller", "exact.bounds", "exact.evaluation"),
     ("exact.subproblem.*", "exact.mdps.*"),
     ("exact.algorithm", "exact.optimum", "exact.rational"),
-    ("exact.baselines", "exact.certificate"),
+    ("exact.baselines", "exact.certificate", "exact.reporting"),
     ("exact.gaussian.*",),
     ("exact.classroom.*", "exact.solving", "exact.speed", "exact.convert"),
     ("verify.core.*",),

@@ -84,8 +84,10 @@ class AllOptions(SearchOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.json is not None or self.figure is not None:
-            raise InputError("--json and --figure belong to the single statement files; here --out names the folder")
+        if self.json is not None or self.figure is not None or self.certificate is not None:
+            raise InputError(
+                "--json, --figure and --certificate belong to the single statement files; here --out names the folder"
+            )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,6 +37,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.runs import Run, check_step, controller, plan, step_grid, steps
 from verify.tabular.runs import trials as trials_of
 from verify.tabular.trial import TrialPoint
@@ -167,7 +168,13 @@ def draw(checks: list[Check]) -> "Figure":
 
 
 STUDY = Study(
-    "Algorithm 3.1 and (3.6): the step that was ordered", "verify.algorithm31", STATEMENTS, Options, check, draw
+    "Algorithm 3.1 and (3.6): the step that was ordered",
+    "verify.algorithm31",
+    STATEMENTS,
+    Options,
+    check,
+    draw,
+    step_certificates,
 )
 
 

@@ -59,6 +59,7 @@ from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import Move, Step, howard, knapsack, mixture, moves, per_state, projected, simplex
@@ -281,6 +282,7 @@ STUDY = Study(
     SearchOptions,
     check,
     draw,
+    step_certificates,
 )
 
 

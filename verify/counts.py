@@ -63,6 +63,7 @@ from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, Verdict, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, simplex
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -276,7 +277,13 @@ def count_panel(ax: "Axes", checks: list[Check]) -> "Axes":
 
 
 STUDY = Study(
-    "Iteration counts, and whether an action returns", "verify.counts", STATEMENTS, SearchOptions, check, draw
+    "Iteration counts, and whether an action returns",
+    "verify.counts",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
 )
 
 

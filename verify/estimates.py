@@ -61,6 +61,7 @@ from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -281,7 +282,15 @@ def variance_panel(ax: "Axes") -> "Axes":
     return ax
 
 
-STUDY = Study("Conditions of stochastic trust regions", "verify.estimates", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study(
+    "Conditions of stochastic trust regions",
+    "verify.estimates",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

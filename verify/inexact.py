@@ -50,6 +50,7 @@ from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.optimum import optimum
 from verify.tabular.rational_steps import gaps, is_optimal, knapsack, knapsack_value, per_state
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -267,7 +268,7 @@ def limit_panel(ax: "Axes") -> "Axes":
     return ax
 
 
-STUDY = Study("Inexact advantages", "verify.inexact", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study("Inexact advantages", "verify.inexact", STATEMENTS, SearchOptions, check, draw, step_certificates)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,6 +27,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement
+from verify.tabular.certifying import step_certificates
 from verify.tabular.runs import Claims, check_runs
 from verify.tabular.trial import TrialPoint
 
@@ -68,7 +69,15 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("Lower bounds on eta(pi'): eta(pi') >= L_k(pi') - X", "verify.ladder", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "Lower bounds on eta(pi'): eta(pi') >= L_k(pi') - X",
+    "verify.ladder",
+    STATEMENTS,
+    Options,
+    check,
+    draw,
+    step_certificates,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

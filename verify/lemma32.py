@@ -38,6 +38,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Claims, Run, check_runs, plan, rational_mdp
 from verify.tabular.trial import TrialPoint, grid_policy
@@ -112,7 +113,9 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("Lemma 3.2: optimal if and only if A* = 0", "verify.lemma32", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "Lemma 3.2: optimal if and only if A* = 0", "verify.lemma32", STATEMENTS, Options, check, draw, step_certificates
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

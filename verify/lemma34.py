@@ -52,6 +52,7 @@ from verify.core.command import SearchOptions, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, is_nontrivial, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import worst_step
 from verify.tabular.runs import Claims, Run, check_runs, check_step, rational_mdp, small_runs, solver, steps
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial
@@ -128,7 +129,8 @@ def ratio_claims(t: TrialPoint) -> Iterator[Claim]:
     yield bound(VISITATION, t.ratio, least)
     yield bound(PRIOR, t.ratio, bounds.ratio_prior(gamma, min(rho), t.D))
     yield bound(SPAN, t.ratio, bounds.ratio_span(gamma, t.D, t.f, t.gain))
-    yield bound(POSTERIOR, t.ratio, bounds.ratio_posterior(gamma, min(rho_new), t.D_new))
+    if min(rho_new) > 0:
+        yield bound(POSTERIOR, t.ratio, bounds.ratio_posterior(gamma, min(rho_new), t.D_new))
     if t.p0 > 0:
         yield bound(LEMMA_34, t.ratio, bounds.lemma34(gamma, t.p0, t.A_bar, t.A_star, t.delta))
         yield bound(NO_REJECTION, least, (1 - gamma) * t.p0)
@@ -227,7 +229,15 @@ def ratio_panel(ax: "Axes") -> "Axes":
     return ax
 
 
-STUDY = Study("Lemmas 3.3 and 3.4, and what is stronger", "verify.lemma34", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study(
+    "Lemmas 3.3 and 3.4, and what is stronger",
+    "verify.lemma34",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,6 +42,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.runs import Run, beginning, controller, plan, rational_mdp, steps
 from verify.tabular.trial import TrialPoint, exact_trial, float_trial
 
@@ -158,7 +159,9 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("(3.10): the floor of the radius", "verify.radius_floor", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "(3.10): the floor of the radius", "verify.radius_floor", STATEMENTS, Options, check, draw, step_certificates
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

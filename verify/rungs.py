@@ -51,6 +51,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.inexact import Inexact, take
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import howard, is_optimal, knapsack
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -213,7 +214,7 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw, step_certificates)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -35,6 +35,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.runs import Run, plan, rational_mdp, start_policy
 from verify.tabular.trial import grid_policy
 
@@ -124,7 +125,15 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("Section 2 and Definition 3.1: the identities", "verify.section2", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "Section 2 and Definition 3.1: the identities",
+    "verify.section2",
+    STATEMENTS,
+    Options,
+    check,
+    draw,
+    step_certificates,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -52,6 +52,7 @@ from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Statement, judge
 from verify.gaussian.runs import judge_balls
+from verify.tabular.certifying import step_certificates
 from verify.tabular.falsify import Place, search_near
 from verify.tabular.rational_steps import Move, Step, gaps, howard, is_optimal, knapsack, moves, per_state, projected
 from verify.tabular.runs import Run, plan, rational_mdp, small_runs, start_policy
@@ -255,7 +256,7 @@ def _ending(sizes: list[float]) -> str:
     return f"{len(sizes) - 1} steps" if sizes[-1] == 0 else "never ends"
 
 
-STUDY = Study("Which steps end", "verify.termination", STATEMENTS, SearchOptions, check, draw)
+STUDY = Study("Which steps end", "verify.termination", STATEMENTS, SearchOptions, check, draw, step_certificates)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

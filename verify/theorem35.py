@@ -51,6 +51,7 @@ from verify.core.command import Options, Study, run
 from verify.core.drawing import new_figure, tightness_panel
 from verify.core.findings import Findings
 from verify.core.statement import Check, Claim, Statement, Verdict, judge
+from verify.tabular.certifying import step_certificates
 from verify.tabular.optimum import Optimum, optimum
 from verify.tabular.runs import Run, beginning, check_step, controller, plan, rational_mdp, solver, steps, stop
 from verify.tabular.trial import TrialPoint
@@ -208,7 +209,13 @@ def draw(checks: list[Check]) -> "Figure":
 
 
 STUDY = Study(
-    "Theorem 3.5: Algorithm 3.1 converges to the optimum", "verify.theorem35", STATEMENTS, Options, check, draw
+    "Theorem 3.5: Algorithm 3.1 converges to the optimum",
+    "verify.theorem35",
+    STATEMENTS,
+    Options,
+    check,
+    draw,
+    step_certificates,
 )
 
 

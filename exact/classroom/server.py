@@ -76,30 +76,30 @@ def serve(mdps: Sequence[str], port: int) -> None:
             app, host=LOOPBACK, port=port, log_level="error", timeout_graceful_shutdown=CLOSING_SECONDS
         )
         server = uvicorn.Server(settings)
-        threading.Thread(target=end_with_parent, args=(server,), daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
         print(f"the live app is at http://{LOOPBACK}:{port}/?access_token={token}", flush=True)
         try:
             server.run()
+        except KeyboardInterrupt:  # die by the signal: the threads of open pages would keep the process
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         except SystemExit as error:
             if error.code:
                 raise FaultError(f"the live app cannot be served at port {port}") from None
 
 
-def end_with_parent(server: Any) -> None:
-    """Let a server end when the process that started this one has ended; a thread of its own.
+def end_with_parent() -> None:
+    """Terminate this process when the one that started it has ended; a thread of its own.
 
     A wrapper that is killed cannot tell the processes that it has started. Under nohup nothing happens: there the user
     wants the server to go on.
-
-    Args:
-        server: a uvicorn.Server.
     """
     if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
-    server.should_exit = True
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def live_app(file: str, token: str) -> App:

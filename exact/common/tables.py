@@ -1,5 +1,7 @@
 """Tables as data: drawn on a terminal, Markdown everywhere else."""
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ from exact.common.files import write
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as DrawnTable
+
+TABLE_SUFFIXES = (".csv", ".md", ".tex")
+"""Endings of the files that a table is written to: comma-separated values, Markdown, LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,23 @@ class Table:
         rule = ("-" * (width - 1) + (":" if i in self.right else "-") for i, width in enumerate(widths))
         lines = map(markdown_row, (header, tuple(rule), *rows))
         return "\n".join((f"## {self.title}", "", *lines, "", *(f"- {note}" for note in self.notes), ""))
+
+    def csv(self) -> str:
+        """Header and rows as comma-separated values; no title and no notes."""
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([self.header, *self.rows])
+        return stream.getvalue()
+
+    def latex(self) -> str:
+        """The table as LaTeX's tabular, to be put into a document as it is."""
+        columns = "".join("r" if i in self.right else "l" for i in range(len(self.header)))
+        lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (self.header, *self.rows)]
+        body = [lines[0], r"\hline", *lines[1:]]
+        return "\n".join([f"% {self.title}", rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}", ""])
+
+    def written(self, suffix: str) -> str:
+        """The table in the format of a file's ending, one of TABLE_SUFFIXES."""
+        return {".csv": self.csv, ".md": self.markdown, ".tex": self.latex}[suffix]()
 
     def _filled(self, row: tuple[str, ...], widths: Sequence[int]) -> tuple[str, ...]:
         """The cells of a row, filled with blanks to the widths of the columns."""
@@ -75,6 +97,12 @@ def publish(tables: Sequence[Table], out: Path | None) -> None:
     if out is not None:
         write(out, "\n".join(table.markdown() for table in tables))
         print(f"wrote {out}")
+
+
+def latex_text(text: str) -> str:
+    """The text with LaTeX's own characters written as text."""
+    names = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(names.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
 
 
 def counted(n: int, noun: str) -> str:

@@ -97,7 +97,9 @@ class _Reader:
         self.sizes: dict[str, int] = {}
         self.names: dict[str, list[str]] = {"states": [], "actions": []}
         self.position: dict[str, dict[str, int]] = {"states": {}, "actions": {}}
-        self.sign, self.discount, self.start, self.work = 1.0, None, None, 0  # type: ignore[var-annotated]
+        self.sign, self.work = 1.0, 0
+        self.discount: float | None = None
+        self.start: Any = None
         self.P = self.R = np.zeros((0, 0, 0))
 
     def entry(self) -> None:

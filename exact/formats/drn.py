@@ -22,14 +22,14 @@ LABELS = re.compile(r'"([^"]+)"(?=\s|$|")|([^\s"]+)(?=\s|$)')
 def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     """The MDP of a .drn file."""
     lines = Lines(path)
-    stream, said = iter(lines), {}
+    stream, said = iter(lines), dict[str, Any]()
     header: dict[str, str] = {}
     for text in stream:
         if text.startswith("//"):
             said |= read_remark(text.removeprefix("//").strip())
         elif text == "@model":
             break
-        elif text.startswith("@type:") or text.startswith("@value_type:"):
+        elif text.startswith(("@type:", "@value_type:")):
             key, _, value = text.partition(":")
             header[key] = value.strip()
         elif text.startswith("@"):

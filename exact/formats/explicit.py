@@ -103,8 +103,8 @@ def assemble(model: Explicit, said: dict[str, Any], given: Given, stem: str) -> 
         discount,
         said.get("name", stem),
         available.reshape(S, A),
-        states,
-        actions,
+        tuple(states),
+        tuple(actions),
     )
     return mdp, notes
 
@@ -207,7 +207,9 @@ def state_words(mdp: MDP) -> list[list[str]]:
     """The words of every state's label that every tool accepts as labels."""
     if not mdp.states:
         return [[] for _ in range(mdp.n_states)]
-    return [[w for w in dict.fromkeys(label.split()) if WORD.fullmatch(w) and w not in RESERVED] for label in mdp.states]
+    return [
+        [w for w in dict.fromkeys(label.split()) if WORD.fullmatch(w) and w not in RESERVED] for label in mdp.states
+    ]
 
 
 def rows(mdp: MDP) -> Any:
@@ -229,7 +231,9 @@ def only_in_remark(mdp: MDP, actions: bool = True) -> list[str]:
     hidden = ["the discount"]
     positive = mdp.initial[mdp.initial > 0]
     hidden += ["rho0"] if not np.allclose(positive, 1 / len(positive), rtol=1e-15, atol=0) else []
-    hidden += ["the labels of the actions"] if actions and mdp.actions and list(mdp.actions) != choice_labels(mdp) else []
+    hidden += (
+        ["the labels of the actions"] if actions and mdp.actions and list(mdp.actions) != choice_labels(mdp) else []
+    )
     if [" ".join(words) for words in state_words(mdp)] != list(mdp.states or [""] * mdp.n_states):
         hidden.append("the labels of the states")
     return [f"{', '.join(hidden)}: in a comment that other tools do not read"]

@@ -1,9 +1,9 @@
 """PRISM's explicit files: NAME.tra, and beside it NAME.lab, NAME.srew and NAME.trew, as PRISM's manual has them.
 
-    .tra     "S C T", then "state choice next probability [action]"
-    .lab     0="init" 1="deadlock" 2="goal", then "state: label label"
-    .srew    "S n", then "state reward": what every action of a state earns
-    .trew    "S C n", then "state choice next reward"; also found as .rew or .rewt
+.tra     "S C T", then "state choice next probability [action]"
+.lab     0="init" 1="deadlock" 2="goal", then "state: label label"
+.srew    "S n", then "state reward": what every action of a state earns
+.trew    "S C n", then "state choice next reward"; also found as .rew or .rewt
 """
 
 import re
@@ -38,7 +38,7 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
         raise InputError(f"has {len(keys)} choices, its first line says {C}")
     if (label != label[first][choice]).any():
         raise InputError("the transitions of a choice have different actions")
-    notes, said = lines.notes(), {}
+    notes, said = lines.notes(), dict[str, Any]()
     per_state, found_states = np.zeros(S), _sibling(path, STATE_REWARDS)
     if found_states is not None:
         per_state = _state_rewards(Lines(found_states, sibling=True), S)
@@ -67,7 +67,7 @@ def _header(lines: Lines, stream: Any, what: str) -> tuple[list[int], dict[str, 
             if len(words) != len(what.split()):
                 lines.fail(f"the line {what!r} of an MDP", text)
             return [lines.whole(word, what) for word in words], said
-    lines.fail(f"the line {what!r} of an MDP", "")
+    return lines.fail(f"the line {what!r} of an MDP", "")
 
 
 def _transitions(lines: Lines) -> tuple[int, int, Any, list[str]]:

@@ -60,7 +60,7 @@ class Lines:
                 self.fail(what, text)
             self.rounded += fraction(value) != exact
             return value
-        self.fail(f"{what}, a finite number", text)
+        return self.fail(f"{what}, a finite number", text)
 
     def whole(self, text: str, what: str, below: int | None = None) -> int:
         """A whole number >= 0, less than `below`."""
@@ -109,7 +109,7 @@ def read_remark(comment: str) -> dict[str, Any]:
 
 def check_remark(found: Any) -> dict[str, Any]:
     """The fields of a remark, if their types are right; the MDP type checks the rest."""
-    kinds = {"name": str, "discount": (int, float), "initial": list, "states": list, "actions": list}
+    kinds: dict[str, Any] = {"name": str, "discount": (int, float), "initial": list, "states": list, "actions": list}
     kinds |= {"n_actions": int, "available": list}
     fits = isinstance(found, dict) and all(isinstance(found[key], kinds[key]) for key in kinds.keys() & found.keys())
     if not fits:

@@ -1,8 +1,8 @@
 """UMB, the unified Markov binary format (github.com/pmc-tools/umb), which PRISM and Storm read and write.
 
 A tar file, perhaps compressed, with `index.json` first and binary arrays: `state-to-choices.bin` and so on.  Read are
-MDPs in discrete time with probabilities and rewards of the types double and rational; an atomic proposition is a word of
-a state's label. Valuations and other annotations are skipped.
+MDPs in discrete time with probabilities and rewards of the types double and rational; an atomic proposition is a word
+of a state's label. Valuations and other annotations are skipped.
 """
 
 import io
@@ -10,6 +10,7 @@ import json
 import lzma
 import tarfile
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,8 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     if "index.json" not in files:
         raise InputError("has no index.json")
     index = json.loads(files["index.json"])
-    system = _object(index, "index.json").get("transition-system")
-    S, C, B, A = _sizes(_object(system, "transition-system"))
+    system = _object(_object(index, "index.json").get("transition-system"), "transition-system")
+    S, C, B, A = _sizes(system)
     rounded: list[int] = [0]
     p = _numbers(files, "branch-to-probability.bin", B, system.get("branch-probability-type"), rounded)
     of_state = _csr(files, "state-to-choices.bin", S, C)  # S <= C <= B, and B numbers are there
@@ -110,7 +111,9 @@ def _sizes(system: dict[str, Any]) -> tuple[int, int, int, int]:
         if type(system.get(key, 0)) is not int or not 0 <= system.get(key, 0) <= UMB_MAX_BYTES:
             raise InputError(f"index.json: {key} must be a whole number of a size that the file can hold")
     if system.get("time") != "discrete" or system.get("#players") != 1 or system.get("#observations", 0):
-        kind = f"time {system.get('time')!r}, {system.get('#players')} players, {system.get('#observations')} observations"
+        kind = (
+            f"time {system.get('time')!r}, {system.get('#players')} players, {system.get('#observations')} observations"
+        )
         raise InputError(f"index.json: expected an MDP (discrete time, 1 player, no observations), found {kind[:100]}")
     S, C, B, A = (int(system.get(key, 0)) for key in keys[:4])
     if not 0 < S <= C <= B:
@@ -217,14 +220,14 @@ def _strings(files: dict[str, bytes], folder: str, n: int) -> list[str]:
         return []
     content = files.get(folder + "strings.bin", b"")
     borders = _csr(files, folder + "string-mapping.bin", n, len(content)).tolist()
-    return [content[i:j].decode() for i, j in zip(borders[:-1], borders[1:], strict=True)]
+    return [content[i:j].decode() for i, j in pairwise(borders)]
 
 
 def _actions(files: dict[str, bytes], C: int, A: int) -> tuple[Any, list[str], list[str]]:
     """The action of every choice, -1 for none; the numbers of the actions as texts; their labels if there are any."""
     if A == 0:
         return np.full(C, -1), [], []
-    if A > max(C, 1 << 16):
+    if max(C, 1 << 16) < A:
         raise InputError(f"has {A} actions, more than choices")
     label = _whole(files, "actions/choices/values.bin", C, "<u4", A)
     names = _strings(files, "actions/choices/", A)
@@ -255,7 +258,7 @@ def _said(index: Any) -> dict[str, Any]:
 def write(mdp: MDP, path: Path, fractions: bool) -> list[str]:
     """Write a .umb file, compressed by gzip; what UMB has no place for stands in `file-data`."""
     files: dict[str, bytes] = {}
-    of_state, of_choice, action, reward, target, p = [0], [0], [], [], [], []  # type: ignore[var-annotated]
+    of_state, of_choice, action, reward, target, p = [0], [0], [], [], [], []
     for choices in rows(mdp):
         of_state.append(of_state[-1] + len(choices))
         for a, r, pairs in choices:
@@ -314,9 +317,7 @@ def _packed(values: list[float], fractions: bool) -> tuple[bytes, dict[str, Any]
     exact = [fraction(x) for x in values]
     bits = max((max(x.numerator.bit_length() + 1, x.denominator.bit_length()) for x in exact), default=1)
     half = (bits + 63) // 64 * 8
-    parts = (
-        x.numerator.to_bytes(half, "little", signed=True) + x.denominator.to_bytes(half, "little") for x in exact
-    )
+    parts = (x.numerator.to_bytes(half, "little", signed=True) + x.denominator.to_bytes(half, "little") for x in exact)
     return b"".join(parts), {"type": "rational", "size": 16 * half}
 
 

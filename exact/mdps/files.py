@@ -13,8 +13,9 @@ Both own formats have the same fields (S states, A actions, gamma the discount, 
     states, actions    S and A labels; absent: none
 
 In an .npz file each field is one array: float64, but indices and indptr are signed integers, and format and name are
-strings without dimensions, available truth values, states and actions strings.  `np.load(file)["rewards"]` reads one.  A .json file is one object; matrices are lists of
-lists, and a number has the shortest digits that give the same float64 back.
+strings without dimensions, available truth values, states and actions strings.  `np.load(file)["rewards"]` reads one.
+A .json file is one object; matrices are lists of lists, and a number has the shortest digits that give the same float64
+back.
 
 Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
 reserved, pickled objects are refused, and the MDP type checks the numbers.
@@ -71,8 +72,9 @@ DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices"
     "actions": 1,
 }
 """Number of dimensions of the fields that have any."""
-KIND_OF_JSON = {"available": {bool}}
+KIND_OF_JSON: dict[str, set[type]] = {"available": {bool}}
 """Types in the lists of a field, if they are no numbers."""
+NUMBERS: set[type] = {int, float}
 NOTHING = Given()
 
 Fields = dict[str, NDArray[Any]]
@@ -175,8 +177,8 @@ def _check_name(name: str) -> str:
 def _mdp(fields: Fields, stem: str) -> MDP:
     name = _check_name(str(fields["name"]) if "name" in fields else stem)
     rewards, initial, discount = fields["rewards"], fields["initial"], float(fields["discount"])
-    labels = (tuple(fields[what].tolist()) if what in fields else () for what in ("states", "actions"))
-    more = (name, fields.get("available"), *labels)
+    labels = [tuple(fields[what].tolist()) if what in fields else () for what in ("states", "actions")]
+    more: Any = (name, fields.get("available"), *labels)
     if "transitions" in fields:
         return MDP(fields["transitions"], rewards, initial, discount, *more)
     S, A = rewards.shape
@@ -229,7 +231,7 @@ def _read_json(path: Path) -> Fields:
         if field in ("states", "actions") and isinstance(value, list):
             fields[field] = np.array([None, *value], dtype=object)[1:]  # None: a list of lists stays a list
             continue
-        stranger = _stranger(value, KIND_OF_JSON.get(field, {int, float})) if isinstance(value, list) else None
+        stranger = _stranger(value, KIND_OF_JSON.get(field, NUMBERS)) if isinstance(value, list) else None
         if stranger is not None:
             raise InputError(f"field {field!r} must hold numbers, found the type {stranger}")
         if isinstance(value, str) and len(value) > TEXT_MAX_LENGTH:

@@ -234,8 +234,9 @@ def load(name_or_path: "str | MDP") -> MDP:
 
     Args:
         name_or_path: a name of the library (NAMED), a random MDP such as "garnet:S=20,A=4,b=3,gamma=0.9,seed=7", a
-            gymnasium environment with a table P such as "gym:CliffWalkingSlippery-v1", or a file that `exact.mdps.files`
-            reads. What the file does not say may follow: "model.drn:gamma=0.95,initial=uniform,rewards=NAME".
+            gymnasium environment with a table P such as "gym:CliffWalkingSlippery-v1", or a file that
+            `exact.mdps.files` reads. What the file does not say may follow:
+            "model.drn:gamma=0.95,initial=uniform,rewards=NAME".
 
     Raises:
         InputError: there is no such MDP (the message has the nearest names), or it is not valid.

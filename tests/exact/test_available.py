@@ -114,7 +114,8 @@ def test_puterman_s_inventory_with_its_own_mask_has_the_values_of_the_copies_in_
     assert "10 of 16 pairs available" in repr(masked)
     np.testing.assert_allclose(optimum(masked).values.V, optimum(mdp).values.V, rtol=1e-13)
     uniform = masked.uniform_policy()
-    assert uniform[3].tolist() == [1, 0, 0, 0] and uniform[0].tolist() == [0.25] * 4
+    assert uniform[3].tolist() == [1, 0, 0, 0]
+    assert uniform[0].tolist() == [0.25] * 4
     exact = evaluate_exactly(from_mdp(masked), dyadics(np.eye(4)[np.zeros(4, dtype=int)]))
     assert exact.A[3, 0] == exact.A[3, 1] == exact.A[3, 3] == 0
 

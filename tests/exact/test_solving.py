@@ -215,3 +215,52 @@ def test_a_name_is_text_everywhere(name, tmp_path, monkeypatch, capsys):
     console = Console(file=io.StringIO(), force_terminal=True, width=200)
     table((), load(f"{stem}.json"), Options()).show(console)
     assert name in console.file.getvalue()
+
+
+def test_it_says_what_it_did_and_how_far_from_the_optimum_it_can_be(capsys):
+    assert main(["--mdp", "chain", "--distance", "kl-forward", "--max-iterations", "2"]) == 1
+    line = capsys.readouterr().out.splitlines()[-2]
+    assert line.startswith("trust-region, kl-forward, closed-form: 2 iterations; in every state V is at most ")
+    assert float(line.split("at most ")[1].split()[0]) > 0
+
+
+@pytest.mark.parametrize(("suffix", "row"), [(".csv", "oak,"), (".md", "| oak |"), (".tex", r"oak \& ash")])
+def test_the_policy_and_its_values_go_out_as_a_table_with_labels(suffix, row, tmp_path):
+    mdp, out = tmp_path / "forest.json", tmp_path / f"policy{suffix}"
+    mask = np.array([[True, True], [True, True], [True, False]])
+    labels = {"states": ("oak & ash" if suffix == ".tex" else "oak", "b", "c"), "actions": ("wait", "cut")}
+    save_mdp(replace(load("forest"), available=mask, **labels), mdp)
+    assert main(["--mdp", str(mdp), "--policy", str(out)]) == 0
+    text = out.read_text()
+    assert row in text
+    assert "pi(cut)" in text
+    if suffix == ".csv":
+        header, first, *_, last = text.splitlines()
+        assert header == "state,V,rho,max A,pi(wait),pi(cut)"
+        assert float(first.split(",")[1]) == pytest.approx(26.244)
+        assert last.endswith(",-")
+
+
+def test_a_page_about_one_mdp(tmp_path):
+    mdp, out = tmp_path / "forest.json", tmp_path / "forest.html"
+    save_mdp(replace(load("forest"), states=("<b>young</b>", "b", "c")), mdp)
+    assert main(["--mdp", str(mdp), "--report", str(out)]) == 0
+    page = out.read_text()
+    assert page.startswith("<!doctype html>")
+    assert "&lt;b&gt;young&lt;/b&gt;" in page
+    assert "<b>young" not in page
+    for piece in ("<svg", "max A", "at most", "ratio at least", "policy for forest"):
+        assert piece in page
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--policy", "p.txt", "expected a name ending in .csv or .md or .tex, got p.txt"),
+        ("--report", "p.pdf", "expected a name ending in .html, got p.pdf"),
+        ("--report", "no/p.html", "cannot write"),
+    ],
+)
+def test_a_file_with_another_ending_is_refused_before_the_work(option, name, message, capsys):
+    assert main(["--mdp", "chain", option, name]) == 2
+    assert message in capsys.readouterr().err

@@ -37,6 +37,16 @@ def test_it_solves_and_verifies(capsys):
     assert rows[0].statement in capsys.readouterr().out
 
 
+def test_it_verifies_an_mdp_that_is_in_no_file(tmp_path, capsys):
+    mdp = stro.MDP([[[0.5, 0.5], [0, 1]], [[0, 1], [0, 1]]], [[5, 10], [-1, -1]], [0.5, 0.5], 0.95, "mine")
+    rows = stro.verify("lemma34", mdp=mdp, instances=2, search=0, journal=tmp_path, jobs=2)
+    assert all(row.as_expected for row in rows)
+    assert "--mdp mine --seed" in capsys.readouterr().out
+    rows = stro.verify(mdp, float_only=True)
+    assert len({row.statement for row in rows}) > 20
+    assert all(row.as_expected for row in rows)
+
+
 @pytest.mark.parametrize(
     ("statement", "options", "message"),
     [("lemma99", {}, "there is no statement file 'lemma99'"), ("lemma34", {"number": 3}, "verify lemma34: .*number")],

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flint import fmpq
 
 from exact.algorithm import iterate
-from exact.certificate import as_json, digest, policy_certificate, step_certificate
+from exact.certificate import as_json, digest, policy_certificate
 from exact.mdps.library import load
+from exact.optimum import optimum
 from exact.rational import from_mdp
 from exact.solving import main
 from exact.subproblem.tv import solve_tv
-from verify import check_certificate
+from verify import check_certificate, lemma34
+from verify.tabular.certifying import certificate
 from verify.tabular.trial import exact_trial, on_grid
 
 CHECKER = Path(check_certificate.__file__)
@@ -27,21 +28,7 @@ CHECKER = Path(check_certificate.__file__)
 def step(name):
     """The certificate of a first step from the uniform policy, with everything that the checker derives."""
     mdp = load(name)
-    exact = from_mdp(mdp)
-    t = exact_trial(exact, next(iterate(mdp, on_grid(solve_tv), delta0=0.5)))
-    one, ratio = 1 - exact.discount, t.ratio
-    sides = {
-        "the trial is in the region": [t.radius, t.D],
-        "closed form of (3.6)": [t.gain, t.price * t.D + t.dual - t.price * t.delta],
-        "Lemma 3.3": [t.gain, min(fmpq(1), one * t.delta) * t.A_star],
-        "no state is made worse": [t.f.min(), fmpq(0)],
-        "monotone improvement": [(t.after.V - t.before.V).min(), fmpq(0)],
-        "ratio by visitation": [ratio, min(t.after.rho / t.before.rho)],
-        "prior ratio": [ratio, 1 - exact.discount * t.D / (one * min(t.before.rho))],
-        "posterior ratio": [ratio, 1 / (1 + exact.discount * t.D_new / (one * min(t.after.rho)))],
-    }
-    policies = (t.policy, t.trial)
-    return step_certificate(name, exact, policies, (t.before, t.after), (t.radius, t.price), sides)
+    return certificate(mdp, exact_trial(from_mdp(mdp), next(iterate(mdp, on_grid(solve_tv), delta0=0.5))))
 
 
 CERTIFICATES = {
@@ -86,9 +73,9 @@ def test_a_true_certificate_passes(kind, capsys):
 @pytest.mark.parametrize("kind", CERTIFICATES)
 def test_any_changed_number_is_refused(kind, rehashed, capsys):
     """Also a changed MDP whose digest was computed again: its values are no longer these."""
-    certificate, tried = CERTIFICATES[kind], 0
-    for path in numbers(certificate):
-        old = certificate
+    true, tried = CERTIFICATES[kind], 0
+    for path in numbers(true):
+        old = true
         for key in path:
             old = old[key]
         others = (
@@ -97,7 +84,7 @@ def test_any_changed_number_is_refused(kind, rehashed, capsys):
         for new in others:
             if new == old or (rehashed and path == ("digest",)):
                 continue
-            wrong = changed(certificate, path, new)
+            wrong = changed(true, path, new)
             if rehashed:
                 wrong["digest"] = digest(wrong["mdp"])
             assert refused(wrong), (path, old, new)
@@ -163,6 +150,42 @@ def test_the_certificate_of_a_run(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "0.406876916 >= 0.406876916" in done.stdout
     assert as_json(json.loads(target.read_text())) == target.read_text()
+
+
+def test_changed_numbers_of_frozenlake_are_refused(capsys):
+    mdp = load("frozenlake-4x4")
+    true = policy_certificate(mdp, optimum(mdp).policy)
+    check_certificate._check(true)
+    for path in [*numbers(true)][::40]:
+        wrong = changed(true, path, "7/5" if path != ("digest",) else "0")
+        wrong["digest"] = digest(wrong["mdp"])
+        assert refused(wrong), path
+
+
+def test_the_certificates_of_a_statement_file_pass(tmp_path, capsys):
+    target = tmp_path / "steps.json"
+    words = [
+        "--mdp",
+        "cash-in",
+        "--mdp",
+        "unvisited",
+        "--instances",
+        "2",
+        "--search",
+        "0",
+        "--certificate",
+        str(target),
+    ]
+    assert lemma34.main(words) == 0
+    assert f"certificates to {target}" in capsys.readouterr().out
+    done = subprocess.run([sys.executable, "-I", "-S", CHECKER, target], capture_output=True, text=True, check=True)
+    assert done.stdout.count("holds: closed form of (3.6)") == len(json.loads(target.read_text())) > 4
+
+
+def test_a_convex_solver_s_steps_have_no_certificate(tmp_path, capsys):
+    words = ["--mdp", "cash-in", "--instances", "1", "--search", "0", "--solver", "lp"]
+    assert lemma34.main([*words, "--certificate", str(tmp_path / "c.json")]) == 2
+    assert "--certificate is for --solver closed-form" in capsys.readouterr().err
 
 
 def test_the_checker_is_short_and_alone():

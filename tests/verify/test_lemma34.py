@@ -68,3 +68,8 @@ def test_a_step_that_helps_one_state_and_harms_another_is_not_monotone():
     fake = type(it)(**{**vars(it), "step": Step(trial, 1.0, 1.0, 0.0)})
     found = {c.statement: c.verdict for c in check_step(lemma34.claims, mdp, fake, Options(), "here")}
     assert found[lemma34.MONOTONE] is found[lemma34.STATEWISE] is Verdict.VIOLATED
+
+
+def test_a_trial_that_leaves_a_state_unvisited_is_checked(capsys):
+    """Seed 2 goes from a policy that visits every state of the MDP "unvisited" to one that does not."""
+    assert lemma34.main(["--mdp", "unvisited", "--seed", "2", "--instances", "1", "--search", "0"]) == 0

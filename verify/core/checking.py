@@ -16,9 +16,11 @@ from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
 
+from exact.certificate import digest, model
 from exact.common.executors import workers
 from exact.common.parallel import in_batches
 from exact.common.source import versions
+from exact.rational import from_mdp
 from verify.core.command import CommonOptions
 from verify.core.findings import Findings
 from verify.core.journal import Journal
@@ -27,7 +29,7 @@ from verify.core.statement import Check, Verdict
 Item = TypeVar("Item")
 Place = TypeVar("Place")
 
-NOT_FINDINGS = ("json", "figure", "jobs", "executor", "journal")
+NOT_FINDINGS = ("json", "figure", "jobs", "executor", "journal", "certificate")
 """Options that the findings do not depend on."""
 IMPOSSIBLE = -math.inf
 """Score of a place that cannot be judged."""
@@ -93,8 +95,13 @@ def check_all(
 def _setting(options: CommonOptions) -> dict[str, Any]:
     """What the findings depend on."""
     without = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_FINDINGS}
-    as_read: dict[str, Any] = json.loads(json.dumps(without))
+    as_read: dict[str, Any] = json.loads(json.dumps(without, default=_told_apart))
     return as_read | versions("exact", "verify")
+
+
+def _told_apart(mdp: Any) -> str:
+    """The digest of an MDP that was given as an object, in the place of a name."""
+    return digest(model(mdp.name, from_mdp(mdp)))
 
 
 def _check_batch(work: Callable[[Item], list[Check]], first: int, items: Sequence[Item]) -> Findings:

@@ -4,15 +4,17 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
+from exact.certificate import as_json as certificates_as_json
 from exact.common import cli
 from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
 from exact.common.files import atomic_write, check_writable
+from exact.common.tables import counted
 from verify.core.findings import Findings
 from verify.core.report import Row, as_json, summary_table, tally
 from verify.core.statement import Check, Statement
@@ -74,10 +76,18 @@ class Options(CommonOptions):
 
     mdp: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """An MDP: a name of the library, garnet:S=..,A=..,b=..,gamma=..,seed=.. (without seed every instance has another
-    one), or a .npz or .json file. Can be given more than once. Default: all MDPs of the library and random Garnet
-    MDPs."""
+    one), or a file, see docs/models.md. Can be given more than once. Default: all MDPs of the library and random Garnet
+    MDPs. In Python, MDP objects are accepted, too."""
     solver: Literal["closed-form", "lp"] = "closed-form"
     """How the subproblem (3.6) is solved."""
+    certificate: Path | None = None
+    """Write certificates of the first five steps of every run, in MDPs of at most 100 states, to this file: exact
+    fractions that verify/check_certificate.py checks."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.certificate is not None:
+            check_writable(self.certificate)
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,8 @@ class Study(Generic[AnyOptions]):
     """Makes all checks that the options ask for."""
     draw: Callable[[list[Check]], "Figure"]
     """Draws them, or those of the first items if there are very many."""
+    certificates: Callable[[AnyOptions], list[dict[str, Any]]] | None = None
+    """Makes the certificates that --certificate asks for; None: the options have none."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
@@ -142,6 +154,10 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
         save_figure(study.draw(list(checks)), options.figure)
     if options.json is not None:
         atomic_write(options.json, as_json(rows))
+    if study.certificates is not None and getattr(options, "certificate", None) is not None:
+        certificates = study.certificates(options)
+        atomic_write(options.certificate, certificates_as_json(certificates))  # type: ignore[attr-defined]
+        print(f"wrote {counted(len(certificates), 'certificate')} to {options.certificate}")  # type: ignore[attr-defined]
     return rows
 
 

@@ -39,15 +39,16 @@ LARGE_MDP_TRIALS = 400_000
 class Run:
     """One run of Algorithm 3.1: one item of work for a process."""
 
-    mdp: str
-    """Name of the MDP, as --mdp takes it."""
+    mdp: "str | MDP"
+    """Name of the MDP, as --mdp takes it, or the MDP itself."""
     seed: int
     """Draws the start policy and the first radius."""
     options: Options
     """The command line."""
 
     def __str__(self) -> str:
-        return f"--mdp {self.mdp} --seed {self.seed} --instances 1"
+        name = self.mdp.name if isinstance(self.mdp, MDP) else self.mdp
+        return f"--mdp {name} --seed {self.seed} --instances 1"
 
 
 def plan(options: Options) -> Sequence[Run]:
@@ -63,9 +64,10 @@ def plan(options: Options) -> Sequence[Run]:
     return Lazy(partial(_run, options), range(runs))
 
 
-def _drawn(name: str, seed: int) -> str:
-    """The name of the MDP of a run: a random one without a seed is drawn from the run's."""
-    return f"{name},seed={seed}" if name.startswith("garnet:") and "seed=" not in name else name
+def _drawn(mdp: "str | MDP", seed: int) -> "str | MDP":
+    """The MDP of a run, or its name: a random one without a seed is drawn from the run's."""
+    unseeded = isinstance(mdp, str) and mdp.startswith("garnet:") and "seed=" not in mdp
+    return f"{mdp},seed={seed}" if unseeded else mdp
 
 
 def small_runs(options: Options, states: int, count: int) -> list[Run]:

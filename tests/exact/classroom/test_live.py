@@ -54,19 +54,16 @@ def test_a_map_becomes_a_scene_with_walls() -> None:
     assert policy[9][grid["arrows"].index("↑")] == 100
 
 
-def test_the_server_ends_with_its_parent_but_not_under_nohup(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Server:
-        should_exit = False
-
-    parents = iter([7, 7, 1])
+def test_the_process_ends_with_its_parent_but_not_under_nohup(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents, sent = iter([7, 7, 1]), []
     monkeypatch.setattr("exact.classroom.server.LOOK_SECONDS", 0)
     monkeypatch.setattr("os.getppid", lambda: next(parents))
-    server, spared = Server(), Server()
-    end_with_parent(server)
-    assert server.should_exit
+    monkeypatch.setattr("os.kill", lambda pid, number: sent.append((pid, number)))
+    end_with_parent()
+    assert sent == [(os.getpid(), signal.SIGTERM)]
     monkeypatch.setattr("signal.getsignal", lambda number: signal.SIG_IGN)
-    end_with_parent(spared)
-    assert not spared.should_exit
+    end_with_parent()
+    assert len(sent) == 1
 
 
 @contextmanager
@@ -184,3 +181,16 @@ def test_a_table_is_computed_again(live: sync_api.Page) -> None:
     entry.fill("0.96")
     entry.press("Enter")
     live.frame_locator("iframe").locator("#problem svg").wait_for()
+
+
+def test_an_open_page_does_not_keep_the_process(live: sync_api.Page) -> None:
+    """Regression: after Ctrl-C the threads of an open page kept the process for ever."""
+    with started() as (process, _):
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1].decode()
+        tab = live.context.browser.new_page()
+        tab.goto(address)
+        tab.frame_locator("iframe").locator("#status").wait_for()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=HANG_SECONDS) == -signal.SIGINT
+        tab.close()

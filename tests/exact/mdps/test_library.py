@@ -11,8 +11,8 @@ from exact.evaluation import evaluate
 from exact.mdps.files import save_mdp
 from exact.mdps.garnet import GARNET_FORM, garnet
 from exact.mdps.library import NAMED, load
-from exact.small_fractions import DENOMINATOR_LIMIT
 from exact.optimum import optimum as exact_optimum
+from exact.small_fractions import DENOMINATOR_LIMIT
 
 
 def first_action(mdp):
