@@ -123,8 +123,8 @@ def test_optimal_policies_are_compared(monkeypatch):
 
 
 def test_the_floors_of_the_radius():
-    """gamma = .1; the paper's floor knows the smallest A* and the largest Abar so far."""
-    run = Run("garnet:S=5,A=3,b=2,gamma=0.1,seed=1,hard=1", 17, Options())
+    """gamma = .9; the paper's floor knows the smallest A* and the largest Abar so far."""
+    run = Run("garnet:S=7,A=3,b=2,gamma=0.9,seed=1", 17, Options())
     mdp = load(run.mdp)
     exact = rational_mdp(mdp)
     trials = list(steps(run, mdp))
@@ -133,16 +133,18 @@ def test_the_floors_of_the_radius():
     for check in radius_floor._check_run(run):
         found.setdefault(check.statement, []).append(check)
     settings, delta0, p0 = controller(run), beginning(run, mdp)[1], mdp.initial.min()
-    c = 0.9 * p0 / 0.1
+    c = 0.1 * p0 / 0.9
     least = min(delta0, settings.gamma2 * (1 - settings.beta1) * c, settings.gamma3 * (1 - settings.beta0) * c)
     assert len(found[radius_floor.PAPER]) == len(points) > 2
     for k, (it, floor, paper) in enumerate(
         zip(trials, found[radius_floor.FLOOR], found[radius_floor.PAPER], strict=True), 1
     ):
         eps, A_bar = min(float(t.A_star) for t in points[:k]), max(float(t.A_bar) for t in points[:k])
-        delta_bar = p0**2 * 0.9**3 * eps * (1 - settings.beta1) / (4 * A_bar * 0.1)
+        delta_bar = p0**2 * 0.1**3 * eps * (1 - settings.beta1) / (4 * A_bar * 0.9)
         assert (floor.actual, floor.claimed) == pytest.approx((it.next_delta, least))
         assert (paper.actual, paper.claimed) == pytest.approx((it.next_delta, min(delta0, settings.gamma2 * delta_bar)))
+    for statement, beta in ((radius_floor.SHRINKING, settings.beta1), (radius_floor.REJECTION, settings.beta0)):
+        assert [check.claimed for check in found[statement]] == pytest.approx([(1 - beta) * c] * len(found[statement]))
 
 
 @pytest.mark.parametrize(
