@@ -79,22 +79,27 @@ def as_they_come(
     """
     done: SimpleQueue[Future[_Answer[Result]]] = SimpleQueue()
     given: dict[Future[_Answer[Result]], Task] = {}
-    waiting, lost, packages = iter(tasks), list[str](), packages_of(work)
+    waiting, suspects, one_by_one, packages = iter(tasks), list[Task](), False, packages_of(work)
     call = partial(_call, versions(*packages), packages, pool.alone, work)
     try:
         while True:
-            for task in islice(waiting, max(0, AHEAD * pool.count() - len(given))):
+            ahead = 1 if one_by_one else AHEAD * pool.count()
+            for task in islice(waiting, max(0, ahead - len(given))):
                 future = pool.executor.submit(call, task)
                 given[future] = task
                 future.add_done_callback(done.put)
             if not given:
-                break
+                if one_by_one or not suspects:
+                    break
+                # A worker's death is laid to all tasks that it had: who is to blame shows when each is tried alone.
+                waiting, suspects, one_by_one = iter(suspects), [], True
+                continue
             future = _next(done, idle, idle_seconds)
             task = given.pop(future)
             try:
                 result = future.result().value
             except pool.killed:
-                lost.append(name(task))
+                suspects.append(task)
                 continue
             except CancelledError:
                 raise FaultError("the scheduler is gone; start it, and the same command again") from None
@@ -113,8 +118,8 @@ def as_they_come(
     finally:
         for future in given:
             future.cancel()
-    if lost:
-        raise FaultError(f"given up, for every worker that took it died: {'; '.join(lost)}")
+    if suspects:
+        raise FaultError(f"given up, for every worker that took it died: {'; '.join(map(name, suspects))}")
 
 
 def _next(done: "SimpleQueue[Future[Any]]", idle: Callable[[], None] | None, seconds: float) -> "Future[Any]":

@@ -233,8 +233,8 @@ def page(mutants: Sequence[Mutant], results: dict[str, Result]) -> str:
         "notice it.\n",
         f"{len(found)} mutants, {len(asked)} of them tried. {sum(bool(r.verify or r.tests) for _, r in asked)} were "
         f"noticed. {sum(bool(m.equivalent) for m, _ in found)} are equivalent: nothing can notice them. "
-        f"{len(solvers)} others break a solver,\n{sum(r is not UNTRIED for _, r in solvers)} of them tried; verify noticed "
-        f"{sum(bool(r.verify) for _, r in solvers)}.\n",
+        f"{len(solvers)} others break a solver,\n{sum(r is not UNTRIED for _, r in solvers)} of them tried; "
+        f"verify noticed {sum(bool(r.verify) for _, r in solvers)}.\n",
     ]
     for path in dict.fromkeys(mutant.path for mutant in mutants):
         lines.append(section(path, [pair for pair in found if pair[0].path == path]))
