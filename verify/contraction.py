@@ -4,10 +4,12 @@ Notation: x = max_s V*(s) - V(s) for pi, x' for the next policy pi'; m(s) = max_
 T is Bellman's optimality operator and T' the operator of pi', so that m = TV - V and f = T'V - V.  g is greedy.
 
     Share.      If f >= 0, and f(s) >= c m(s) in every state, then x' <= (1 - c (1-gamma)) x.
-    Per state.  The maximiser of f(s) within TV(s) <= d in every state contracts so with c = d. At d = 1 it is policy
-                iteration, and the rate is gamma. The rate is attained for every d and gamma.
+    Per state.  The maximiser of f(s) within TV(s) <= d in every state contracts so with c = d, and so does the mixture
+                (1-d) pi + d g. At d = 1 both are policy iteration, and the rate is gamma. The rate is attained for
+                every d and gamma.
     Global.     The maximiser of (3.6), whose budget D = sum rho TV is shared by all states, does not contract with
                 c = (1-gamma) D, the mean of d. There is no c > 0 that would do: a state can be starved.
+    Simplex.    Howard's step in the one state where m is largest has sum V* - V' <= (1 - (1-gamma)/S) sum V* - V.
     Mirror.     The projected step pi'(.|s) = proj(pi(.|s) + t A(s,.)) has x' <= gamma x + max_s |g - pi|^2 / (2t).
 
 Sources.  The rate gamma of policy iteration: Puterman, Markov Decision Processes (1994), section 6.4.  The mixture
@@ -33,6 +35,9 @@ goes to state 2, which loops for 0.  rho0 = (1/8, 3/4, 1/8) and pi earns nothing
 x.  Here (1-gamma) D = 3/(8K); with a reward nearer to 1, q nearer to 1 and less rho0 elsewhere it comes near 1/K.
 eta rises all the time (Theorem 3.5 has a rate in eta), and one more step may end the run: a starved state is late,
 not slow.
+
+Proof of simplex.  V' - V >= m(s) in that state s and >= 0 elsewhere; m(s) = max m >= (1-gamma) x >= (1-gamma)/S times
+the sum.
 
 Proof of mirror.  pi' maximises t A.p - |p - pi|^2/2, which is strongly concave; so its value at p = g is no larger:
 A.pi' >= A.g - |g - pi|^2/(2t) + |pi' - pi|^2/(2t).  Hence T'V >= TV - max |g - pi|^2/(2t); p = pi gives f >= 0.
@@ -70,7 +75,8 @@ ATTAINED = Statement("budget per state, rate attained", "new", "x' >= (1 - d (1-
 GLOBAL = Statement("global budget", "new", "(1 - (1-gamma) D (1-gamma)) x >= x'", expected="fails")
 STARVED = Statement("global budget, starved state", "new", "x' >= x for K steps in the MDP of the proof")
 MIRROR = Statement("mirror descent, Johnson et al. 2023", "printed", "gamma x + max_s |g - pi|^2/(2t) >= x'")
-STATEMENTS = (SHARE, PER_STATE, ATTAINED, GLOBAL, STARVED, MIRROR)
+SIMPLEX = Statement("simplex policy iteration, Scherrer 2016", "printed", "(1 - (1-gamma)/S) sum V* - V >= sum V* - V'")
+STATEMENTS = (SHARE, PER_STATE, ATTAINED, GLOBAL, STARVED, MIRROR, SIMPLEX)
 
 MAX_STATES = 30
 """MDPs with more states are left out: exact evaluation grows as S^3."""
@@ -123,6 +129,12 @@ def check_mirror(step: Move, size: Any, gamma: Any, best: Rationals, where: str)
     return judge(MIRROR, gamma * regret(best, step.before.V) + error, regret(best, step.after.V), where)
 
 
+def check_simplex(step: Move, gamma: Any, best: Rationals, where: str) -> Check:
+    """SIMPLEX at a step in the state of the largest advantage."""
+    rate = 1 - (1 - gamma) / len(best)
+    return judge(SIMPLEX, rate * (best - step.before.V).sum(), (best - step.after.V).sum(), where)
+
+
 def check_methods(mdp: RationalMDP, start: Rationals, d: Any, best: Rationals, where: str) -> Iterator[Check]:
     """All methods from one policy: LENGTH steps of each, one of mirror descent, whose fractions grow."""
     gamma = mdp.discount
@@ -137,9 +149,13 @@ def check_methods(mdp: RationalMDP, start: Rationals, d: Any, best: Rationals, w
     for taken, there in walk(knapsack(d / (1 - gamma)), "global"):
         yield check_share(taken, gamma, best, there)
         yield check_global(taken, gamma, best, there)
-    for name, step in (("simplex", simplex), ("mixture", mixture(d))):
+    for taken, there in walk(simplex, "simplex"):
+        yield check_share(taken, gamma, best, there)
+        yield check_simplex(taken, gamma, best, there)
+    for name, step, size in (("mixture", mixture(d), d), ("Howard", howard, dyadic(1.0))):
         for taken, there in walk(step, name):
             yield check_share(taken, gamma, best, there)
+            yield check_per_state(taken, size, gamma, best, there)
     for size in map(dyadic, SIZES):
         for taken, there in walk(projected(size), f"mirror, t = {size}", 1):
             yield check_mirror(taken, size, gamma, best, there)
@@ -186,10 +202,15 @@ def check_worst() -> Iterator[Check]:
         mdp, start, best = slow_mdp(discount)
         for d in map(dyadic, (0.125, 0.5, 1.0)):
             where = f"the MDP of the proof, gamma = {discount}, d = {d}"
-            step = next(moves(mdp, start, per_state(d), 1))
-            yield check_per_state(step, d, mdp.discount, best, where)
-            slow = (1 - d * (1 - mdp.discount)) * regret(best, step.before.V)
-            yield judge(ATTAINED, regret(best, step.after.V), slow, where)
+            for method in (per_state(d), mixture(d)):
+                step = next(moves(mdp, start, method, 1))
+                yield check_per_state(step, d, mdp.discount, best, where)
+                slow = (1 - d * (1 - mdp.discount)) * regret(best, step.before.V)
+                yield judge(ATTAINED, regret(best, step.after.V), slow, where)
+        step = next(moves(mdp, start, howard, 1))
+        yield check_per_state(
+            step, dyadic(1.0), mdp.discount, best, f"the MDP of the proof, gamma = {discount}, Howard"
+        )
         mdp, start, best = starving_mdp(discount)
         delta = rational(3 / 8) / (1 - mdp.discount) / K
         for step in moves(mdp, start, knapsack(delta), K):

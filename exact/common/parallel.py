@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar, overload
 
@@ -40,6 +40,17 @@ FORGET = 0.7
 """Weight of the past in the seconds that an item takes."""
 SHARES = 4
 """Towards the end the batches become short, so that all workers end together: so many are left for every worker."""
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[Result]):
+    """What a task computed.
+
+    When the worker that holds a result dies in the wrong moment, Dask's executor takes the result for an error and
+    tries to unpack it. With results of a type of our own this cannot be mistaken, and the task is done again.
+    """
+
+    value: Result
 
 
 def as_they_come(
@@ -66,8 +77,8 @@ def as_they_come(
         FaultError: the workers are gone; or, after all other tasks, some tasks killed every worker that took them.
         Exception: whatever `work` raises.
     """
-    done: SimpleQueue[Future[Result]] = SimpleQueue()
-    given: dict[Future[Result], Task] = {}
+    done: SimpleQueue[Future[_Answer[Result]]] = SimpleQueue()
+    given: dict[Future[_Answer[Result]], Task] = {}
     waiting, lost, packages = iter(tasks), list[str](), packages_of(work)
     call = partial(_call, versions(*packages), packages, pool.alone, work)
     try:
@@ -81,7 +92,7 @@ def as_they_come(
             future = _next(done, idle, idle_seconds)
             task = given.pop(future)
             try:
-                result = future.result()
+                result = future.result().value
             except pool.killed:
                 lost.append(name(task))
                 continue
@@ -89,6 +100,11 @@ def as_they_come(
                 raise FaultError("the scheduler is gone; start it, and the same command again") from None
             except BrokenExecutor:
                 raise FaultError(f"a worker process died (killed, or out of memory), perhaps of {name(task)}") from None
+            except TypeError as error:
+                if f"non-iterable {_Answer.__name__} object" not in str(error):
+                    raise
+                waiting = chain([task], waiting)  # see _Answer
+                continue
             except RuntimeError as error:
                 if "deserialization of the task graph" not in str(error):  # Dask's words
                     raise
@@ -101,7 +117,7 @@ def as_they_come(
         raise FaultError(f"given up, for every worker that took it died: {'; '.join(lost)}")
 
 
-def _next(done: "SimpleQueue[Future[Result]]", idle: Callable[[], None] | None, seconds: float) -> "Future[Result]":
+def _next(done: "SimpleQueue[Future[Any]]", idle: Callable[[], None] | None, seconds: float) -> "Future[Any]":
     """The next future that is done."""
     while idle is not None:
         try:
@@ -124,14 +140,14 @@ _one_at_a_time = threading.Lock()
 
 def _call(
     expected: dict[str, str], packages: tuple[str, ...], alone: bool, work: Callable[[Task], Result], task: Task
-) -> Result:
+) -> "_Answer[Result]":
     """In a worker: refuse if this is another version, else work."""
     found = versions(*packages)
     wrong = [f"{name} {found[name]} instead of {wanted}" for name, wanted in expected.items() if found[name] != wanted]
     if wrong:
         raise InputError(f"the worker on {platform.node()} (process {os.getpid()}) has {', '.join(wrong)}")
     with _one_at_a_time if alone else contextlib.nullcontext():
-        return work(task)
+        return _Answer(work(task))
 
 
 @contextlib.contextmanager

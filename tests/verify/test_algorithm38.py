@@ -8,6 +8,7 @@ import exact.gaussian.algorithm
 import exact.gaussian.joint
 from exact.controller import ControllerState, Outcome, decide
 from exact.gaussian.algorithm import WIDTH_MAX
+from exact.gaussian.joint import solve_joint
 from exact.gaussian.model import GaussianPolicy, evaluate, gradient
 from exact.gaussian.steps import mean_step, sigma_step
 from tests.verify.cases import row_of
@@ -31,16 +32,16 @@ def violated():
     return {check.statement for check in checks(instances=1) if check.verdict is Verdict.VIOLATED}
 
 
-def twice_as_far(mdp, current, delta):
+def a_tenth_further(mdp, current, delta):
     step = mean_step(mdp, current, delta)
-    mu = current.policy.mu + 2 * (step.policy.mu - current.policy.mu)
+    mu = current.policy.mu + 1.1 * (step.policy.mu - current.policy.mu)
     return replace(step, policy=GaussianPolicy(mu, step.policy.sigma))
 
 
 MEAN_STEPS = {
     "gain doubled": (lambda *at: replace(mean_step(*at), gain=2 * mean_step(*at).gain), algorithm38.GAIN),
     "distance not said": (lambda *at: replace(mean_step(*at), distance=0.0), algorithm38.DISTANCE),
-    "twice as far": (twice_as_far, algorithm38.CONSTRAINT),
+    "a tenth further": (a_tenth_further, algorithm38.CONSTRAINT),
 }
 
 
@@ -77,7 +78,7 @@ def towards(share):
 
 
 SIGMA_STEPS = {
-    "too far": (towards(3), algorithm38.WIDTH),
+    "half too far": (towards(1.5), algorithm38.WIDTH),
     "half of the way": (towards(0.5), algorithm38.BEST),
     "downhill": (towards(-1), algorithm38.UPHILL),
 }
@@ -125,3 +126,16 @@ LOOPS = {
 def test_a_broken_loop_is_noticed(module, name, break_, statement, monkeypatch):
     monkeypatch.setattr(module, name, break_)
     assert statement in violated()
+
+
+def test_what_the_loop_went_on_with_is_looked_at():
+    """After a rejection, as if the trial had been taken in silence, and as if the radius had stayed."""
+    instance, delta = list(algorithm38.cases(None))[1]
+    run = solve_joint(instance.mdp, instance.policy, algorithm38.STRICT, delta, algorithm38.SIGMAS, 1e-4, 2)
+    it, following = run
+    assert it.outcome is Outcome.REJECT
+    taken = replace(following, current=evaluate(instance.mdp, it.step.policy))
+    stayed = replace(following, delta=it.delta)
+    for after, wrong in ((following, set()), (taken, {algorithm38.JOINT}), (stayed, {algorithm38.RADIUS})):
+        checks = algorithm38.check_joint(instance, it, after, algorithm38.STRICT, "here")
+        assert {check.statement for check in checks if check.verdict is Verdict.VIOLATED} == wrong

@@ -30,8 +30,8 @@ def scaled(solve, factor):
 
 
 BROKEN = {
-    "budget doubled": (lambda solve: scaled(solve, 2), divergence.CONSTRAINT),
-    "budget halved": (lambda solve: scaled(solve, 0.5), divergence.SPENT),
+    "budget a hundredth too large": (lambda solve: scaled(solve, 1.01), divergence.CONSTRAINT),
+    "budget a hundredth too small": (lambda solve: scaled(solve, 0.99), divergence.SPENT),
     "rho dropped": (lambda solve: lambda p, A, rho, d: solve(p, A, np.ones_like(rho), d), divergence.DUAL),
     "half of the way": (
         lambda solve: lambda p, A, rho, d: replace(solve(p, A, rho, d), policy=(p + solve(p, A, rho, d).policy) / 2),

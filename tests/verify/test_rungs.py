@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from exact.evaluation import evaluate
 from exact.rational import dyadics, evaluate_exactly
 from tests.verify.cases import SMALL, row_of
 from verify import rungs
@@ -63,3 +64,29 @@ def test_the_constrained_mixture_on_cash_in_by_hand():
     assert (above.actual, above.claimed) == pytest.approx((0.5, 0.5))
     assert mixture.claimed == pytest.approx(2.75**2 / (4 * 45 * 1.45))
     assert {below.verdict, above.verdict, mixture.verdict} == {Verdict.HOLDS}
+    everywhere = dyadics(np.array([1.0, 1.0])) / 20
+    below = next(rungs.check_constrained(mdp, stay, evaluate_exactly(mdp, stay), everywhere, "here"))
+    assert below.actual == pytest.approx(0.5 - 0.05)  # V - v - e
+
+
+def test_kakade_and_langfords_mixture_on_cash_in_by_hand():
+    """Their zeta is .1^3 * 5/4, the return of the mixture 5 zeta/(1 + 9 zeta), the bound .1^3 * 25/8."""
+    mdp = rational_mdp(load("cash-in"))
+    stay = dyadics(load("cash-in").uniform_policy() * 2 * [1, 0])
+    found = {check.statement: check for check in rungs.check_mixtures(mdp, stay, evaluate_exactly(mdp, stay), "here")}
+    zeta = 0.1**3 * 5 / 4
+    kakade = found[rungs.KAKADE]
+    assert (kakade.actual, kakade.claimed) == pytest.approx((5 * zeta / (1 + 9 * zeta), 0.1**3 * 25 / 8))
+
+
+def test_the_successors_of_a_state_are_those_of_its_actions_in_use():
+    mdp = load("garnet:S=7,A=3,b=2,gamma=0.9,seed=1")
+    policy, trial = np.eye(3)[[0] * 7], np.eye(3)[[1, 1, 1, 0, 0, 0, 0]]
+    now, after = evaluate(mdp, policy), evaluate(mdp, trial)
+    P, total = mdp.kernel.reshape(7, 3, 7), 0.0
+    for s in range(7):
+        old, new = P[s, policy[s].argmax()], P[s, trial[s].argmax()]
+        gained = [after.V[t] - now.V[t] for t in range(7) if old[t] + new[t] > 0]
+        total += 0.9 * now.rho[s] * abs(new - old).sum() / 2 * (max(gained) - min(gained))
+    checks = rungs.check_surrogate(rational_mdp(mdp), dyadics(policy), dyadics(trial), "here")
+    assert next(c for c in checks if c.statement is rungs.SUCCESSORS).actual == pytest.approx(total)

@@ -1,6 +1,7 @@
 """Which steps end: the statements on small MDPs, and steps that are shorter or go further than they may."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,7 +44,9 @@ def test_half_of_the_shortest_step_that_ends_need_not_end(monkeypatch):
 
     assert check(1) is Verdict.HOLDS
     assert check(fmpq(1, 100)) is Verdict.VIOLATED
-    assert sizes[0] > 0
+    best, now = way[-1].after, evaluate_exactly(exact, way[-1].policy)
+    room = (-best.A[best.A < 0]).min() - exact.discount * (best.V - now.V).max()
+    assert sizes[0] == 3 / room  # u = 1/2
 
 
 @pytest.mark.parametrize("left", [0.02, 1e-30])
@@ -73,3 +76,11 @@ def test_tilting_in_closed_form():
     assert [2 - step.after.V[0] for step in run] == [2 / (1 + fmpq(2) ** k) for k in range(1, 5)]
     assert len(list(moves(mdp, start, per_state(fmpq(1, 8)), 99))) == 4
     assert evaluate_exactly(mdp, next(moves(mdp, start, howard, 1)).trial).V[0] == 2
+
+
+def test_a_tilt_by_two_claims_a_factor_of_two_for_every_unit_of_the_largest_gap():
+    """The rewards are in the text of the check; the smallest is 0."""
+    checks = list(termination.check_tilting(0))
+    largest = max(int(x) for x in checks[0].instance.partition("[")[2].partition("]")[0].split())
+    for earlier, later in pairwise(checks):
+        assert earlier.claimed / later.claimed == pytest.approx(2**largest)

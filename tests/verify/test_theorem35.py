@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 from exact.algorithm import DETERMINISTIC
 from exact.mdp import MDP
@@ -41,3 +42,13 @@ def test_a_run_that_did_not_end_is_undecided(monkeypatch):
     ends = [c for c in theorem35._check_ends(work) if c.statement is theorem35.LIMIT]
     assert [c.verdict for c in ends] == [Verdict.UNDECIDED]
     assert not np.isnan(ends[0].actual)
+
+
+def test_a_rejected_trial_is_not_taken_over_the_rationals(monkeypatch):
+    """Cash-in with gamma = .99 proposes the optimum at once: the ratio test rejects it."""
+    monkeypatch.setattr(theorem35, "FINISH", 1)
+    known = load("cash-in")
+    mdp = rational_mdp(MDP(known.transitions, known.rewards, known.initial, 0.99, "cash-in, gamma = .99"))
+    start = np.array([[1.0, 0.0], [1.0, 0.0]])
+    assert theorem35.finish(mdp, start, 100.0, DETERMINISTIC, on_grid(solve_tv)) == (0, False)
+    assert theorem35.finish(mdp, start, 100.0, None, on_grid(solve_tv)) == (fmpq(1, 2), True)

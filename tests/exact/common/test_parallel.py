@@ -1,11 +1,12 @@
 """A function over many items in several processes: order, errors."""
 
+from concurrent.futures import Future
 from itertools import cycle
 
 import pytest
 
 from exact.common.executors import Inline, Workers
-from exact.common.parallel import Pace, parallel_map
+from exact.common.parallel import Pace, as_they_come, parallel_map
 
 
 def square(x):
@@ -26,6 +27,28 @@ def test_results_come_in_the_order_of_the_items(jobs):
 def test_what_the_work_raises_is_raised(jobs):
     with pytest.raises(ZeroDivisionError):
         parallel_map(invert, [1, 0, 2], "local", jobs, "inverses")
+
+
+class ForgettingExecutor(Inline):
+    """Takes its first result for an error, as Dask's does when the worker that holds it dies in the wrong moment."""
+
+    forgot = False
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = super().submit(fn, *args, **kwargs)
+        if not self.forgot:
+            self.forgot, result, future = True, future.result(), Future()
+            try:
+                _, _, _ = result
+            except TypeError as error:
+                future.set_exception(error)
+        return future
+
+
+def test_a_result_that_was_lost_after_it_came_is_computed_again():
+    """Regression: the command ended with "cannot unpack non-iterable int object"."""
+    pool = Workers(ForgettingExecutor(), lambda: 1, 1.0)
+    assert sorted(as_they_come(pool, square, range(4))) == [(x, x * x) for x in range(4)]
 
 
 def sizes(counts, items, seconds, batch_seconds=1.0):

@@ -20,6 +20,7 @@ from verify.gaussian.balls import (
     maximiser_balls,
     measure_balls,
     peak,
+    used_budget,
 )
 from verify.gaussian.runs import random_case
 
@@ -105,3 +106,11 @@ def test_values_of_the_enclosure_are_those_of_the_counterexample():
         assert all(ball.contains(1) for ball in balls.rho)
         assert all(ball.contains(0) for ball in balls.V)
     assert gradient_norm(two_state(), EFFORT).overlaps(arb(-0.5).exp())
+
+
+def test_the_budget_of_another_sigma_by_hand():
+    """Two states, rho = (1, 1): KL(N(0, 1) || N(1/2, 4)) + KL(N(0, 1) || N(0, 4)), and 1/8 for the means alone."""
+    instance = two_state()
+    wider = used_budget(instance, GaussianPolicy(np.array([0.5, 0.0]), 2.0), EFFORT)
+    assert float(wider.mid()) == pytest.approx(0.25 / 8 + 2 * (math.log(2) + 1 / 8 - 1 / 2))
+    assert float(used_budget(instance, GaussianPolicy(np.array([0.5, 0.0]), 1.0), EFFORT).mid()) == pytest.approx(1 / 8)

@@ -11,8 +11,8 @@ from exact.gaussian.measures import measure_step
 from tests.verify.gaussian.cases import verdicts
 from verify import lemma36, lemma37
 from verify.core.command import FalsifierOptions
-from verify.core.statement import Verdict
-from verify.gaussian.runs import GaussianRun, falsify, judge_balls
+from verify.core.statement import Claim, Statement, Verdict
+from verify.gaussian.runs import GaussianRun, decide_in_balls, falsify, judge_balls
 
 
 @pytest.mark.parametrize("lemma", [lemma36.LEMMA, lemma37.LEMMA], ids=["lemma36", "lemma37"])
@@ -47,3 +47,20 @@ def test_the_falsifier_breaks_the_printed_lemma_and_not_the_others():
     assert verdicts(lemma37.LEMMA, *worst)[lemma37.PRINTED].verdict is Verdict.VIOLATED
     tried = falsify((instance, delta), partial(closeness, lemma37.PRIOR), 60, rng)
     assert closeness(lemma37.PRIOR, (instance, delta)) <= closeness(lemma37.PRIOR, tried) < 1
+
+
+def test_the_falsifier_keeps_the_best_of_its_climbs():
+    """The first begins at the place that is given, which is the best one here; the second begins further away."""
+    start = next(GaussianRun(3, FalsifierOptions()).cases())
+    assert falsify(start, lambda case: float(case is start), 10, np.random.default_rng(0)) is start
+
+
+def test_an_open_verdict_is_asked_for_in_more_bits():
+    """1 >= 1 - 2^-150 is open where a third is enclosed in 64 or 128 bits."""
+    statement = Statement("close", "new", "3/3 >= 1 - 2^-150")
+
+    def claims(measures):
+        return [Claim(statement, 3 * (arb(1) / 3), 1 - arb(2) ** -150, 0.0)]
+
+    (check,) = decide_in_balls(lambda effort: None, claims, "here")
+    assert check.verdict is Verdict.HOLDS

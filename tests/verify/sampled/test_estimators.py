@@ -9,6 +9,8 @@ import pytest
 from exact.evaluation import evaluate
 from tests.verify.sampled.cases import assert_mean, batch_of, many
 from verify.sampled.estimators import (
+    Estimate,
+    average,
     fit_critic,
     gae,
     half,
@@ -131,3 +133,21 @@ def test_pairs_with_common_noise_estimate_the_difference_with_less_error(mdp, pa
     critic = np.zeros((R, mdp.n_states))
     batches = [summarise(mdp, samples, critic, 0.95) for samples in (old, sample(tables, many(pair[1], R), apart))]
     assert paired.error.mean() < 0.8 * returns_difference(*batches).error.mean()
+
+
+def test_standard_errors_by_hand():
+    """Of 1, 2, 3, 6 the sample variance is 14/3; of one trajectory nothing is known."""
+    total, squares, n = np.array([12.0]), np.array([50.0]), np.array([4.0])
+    td = SimpleNamespace(td=total, td_squared=squares, steps=n)
+    found = performance_difference(td, 0.5)
+    assert (found.value[0], found.error[0]) == pytest.approx((3 / 0.5, np.sqrt(14 / 3 / 4) / 0.5))
+    mean = average(Estimate(np.array([1.0]), np.array([3.0])), Estimate(np.array([3.0]), np.array([4.0])))
+    assert (mean.value[0], mean.error[0]) == (2.0, 2.5)
+
+
+def test_the_error_of_paired_returns_by_hand():
+    """Four trajectories of one step, whose returns are 1, 2, 3 and 6 larger than those of pi_k."""
+    rewards, ones = np.array([[1.0], [2.0], [3.0], [6.0]]), np.ones((4, 1))
+    trial = Samples(ones.astype(int), ones.astype(int), rewards + 5, ones.astype(int), ones.astype(bool))
+    found = paired_difference(5 * ones, trial)
+    assert (found.value[0], found.error[0]) == pytest.approx((3, np.sqrt(14 / 3 / 4)))

@@ -10,7 +10,8 @@ from exact.subproblem.tv import solve_tv
 from tests.verify.tabular.cases import on_the_grid
 from verify import lemma34
 from verify.core.command import Options
-from verify.tabular.falsify import Place, worst_step
+from verify.core.statement import Statement, judge
+from verify.tabular.falsify import Place, search_near, tightest, worst_step
 from verify.tabular.runs import plan, steps
 from verify.tabular.trial import on_grid
 
@@ -49,3 +50,22 @@ def test_the_falsifier_breaks_a_false_bound():
     assert closeness(place.mdp(), place.step(solve_tv)) < 1
     worst = worst_step(mdp, it, closeness, solve_tv, 200, np.random.default_rng(1))
     assert closeness(worst.mdp(), worst.step(solve_tv)) > 1
+
+
+def test_the_tightest_place_is_looked_for():
+    """A claim that is tight at the radius 1/4: the search comes nearer to it than the place where it began."""
+    mdp = load("cash-in")
+    statement = Statement("near a quarter", "new", "1 >= 1/(1 + |log(4 delta)|)")
+
+    def checks_at(place):
+        return [judge(statement, 1.0, 1 / (1 + abs(math.log(4 * place.delta))), "here", margin=0.0)]
+
+    first = Place.on_grid(mdp, np.array([[1.0, 0.0], [1.0, 0.0]]), 5.0)
+    (found,) = tightest(first, checks_at, statement, 60, np.random.default_rng(0))
+    assert checks_at(first)[0].claimed < 0.3
+    assert found.claimed > 0.8
+    run = plan(Options(mdp=("cash-in",), instances=1))[0]
+    (near,) = search_near(
+        run, first.policy, 5.0, lambda place, where: checks_at(place), statement, 60, np.random.default_rng(0)
+    )
+    assert near == found

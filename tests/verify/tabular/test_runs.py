@@ -9,7 +9,7 @@ from exact.mdps.library import NAMED, load
 from tests.verify.tabular.cases import on_the_grid
 from verify.core.command import Options
 from verify.core.statement import Claim, Statement, Verdict
-from verify.tabular.runs import DISCOUNTS, Run, check_step, plan, random_garnet, start_policy, steps
+from verify.tabular.runs import DISCOUNTS, Run, beginning, check_step, plan, random_garnet, start_policy, steps
 
 
 def test_plan_has_the_library_and_the_random_instances():
@@ -90,3 +90,12 @@ def test_exact_arithmetic_decides_what_floats_cannot(options, verdicts, exact):
     checks = check_step(example_claims, mdp, it, options, "here")
     assert [check.verdict for check in checks] == [Verdict(v) for v in verdicts]
     assert [check.exact for check in checks] == exact
+
+
+def test_radii_and_discounts_of_all_sizes_are_met():
+    """Bounds that know p0 say something at small radii only, and most statements are hard near gamma = 1."""
+    mdp = load("cash-in")
+    radii = [beginning(Run("cash-in", seed, Options()), mdp)[1] for seed in range(60)]
+    assert min(radii) < 1e-3 * mdp.initial.min()
+    assert max(radii) > 1
+    assert {random_garnet(seed).discount for seed in range(60)} == {0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999}
