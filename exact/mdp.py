@@ -73,6 +73,11 @@ class MDP:
             store(self, "discount", float(self.discount))
         except (TypeError, ValueError):
             raise InputError(f"{self.name}: the discount must be a number; {ARGUMENTS}") from None
+        if sparse.issparse(self.transitions):
+            try:
+                store(self, "transitions", arrays.checked(self.transitions))
+            except ValueError as error:
+                raise InputError(f"{self.name}: transitions are no sparse matrix ({error})") from None
         if self.available is not None:
             self._copy_available()
         for name, value, ndim in (("rewards", self.rewards, 2), ("initial distribution", self.initial, 1)):
