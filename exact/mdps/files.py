@@ -18,7 +18,8 @@ A .json file is one object; matrices are lists of lists, and a number has the sh
 back.
 
 Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
-reserved, pickled objects are refused, and the MDP type checks the numbers.
+reserved, pickled objects are refused, the arrays of a sparse matrix are checked before SciPy follows them, and the MDP
+type checks the numbers.
 """
 
 import io

@@ -167,7 +167,9 @@ def bombs(folder: Path) -> Iterator[Path]:
         damaged[60:64] = b"\xff\xff\xff\xff"
         yield _write(folder / f"{name}-damaged.npz", bytes(damaged))
     yield npz(folder / "text.npz", {"name": header("<U3000000", ()) + bytes(12_000_000)})
-    yield npz(folder / "letter.npz", {"name": header("<U1", ()) + b"\xff\xff\xff\xff"})
+    fine: dict[str, Any] = {"format": FORMAT, "transitions": [[[1]]], "discount": 0, "initial": [1], "rewards": [[0]]}
+    np.savez(folder / "letter.npz", states=np.array([2**32 - 1], dtype=np.uint32).view("U1"), **fine)
+    yield folder / "letter.npz"
     yield npz(folder / "many.npz", {f"a{i}": b"" for i in range(5000)})
     long = ["x" * 50_000, *[""] * 8_000]
     yield _write(folder / "texts.json", json.dumps({"format": FORMAT, "rewards": long}).encode())
