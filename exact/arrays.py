@@ -14,6 +14,29 @@ from exact.common.errors import InputError
 from exact.small_fractions import fraction
 
 Array = NDArray[np.float64]
+COMPRESSED = {"csr": sparse.csr_array, "csc": sparse.csc_array, "bsr": sparse.bsr_array}
+"""The formats of SciPy whose `indptr` says where each row or column begins in the other arrays."""
+
+
+def checked(matrix: Any) -> Any:
+    """The sparse matrix with the same arrays, checked before SciPy's compiled code reads and writes where they point.
+
+    SciPy's own check is not enough. It skips `indptr` if its last entry is 0 or negative, and the differences that it
+    takes may overflow.
+
+    Raises:
+        ValueError: the arrays do not fit together, or an index is out of range.
+    """
+    if matrix.format == "coo":
+        return sparse.coo_array((matrix.data, matrix.coords), shape=matrix.shape)  # checks the indices
+    if matrix.format not in COMPRESSED:
+        matrix = matrix.tocsr()
+    parts = matrix.data, matrix.indices, matrix.indptr
+    found = COMPRESSED[matrix.format](parts, shape=matrix.shape)
+    if (found.indptr[1:] < found.indptr[:-1]).any():
+        raise ValueError("indptr must be a non-decreasing sequence")
+    found.check_format(full_check=True)
+    return found
 
 
 def expected_rewards(rows: Any, p: Any, r: Any, n_rows: int) -> Array:
@@ -70,7 +93,7 @@ def from_state_action_pairs(
         initial: rho0, shape (S,); uniform if None.
     """
     R, s, a = np.asarray(R, dtype=np.float64), np.asarray(s_indices), np.asarray(a_indices)
-    kernel = sparse.csr_array(Q, dtype=np.float64) if sparse.issparse(Q) else np.asarray(Q, dtype=np.float64)
+    kernel = _matrix(Q, "state-action pairs: Q") if sparse.issparse(Q) else np.asarray(Q, dtype=np.float64)
     if R.ndim != 1 or kernel.ndim != 2 or not R.shape == s.shape == a.shape == kernel.shape[:1] or not len(R):
         raise InputError(
             f"state-action pairs: expected R, s_indices, a_indices of shape (L,) and Q of shape (L, S), got "
@@ -106,7 +129,7 @@ def from_pymdptoolbox(P: Any, R: Any, gamma: float, initial: Any = None) -> dict
         gamma: discount.
         initial: rho0, shape (S,); uniform if None.
     """
-    matrices = [_matrix(p, "P") for p in P] if hasattr(P, "__iter__") else []
+    matrices = [_matrix(p, "pymdptoolbox: P") for p in P] if hasattr(P, "__iter__") else []
     if not matrices or any(p.shape != (matrices[0].shape[0],) * 2 for p in matrices):
         raise InputError(f"pymdptoolbox: P must be A matrices of shape (S, S), got {[p.shape for p in matrices]}")
     A, S = len(matrices), matrices[0].shape[0]
@@ -131,12 +154,12 @@ def _toolbox_rewards(R: Any, matrices: Sequence[Any], S: int, A: int) -> Array:
             expected = f"({S},), ({S}, {A}) or ({A}, {S}, {S})"
             raise InputError(f"pymdptoolbox: R must have the shape {expected}, got {plain.shape}")
     if sparse.issparse(R):
-        return np.asarray(R.toarray(), dtype=np.float64)
+        return np.asarray(_matrix(R, "pymdptoolbox: R").toarray())
     if len(R) != A:
         raise InputError(f"pymdptoolbox: R must hold {A} matrices, one for every action, got {len(R)}")
     each = []
     for p, r in zip(matrices, R, strict=True):
-        coo, r = sparse.coo_array(p), _matrix(r, "R")
+        coo, r = sparse.coo_array(p), _matrix(r, "pymdptoolbox: R")
         if r.shape != (S, S):
             raise InputError(f"pymdptoolbox: a matrix of R has the shape {r.shape}, expected {(S, S)}")
         rewards = np.asarray(r[coo.row, coo.col]).ravel()
@@ -146,9 +169,9 @@ def _toolbox_rewards(R: Any, matrices: Sequence[Any], S: int, A: int) -> Array:
 
 def _matrix(x: Any, what: str) -> Any:
     try:
-        return sparse.csr_array(x, dtype=np.float64)
+        return sparse.csr_array(checked(x) if sparse.issparse(x) else x, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"pymdptoolbox: {what} must hold matrices ({error})") from None
+        raise InputError(f"{what} must hold matrices ({error})") from None
 
 
 def _arguments(P: Any, r: Array, available: Any, gamma: float, initial: Any) -> dict[str, Any]:

@@ -73,6 +73,11 @@ class MDP:
             store(self, "discount", float(self.discount))
         except (TypeError, ValueError):
             raise InputError(f"{self.name}: the discount must be a number; {ARGUMENTS}") from None
+        if sparse.issparse(self.transitions):
+            try:
+                store(self, "transitions", arrays.checked(self.transitions))
+            except ValueError as error:
+                raise InputError(f"{self.name}: transitions are no sparse matrix ({error})") from None
         if self.available is not None:
             self._copy_available()
         for name, value, ndim in (("rewards", self.rewards, 2), ("initial distribution", self.initial, 1)):
@@ -164,7 +169,8 @@ class MDP:
         if values.size and values.min() < 0:
             s, a = divmod(int((kernel < 0).nonzero()[0][0]), A)
             raise InputError(f"{self.name}: negative transition probability in state {s}, action {a}")
-        sums = np.asarray(kernel.sum(axis=1)).ravel()
+        with np.errstate(over="ignore"):  # a sum of inf is refused
+            sums = np.asarray(kernel.sum(axis=1)).ravel()
         wrong = np.flatnonzero(~(np.abs(sums - 1) <= ROW_SUM_TOLERANCE))
         if wrong.size:
             s, a = divmod(int(wrong[0]), A)
@@ -252,7 +258,8 @@ def check_distribution(p: Array, what: str) -> Array:
     if negative.size:
         where = f" in state {negative[0]}" if p.ndim == 2 else ""
         raise InputError(f"{what} has a negative probability{where}")
-    sums = rows.sum(axis=1)
+    with np.errstate(over="ignore"):
+        sums = rows.sum(axis=1)
     wrong = np.flatnonzero(~(np.abs(sums - 1) <= ROW_SUM_TOLERANCE))
     if wrong.size:
         where = f" in state {wrong[0]}" if p.ndim == 2 else ""

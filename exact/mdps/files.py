@@ -18,12 +18,14 @@ A .json file is one object; matrices are lists of lists, and a number has the sh
 back.
 
 Nothing in a file is trusted.  A size that the file declares is compared with the bytes that are there before memory is
-reserved, pickled objects are refused, and the MDP type checks the numbers.
+reserved, pickled objects are refused, the arrays of a sparse matrix are checked before SciPy follows them, and the MDP
+type checks the numbers.
 """
 
 import io
 import json
 import math
+import sys
 import warnings
 import zipfile
 import zlib
@@ -35,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from exact.arrays import checked
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_regular, reason
 from exact.formats import cassandra, drn, prism, umb
@@ -184,8 +187,7 @@ def _mdp(fields: Fields, stem: str) -> MDP:
     S, A = rewards.shape
     parts = tuple(fields[part] for part in ("data", "indices", "indptr"))
     try:
-        kernel = sparse.csr_array(parts, shape=(S * A, S))
-        kernel.check_format(full_check=True)  # without it an index out of range reads foreign memory
+        kernel = checked(sparse.csr_array(parts, shape=(S * A, S)))
     except ValueError as error:
         raise InputError(
             f"fields 'data', 'indices', 'indptr' are no {S * A} x {S} sparse matrix: {reason(error)}"
@@ -300,6 +302,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[A
         raise ValueError(f"its header declares {declared} bytes, the file has {member.file_size}")
     with archive.open(member) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    if dtype.kind == "U" and (array.ravel().view(np.dtype("u4").newbyteorder(dtype.byteorder)) > sys.maxunicode).any():
+        raise ValueError("it holds numbers that are no characters")
     return array
 
 

@@ -54,6 +54,7 @@ def test_bad_input_is_named(arguments, message):
         ([[1.0, 0], [0, 1], [0.5, 0.25], [1, 0]], "state 1, action 0 sum to 0.75"),
         ([[1.0, 0], [-0.5, 1.5], [0, 1], [1, 0]], "negative transition probability in state 0, action 1"),
         ([[1.0, 0], [np.nan, 1], [0, 1], [1, 0]], "not finite"),
+        ([[1.0, 0], [0, 1], [1e308, 1e308], [1, 0]], "state 1, action 0 sum to inf"),
         ([[1.0, 0], [0, 1]], r"transitions have shape \(2, 2\), expected \(4, 2\)"),
     ],
 )
@@ -135,3 +136,11 @@ def test_large_tables_stay_sparse():
     assert sparse.issparse(dense_if_small(sparse.eye_array(1001, format="csr"), 1))
     wide = sparse.csr_array((30_000, 1000))
     assert sparse.issparse(dense_if_small(wide, 30))
+
+
+def test_huge_probabilities_are_named_without_a_warning():
+    huge = np.full((2, 2, 2), 1e308)
+    with pytest.raises(InputError, match="state 0, action 0 sum to inf"):
+        MDP(huge, R, RHO0, 0.9)
+    with pytest.raises(InputError, match="initial distribution sums to inf"):
+        MDP(P, R, huge[0, 0], 0.9)

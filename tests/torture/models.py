@@ -1,8 +1,8 @@
 """Model files that were damaged or made to do harm: every one is an MDP or one line, in bounded memory and time.
 
-`run(scale)` tries scale times a thousand mutated files, and the hostile ones once. A reader holds if it returns an MDP
-or raises InputError with one line that begins with the path; if it takes less than SECONDS; and if the memory that it
-adds stays below MEMORY.
+`run(scale)` tries scale times a thousand mutated files, as many with wrong numbers, and the hostile ones once. A reader
+holds if it returns an MDP or raises InputError with one line that begins with the path; if it takes less than SECONDS;
+and if the memory that it adds stays below MEMORY.
 """
 
 import gzip
@@ -34,6 +34,10 @@ MEMORY = 1 << 30
 """Bytes. The largest file that is accepted holds a quarter of it."""
 Row = tuple[str, int, int]
 """What was tried, how many, how many held."""
+WHOLE = (0, 1, 7, -1, -2, -9, 2**31 - 1, 2**31, -(2**31), 2**63 - 1, -(2**63))
+"""What a position in a sparse matrix may say, and should not."""
+REAL = (0.0, -0.0, 5e-324, -1.0, 2.0, 1e308, float("inf"), float("nan"))
+"""What a number in a file may be."""
 
 
 def holds(path: Path, read: Callable[[Path], object] = load_mdp) -> bool:
@@ -114,6 +118,29 @@ def mutated(folder: Path, count: int, seed: int) -> Row:
     return "model files, mutated", count, held
 
 
+def wrong_numbers(folder: Path, count: int, seed: int) -> Row:
+    """Whole files with a few wrong numbers. Few of the mutated ones have any: the checksums of .npz refuse most."""
+    rng, held = random.Random(seed), 0
+    forest = load("forest")
+    kernel = sparse.csr_array(forest.kernel)
+    fields: dict[str, Any] = {"data": kernel.data, "initial": forest.initial, "rewards": forest.rewards}
+    fields |= {"indices": kernel.indices.astype(np.int64), "indptr": kernel.indptr.astype(np.int64)}
+    for _ in range(count):
+        wrong: dict[str, Any] = {key: value.copy() for key, value in fields.items()}
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            array = wrong[rng.choice(("data", "initial", "rewards", "indices", "indptr", "indptr", "indptr"))]
+            array.flat[rng.randrange(array.size)] = rng.choice(WHOLE if array.dtype.kind == "i" else REAL)
+        wrong |= {"format": FORMAT, "discount": 0.9}
+        path = folder / rng.choice(("wrong.npz", "wrong.json"))
+        if path.suffix == ".npz":
+            np.savez(path, **wrong)
+        else:
+            plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in wrong.items()}
+            path.write_text(json.dumps(plain))
+        held += holds(path)
+    return "model files with wrong numbers", count, held
+
+
 def npz(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
     """An .npz file of raw members."""
     with zipfile.ZipFile(path, "w", compression) as archive:
@@ -140,6 +167,9 @@ def bombs(folder: Path) -> Iterator[Path]:
         damaged[60:64] = b"\xff\xff\xff\xff"
         yield _write(folder / f"{name}-damaged.npz", bytes(damaged))
     yield npz(folder / "text.npz", {"name": header("<U3000000", ()) + bytes(12_000_000)})
+    fine: dict[str, Any] = {"format": FORMAT, "transitions": [[[1]]], "discount": 0, "initial": [1], "rewards": [[0]]}
+    np.savez(folder / "letter.npz", states=np.array([2**32 - 1], dtype=np.uint32).view("U1"), **fine)
+    yield folder / "letter.npz"
     yield npz(folder / "many.npz", {f"a{i}": b"" for i in range(5000)})
     long = ["x" * 50_000, *[""] * 8_000]
     yield _write(folder / "texts.json", json.dumps({"format": FORMAT, "rewards": long}).encode())
@@ -240,7 +270,8 @@ def words() -> Row:
 
 
 def run(scale: float) -> list[Row]:
-    """Everything, with 1000 * scale mutated files."""
+    """Everything, with 1000 * scale mutated files and as many with wrong numbers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        return [mutated(folder, max(1, round(1000 * scale)), seed=0), hostile(folder), words()]
+        count = max(1, round(1000 * scale))
+        return [mutated(folder, count, seed=0), wrong_numbers(folder, count, seed=0), hostile(folder), words()]

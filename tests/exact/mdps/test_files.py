@@ -181,6 +181,7 @@ def npy(header):
         (npy("{'descr': '<f8', 'fortran_order': False, 'shape': ("), "field 'rewards' cannot be read"),
         (npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1L,)}"), "its header is damaged"),
         (npy("__import__('os').getcwd()"), "field 'rewards' cannot be read"),
+        (npy("{'descr': '<U2', 'fortran_order': False, 'shape': ()}")[:-8] + b"\xff" * 8, "that are no characters"),
         (b"", "field 'rewards' cannot be read"),
         (b"not an array", "field 'rewards' cannot be read"),
     ],
