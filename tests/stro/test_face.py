@@ -47,9 +47,21 @@ def test_it_verifies_an_mdp_that_is_in_no_file(tmp_path, capsys):
     assert all(row.as_expected for row in rows)
 
 
+def test_files_may_be_named_by_strings(tmp_path):
+    """Regression: certificate="x.json" was an AttributeError."""
+    stro.verify("ladder", mdp="cash-in", instances=1, certificate=str(tmp_path / "c.json"), json=str(tmp_path / "j"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "j"]
+    with pytest.raises(InputError, match="certificate belongs to one statement file"):
+        stro.verify(stro.mdp("cash-in"), certificate="c.json")
+
+
 @pytest.mark.parametrize(
     ("statement", "options", "message"),
-    [("lemma99", {}, "there is no statement file 'lemma99'"), ("lemma34", {"number": 3}, "verify lemma34: .*number")],
+    [
+        ("lemma99", {}, "there is no statement file 'lemma99'"),
+        ("lemma34", {"number": 3}, "verify lemma34: .*number"),
+        ("ladder", {"mdp": 3}, "expected an MDP, its name or its file, got int"),
+    ],
 )
 def test_what_does_not_exist_is_refused(statement, options, message):
     with pytest.raises(InputError, match=message):

@@ -230,6 +230,16 @@ def test_round_trip_of_any_mdp(tmp_path, both):
         same(load_mdp(tmp_path / f"m{suffix}"), mdp)
 
 
+def test_a_file_of_state_rewards_that_is_there_would_be_added(tmp_path):
+    """Regression: to convert a .tra file with .srew in its place doubled the rewards of the states."""
+    path = placed(tmp_path, ".tra")
+    (tmp_path / "model.srew").write_text("4 1\n3 2.5\n")
+    mdp = load_mdp(path, Given(0.9))
+    with pytest.raises(InputError, match=r"model\.tra: model\.srew beside it would be read as rewards"):
+        save_mdp(mdp, path)
+    same(load_mdp(path, Given(0.9)), mdp)
+
+
 @pytest.mark.parametrize("suffix", RATIONAL)
 def test_fractions_are_the_fractions_that_exact_arithmetic_reads(tmp_path, suffix):
     third = MDP(np.array([[[1 / 3, 2 / 3]], [[1, 0]]]), [[0.1], [1 / 7]], [0.5, 0.5], 0.9, "third")
@@ -275,6 +285,8 @@ def test_convert(tmp_path, capsys):
         (("model.umb", "o.json"), "model.umb: the file has no discount; give one: FILE:gamma=0.95, or --discount"),
         (("model.umb:gamma=1", "o.json"), "discount must lie in [0, 1), got 1.0"),
         (("model.umb:gamma=x", "o.json"), "expected FILE:gamma=NUMBER,initial=uniform or a state,rewards=NAME"),
+        (("model.umb:discount=0.9", "o.json"), "'model.umb:discount=0.9': expected FILE:gamma=NUMBER,"),
+        (("cash-in:gamma=0.5", "o.json"), "unknown MDP 'cash-in:gamma=0.5': did you mean cash-in?"),
         (("model.umb:gamma=0.9,initial=7", "o.json"), "initial must be 'uniform', a state in 0..3, or S numbers"),
         (("model.umb:gamma=0.9,rewards=z", "o.json"), "has no rewards 'z', expected one of r"),
         (("model.umb:gamma=0.9", "o.txt"), "o.txt: an MDP file must end in one of .npz, .json, .tra"),
