@@ -23,6 +23,7 @@ def test_convert(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ((), "source, target are required"),
         (("model.umb", "o.json"), "model.umb: the file has no discount; give one: FILE:gamma=0.95, or --discount"),
         (("model.umb:gamma=1", "o.json"), "discount must lie in [0, 1), got 1.0"),
         (("model.umb:gamma=x", "o.json"), "expected FILE:gamma=NUMBER,initial=uniform or a state,rewards=NAME"),
