@@ -186,7 +186,8 @@ class Trajectory:
         rejected = sum(not record.accepted for record in self.records)
         return (
             f"Trajectory({'converged' if self.converged else 'not converged'}: {self.message},\n"
-            f"  {counted(self.iterations, 'trial')}, {rejected} rejected, eta from {first:.6g} to {self.final.eta:.6g})"
+            f"  {counted(self.iterations, 'trial')}, {rejected} rejected,\n"
+            f"  eta from {first:.6g} to {self.final.eta:.6g})"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from exact.common.errors import InputError
+from exact.common.files import reason
 from exact.small_fractions import fraction
 
 Array = NDArray[np.float64]
@@ -37,6 +38,9 @@ def checked(matrix: Any) -> Any:
         raise ValueError("indptr must be a non-decreasing sequence")
     found.check_format(full_check=True)
     return found
+
+MAX_PAIRS = 20_000_000
+"""Largest accepted S*A. A table of rewards of this size takes 160 MB."""
 
 
 def expected_rewards(rows: Any, p: Any, r: Any, n_rows: int) -> Array:
@@ -75,7 +79,7 @@ def from_quantecon(ddp: Any, initial: Any = None) -> dict[str, Any]:
             raise InputError(f"from_quantecon needs a DiscreteDP; the object has no {field}")
     if ddp.s_indices is not None:
         return from_state_action_pairs(ddp.R, ddp.Q, ddp.s_indices, ddp.a_indices, ddp.beta, initial)
-    R, Q = np.asarray(ddp.R, dtype=np.float64), np.asarray(ddp.Q, dtype=np.float64)
+    R, Q = _numbers(ddp.R, "R"), _numbers(ddp.Q, "Q")
     return _arguments(Q, R, ~np.isneginf(R), ddp.beta, initial)
 
 
@@ -92,8 +96,8 @@ def from_state_action_pairs(
         gamma: discount.
         initial: rho0, shape (S,); uniform if None.
     """
-    R, s, a = np.asarray(R, dtype=np.float64), np.asarray(s_indices), np.asarray(a_indices)
-    kernel = _matrix(Q, "state-action pairs: Q") if sparse.issparse(Q) else np.asarray(Q, dtype=np.float64)
+    R, s, a = _numbers(R, "R"), _numbers(s_indices, "s_indices", None), _numbers(a_indices, "a_indices", None)
+    kernel = _matrix(Q, "state-action pairs: Q") if sparse.issparse(Q) else _numbers(Q, "Q")
     if R.ndim != 1 or kernel.ndim != 2 or not R.shape == s.shape == a.shape == kernel.shape[:1] or not len(R):
         raise InputError(
             f"state-action pairs: expected R, s_indices, a_indices of shape (L,) and Q of shape (L, S), got "
@@ -103,6 +107,8 @@ def from_state_action_pairs(
     if wrong or s.min() < 0 or s.max() >= S or a.min() < 0:
         raise InputError(f"state-action pairs: s_indices must be in 0..{S - 1} and a_indices whole numbers >= 0")
     A = int(a.max()) + 1
+    if S * A > MAX_PAIRS:
+        raise InputError(f"state-action pairs: {S} states and {A} actions, expected at most {MAX_PAIRS} pairs")
     rows = s.astype(np.int64) * A + a
     if len(np.unique(rows)) < len(rows):
         raise InputError("state-action pairs: a pair is listed twice")
@@ -144,8 +150,8 @@ def from_pymdptoolbox(P: Any, R: Any, gamma: float, initial: Any = None) -> dict
 
 def _toolbox_rewards(R: Any, matrices: Sequence[Any], S: int, A: int) -> Array:
     """r(s,a), shape (S, A), of pymdptoolbox's three forms."""
-    if not sparse.issparse(R) and not (np.ndim(R) == 1 and any(sparse.issparse(r) for r in R)):
-        plain = np.asarray(R, dtype=np.float64)
+    if not sparse.issparse(R) and not (np.iterable(R) and any(sparse.issparse(r) for r in R)):
+        plain = _numbers(R, "R")
         if plain.shape == (S,):
             return np.repeat(plain[:, None], A, axis=1)
         if plain.shape == (S, A):
@@ -167,11 +173,19 @@ def _toolbox_rewards(R: Any, matrices: Sequence[Any], S: int, A: int) -> Array:
     return np.stack(each, axis=1)
 
 
+def _numbers(x: Any, what: str, dtype: Any = np.float64) -> NDArray[Any]:
+    """The array that x is; dtype None: of the type that its numbers have."""
+    try:
+        return np.asarray(x, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what} must be an array of numbers ({reason(error)})") from None
+
+
 def _matrix(x: Any, what: str) -> Any:
     try:
         return sparse.csr_array(checked(x) if sparse.issparse(x) else x, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} must hold matrices ({error})") from None
+        raise InputError(f"{what} must hold matrices ({reason(error)})") from None
 
 
 def _arguments(P: Any, r: Array, available: Any, gamma: float, initial: Any) -> dict[str, Any]:

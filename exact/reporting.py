@@ -25,7 +25,8 @@ PAGE = """<!doctype html>
   .scroll {{ overflow-x: auto; }}
   table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
   th, td {{ padding: .15rem .7rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
-  .number {{ text-align: right; }}
+  th {{ text-align: left; }}
+  .number {{ text-align: right; white-space: nowrap; }}
   figure {{ margin: 0; background: white; }}
   svg {{ max-width: 100%; height: auto; }}
 </style>

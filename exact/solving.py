@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from exact.common import cli
 from exact.common.drawing import check_figure_path, plain_text, save_figure
 from exact.common.errors import InputError
-from exact.common.files import atomic_write, check_writable
+from exact.common.files import atomic_write, check_different, check_writable
 from exact.common.tables import TABLE_SUFFIXES, Table, counted
 from exact.controller import ControllerSettings
 
@@ -90,12 +90,14 @@ class Options:
             raise InputError("--max-iterations and --seed must be at least 0")
         if self.figure is not None:
             check_figure_path(self.figure)
-        for file, endings in ((self.policy, TABLE_SUFFIXES), (self.report, (".html",))):
+        for name, endings in (("policy", TABLE_SUFFIXES), ("report", (".html",))):
+            file = getattr(self, name)
             if file is not None and file.suffix not in endings:
-                raise InputError(f"expected a name ending in {' or '.join(endings)}, got {file}")
+                raise InputError(f"--{name}: expected a name ending in {' or '.join(endings)}, got {file}")
         for file in (self.json, self.certificate, self.policy, self.report):
             if file is not None:
                 check_writable(file)
+        check_different(Path(self.mdp.partition(":")[0]), *(getattr(self, name) for name in FILES))
 
     @property
     def has_radius(self) -> bool:

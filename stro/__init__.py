@@ -12,8 +12,10 @@ The commands are `stro train`, `stro solve`, `stro verify` and so on; `stro --he
 A name is imported when it is first asked for. More of each part is in `deep`, `exact` and `verify`.
 """
 
+from dataclasses import fields
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exact.common.interrupts import quiet_while_importing
@@ -67,19 +69,23 @@ def verify(statement: "str | MDP", **options: Any) -> "list[Row]":
     Args:
         statement: a statement file, such as "lemma34" or "theorem38"; or an MDP, on which all of them are checked.
         options: those of `python -m verify.STATEMENT --help`, with underscores: instances=3, float_only=True. mdp= is
-            an MDP object, a name, or several of them. With an MDP alone, instances is 1 if it is not given.
+            an MDP object, a name, or several of them. With an MDP alone, instances is 1 if it is not given, and json,
+            figure and certificate are refused: they are files of one statement file.
 
     Raises:
         InputError: there is no such statement file or option, or a value is out of range.
     """
     from exact.common.errors import InputError
     from exact.mdp import MDP
-    from verify.__main__ import STUDIES
+    from verify.__main__ import FILES_OF_ONE, STUDIES
     from verify.core.command import Options, carry_out
 
-    if isinstance(options.get("mdp"), (str, MDP)):
+    if not isinstance(options.get("mdp", ()), (tuple, list)):
         options["mdp"] = (options["mdp"],)
     if isinstance(statement, MDP):
+        for name in FILES_OF_ONE:
+            if name in options:
+                raise InputError(f"{name} belongs to one statement file: verify('lemma34', mdp=..., {name}=...)")
         chosen = [study for study in STUDIES if issubclass(study.options, Options)]
         given = {"instances": 1} | options | {"mdp": (statement,)}
         return [row for study in chosen for row in carry_out(study, _options(study, given))]
@@ -93,8 +99,9 @@ def _options(study: Any, given: dict[str, Any]) -> Any:
     """The options of a study; InputError if it does not have one of them."""
     from exact.common.errors import InputError
 
+    paths = {field.name for field in fields(study.options) if field.type == Path | None}
     try:
-        return study.options(**given)
+        return study.options(**{key: Path(x) if key in paths and x is not None else x for key, x in given.items()})
     except TypeError as error:
         raise InputError(f"{study.command.replace('.', ' ')}: {error}") from None
 

@@ -1,6 +1,7 @@
 """The console command: `stro train --env CartPole-v1` is `python -m deep.train --env CartPole-v1`, and so on."""
 
 import difflib
+import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,8 +23,8 @@ COMMANDS = {
     "verify": ("verify.__main__", "check the theory; `stro verify lemma34` one statement of it"),
 }
 """Each command's module and what it does."""
-STATEMENTS = ("ladder", "lemma32", "lemma34", "lemma36", "lemma37", "sampled", "theorem35", "theorem38", "trapezoid")
-"""What may follow `stro verify`."""
+NO_COMMANDS = ("__main__", "check_certificate", "core", "gaussian", "tabular")
+"""Modules of `verify` that are no commands of their own."""
 
 
 def usage() -> str:
@@ -31,6 +32,12 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(["usage: stro COMMAND ...; stro COMMAND --help explains its options", "", *lines])
+
+
+def verifications() -> dict[str, str]:
+    """What may follow `stro verify`, and its module: the statement files and the other commands of `verify`."""
+    found = (m for m in pkgutil.iter_modules(import_module("verify").__path__) if m.name not in NO_COMMANDS)
+    return {m.name: f"verify.{m.name}.__main__" if m.ispkg else f"verify.{m.name}" for m in found}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "--version":
         print(stro.__version__)
         return cli.DONE
-    if command not in COMMANDS:
-        close = difflib.get_close_matches(command, COMMANDS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(COMMANDS)}"
+    modules = {name: module for name, (module, _) in COMMANDS.items()}
+    if command == "verify" and words and not words[0].startswith("-"):
+        modules, command = verifications(), words.pop(0)
+    if command not in modules:
+        close = difflib.get_close_matches(command, modules, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(modules)}"
         return cli.complain(f"there is no command {command!r}; {hint}", cli.BAD_INPUT)
-    module = COMMANDS[command][0]
-    if command == "verify" and words and words[0] in STATEMENTS:
-        name = words.pop(0)
-        module = "verify.sampled.__main__" if name == "sampled" else f"verify.{name}"
+    module = modules[command]
     return cli.guard(lambda: import_module(module).main(words))
 
 

@@ -72,6 +72,10 @@ STUDIES: tuple[Study[Any], ...] = tuple(
 )
 
 
+FILES_OF_ONE = ("json", "figure", "certificate")
+"""Options whose file is that of one statement file: the next one would replace it."""
+
+
 @dataclass(frozen=True)
 class AllOptions(SearchOptions):
     """Check every statement of the STRO paper's theory (arXiv 1911.11640) and write one summary page.
@@ -84,7 +88,7 @@ class AllOptions(SearchOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.json is not None or self.figure is not None or self.certificate is not None:
+        if any(getattr(self, name) is not None for name in FILES_OF_ONE):
             raise InputError(
                 "--json, --figure and --certificate belong to the single statement files; here --out names the folder"
             )

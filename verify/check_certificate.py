@@ -94,7 +94,7 @@ def _check(c):
 
 if __name__ == "__main__":
     try:
-        for certificate in json.load(open(sys.argv[1])):
+        for certificate in json.load(open(sys.argv[1])) or [{}]:  # an empty file proves nothing
             _check(certificate)
     except Exception as error:  # whatever a foreign file makes of it
         sys.exit(f"refused: {'' if type(error) is ValueError else 'no certificate: '}{error}")

@@ -179,7 +179,8 @@ def _message(event: Any, options: type[Any]) -> str | None:
     if kind == "BadValue":
         return f"{event.argument.display_name()} needs {event.argument.lowered.metavar}"
     if kind == "MissingArgs":
-        return f"{', '.join(missing.arg.display_name() for missing in event.missing_arguments)} is required"
+        names = [missing.arg.display_name() for missing in event.missing_arguments]
+        return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} required"
     if kind == "InstantiationFailure":
         name = f"{event.argument.display_name()}: " if event.argument is not None else ""
         return f"{name}{event.message}"

@@ -9,6 +9,7 @@ Scheduling is the executor's business. It also decides what happens to the task 
 another worker.
 """
 
+import asyncio
 import contextlib
 import importlib
 import logging
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exact.common.errors import InputError
+from exact.common.files import read_json
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -180,17 +182,34 @@ def _dask(address: str, jobs: int, threads: bool) -> Iterator[Workers]:
 
 
 def _client(address: str) -> "Client":
-    """A connection to a Dask scheduler. Raises InputError if nothing answers."""
-    from distributed import Client
+    """A connection to a Dask scheduler. Raises InputError if nothing answers.
 
-    file = address if address.endswith(".json") else None
-    if file is not None and not Path(file).exists():
-        raise InputError(f"--executor dask:{address}: there is no such scheduler file")
+    A `Client` that found nobody leaves a traceback when Python ends. So the address is tried without one first.
+    """
+    from distributed import Client
+    from distributed.comm import connect
+
+    async def knock(at: str) -> None:
+        comm = await connect(at, timeout=CONNECT_SECONDS)
+        await comm.close()
+
+    where = _scheduler_of(Path(address)) if address.endswith(".json") else address
     try:
-        where = {"scheduler_file": file} if file else {"address": address}
-        return Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError):
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a loop that runs
+            thread.submit(asyncio.run, knock(where)).result()
+        return Client(where, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError):  # TypeError: tls:// without keys
         raise InputError(f"--executor dask:{address}: no Dask scheduler answers at this address") from None
+
+
+def _scheduler_of(file: Path) -> str:
+    """The address in a scheduler file."""
+    if not file.exists():
+        raise InputError(f"--executor dask:{file}: there is no such scheduler file")
+    found = read_json(file)
+    if not isinstance(found, dict) or not isinstance(found.get("address"), str):
+        raise InputError(f"--executor dask:{file}: expected a scheduler file, with the field address")
+    return str(found["address"])
 
 
 def _counter(client: "Client") -> Callable[[], int]:

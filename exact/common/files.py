@@ -31,6 +31,18 @@ def check_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}: expected a file name in an existing, writable folder")
 
 
+def check_different(*paths: Path | None) -> None:
+    """Check that a command's files are different ones. The file that is written last would replace the others.
+
+    Raises:
+        InputError: two of the paths that are not None name one file.
+    """
+    named = [os.path.abspath(path) for path in paths if path is not None]
+    for path in named:
+        if named.count(path) > 1:
+            raise InputError(f"{os.path.relpath(path)} is named twice: every file of a command needs its own name")
+
+
 def check_regular(path: "str | Path") -> None:
     """Check that a path to read is a file. A pipe without a writer would be waited for, a device never ends.
 

@@ -192,7 +192,7 @@ class _Reader:
 
     def table(self, key: str) -> None:
         """An entry of T or R."""
-        t, table = self.t, self.P if key == "T" else self.R
+        t = self.t
         self.tables()
         table = self.P if key == "T" else self.R
         S, what = self.sizes["states"], "a probability" if key == "T" else "a reward"

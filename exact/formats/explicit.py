@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from exact.arrays import expected_rewards
+from exact.arrays import MAX_PAIRS, expected_rewards
 from exact.common.errors import InputError
 from exact.mdp import MDP, dense_if_small
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MAX_PAIRS = 20_000_000
-"""Largest accepted S*A. A table of rewards of this size takes 160 MB."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What every tool accepts as a label."""
 RESERVED = ("init", "deadlock")

@@ -181,6 +181,9 @@ def _sibling(path: Path, suffixes: tuple[str, ...]) -> Path | None:
 
 def write(mdp: MDP, path: Path, fractions: bool) -> list[str]:
     """Write .tra, .lab and .trew. What PRISM has no place for stands in a comment of the last."""
+    states = _sibling(path, STATE_REWARDS)
+    if states is not None:
+        raise InputError(f"{path}: {states.name} beside it would be read as rewards of this MDP: take another name")
     labels, tra, trew, words = choice_labels(mdp), list[str](), list[str](), state_words(mdp)
     n_choices = 0
     for s, choices in enumerate(rows(mdp)):

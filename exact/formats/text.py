@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from exact.common.errors import InputError
 from exact.common.files import check_regular
+from exact.common.tables import counted
 from exact.mdp import MDP
 from exact.small_fractions import fraction
 
@@ -73,7 +74,12 @@ class Lines:
 
     def notes(self) -> list[str]:
         """What the reader could not keep."""
-        return [f"{self.rounded} fractions were rounded to float64"] if self.rounded else []
+        return rounding_note(self.rounded)
+
+
+def rounding_note(count: int) -> list[str]:
+    """The note about so many fractions that float64 does not hold, if there are any."""
+    return [f"float64 does not hold {counted(count, 'fraction')}: rounded"] if count else []
 
 
 def number_text(x: float, fractions: bool) -> str:

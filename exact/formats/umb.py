@@ -19,7 +19,7 @@ import numpy as np
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_regular, reason
 from exact.formats.explicit import Explicit, Given, assemble, only_in_remark, rows, state_words
-from exact.formats.text import REMARK, check_remark, remark
+from exact.formats.text import REMARK, check_remark, remark, rounding_note
 from exact.mdp import MDP
 from exact.small_fractions import fraction
 
@@ -56,7 +56,7 @@ def read(path: Path, given: Given) -> tuple[MDP, list[str]]:
     said = _said(index)
     said = {"actions": names} | said
     mdp, more = assemble(model, said, given, path.stem)
-    return mdp, notes + more + ([f"{rounded[0]} fractions were rounded to float64"] if rounded[0] else [])
+    return mdp, notes + more + rounding_note(rounded[0])
 
 
 def _files(path: Path) -> dict[str, bytes]:

@@ -75,9 +75,9 @@ DIMENSIONS = {"rewards": 2, "initial": 1, "transitions": 3, "data": 1, "indices"
     "actions": 1,
 }
 """Number of dimensions of the fields that have any."""
-KIND_OF_JSON: dict[str, set[type]] = {"available": {bool}}
-"""Types in the lists of a field, if they are no numbers."""
-NUMBERS: set[type] = {int, float}
+NAMES_OF_KINDS = {"U": "text", "UO": "texts", "b": "true and false", "i": "whole numbers", "fi": "numbers"}
+TYPES_OF_JSON: dict[str, set[type]] = {"b": {bool}, "i": {int}, "fi": {int, float}}
+"""What may stand in a JSON list of a field of this kind."""
 NOTHING = Given()
 
 Fields = dict[str, NDArray[Any]]
@@ -209,9 +209,7 @@ def _check_fields(fields: Fields) -> None:
     for field, array in fields.items():
         kinds = KINDS.get(field, "fi")
         if array.dtype.kind not in kinds:
-            names = {"U": "text", "UO": "texts", "b": "true and false", "i": "whole numbers", "fi": "numbers"}
-            what = names[kinds]
-            raise InputError(f"field {field!r} must hold {what}, found the type {array.dtype.name}")
+            raise InputError(f"field {field!r} must hold {NAMES_OF_KINDS[kinds]}, found the type {array.dtype.name}")
         if array.ndim != DIMENSIONS.get(field, 0):
             raise InputError(
                 f"field {field!r} must have {DIMENSIONS.get(field, 0)} dimensions, found the shape {array.shape}"
@@ -233,9 +231,11 @@ def _read_json(path: Path) -> Fields:
         if field in ("states", "actions") and isinstance(value, list):
             fields[field] = np.array([None, *value], dtype=object)[1:]  # None: a list of lists stays a list
             continue
-        stranger = _stranger(value, KIND_OF_JSON.get(field, NUMBERS)) if isinstance(value, list) else None
-        if stranger is not None:
-            raise InputError(f"field {field!r} must hold numbers, found the type {stranger}")
+        kinds = KINDS.get(field, "fi")
+        if isinstance(value, list):
+            stranger = _stranger(value, TYPES_OF_JSON[kinds]) if kinds in TYPES_OF_JSON else "list"
+            if stranger is not None:
+                raise InputError(f"field {field!r} must hold {NAMES_OF_KINDS[kinds]}, found the type {stranger}")
         if isinstance(value, str) and len(value) > TEXT_MAX_LENGTH:
             raise InputError(f"field {field!r} has more than {TEXT_MAX_LENGTH} characters")
         try:

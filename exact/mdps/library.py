@@ -227,9 +227,11 @@ NAMED: dict[str, Callable[[], MDP]] = {
     **{name: partial(toy_text.named, name) for name in toy_text.NAMED},
 }
 """The library: the function that makes the MDP, by name."""
+SETTINGS = re.compile(rf"(?:{'|'.join(f'(?<={re.escape(suffix)})' for suffix in SUFFIXES)}):", re.IGNORECASE)
+"""Where the settings of a file begin."""
 
 
-def load(name_or_path: "str | MDP") -> MDP:
+def load(name_or_path: "str | Path | MDP") -> MDP:
     """The MDP that a command line names. An MDP is returned as it is.
 
     Args:
@@ -244,8 +246,12 @@ def load(name_or_path: "str | MDP") -> MDP:
     return load_with_notes(name_or_path, Given())[0]
 
 
-def load_with_notes(name_or_path: "str | MDP", given: Given) -> tuple[MDP, list[str]]:
+def load_with_notes(name_or_path: "str | Path | MDP", given: Given) -> tuple[MDP, list[str]]:
     """`load`, with what the user says of the MDP, and notes about what a file or the MDP type does not hold."""
+    if isinstance(name_or_path, Path):
+        return read_mdp(name_or_path, given)
+    if not isinstance(name_or_path, (str, MDP)):
+        raise InputError(f"expected an MDP, its name or its file, got {type(name_or_path).__name__}")
     if not isinstance(name_or_path, MDP):
         path, named = _file_and_given(name_or_path)
         if Path(path).suffix[1:2].isalpha() or "/" in path:  # a file; no name of the library looks so
@@ -269,7 +275,7 @@ def _named(name_or_path: str) -> MDP:
 
 def _file_and_given(text: str) -> tuple[str, Given]:
     """The path, and what follows it in "PATH:gamma=0.95,initial=uniform,rewards=NAME"."""
-    found = re.search(":(?=(gamma|initial|rewards)=)", text)
+    found = SETTINGS.search(text)
     if found is None:
         return text, Given()
     path, items = text[: found.start()], text[found.end() :].split(",")

@@ -162,6 +162,8 @@ BAD = [
     (("--delta0", "-1"), "the radius must be a positive finite number, got -1"),
     (("--delta0", "nan"), "the radius must be a positive finite number, got nan"),
     (("--beta0", "0.7"), "unknown option --beta0 0.7; did you mean --controller.beta0?"),
+    (("--json", "x.json", "--certificate", "./x.json"), "x.json is named twice: every file of a command needs"),
+    (("--mdp", "x.json:gamma=0.9", "--json", "x.json"), "x.json is named twice: every file of a command needs"),
     (("--controller.beta0", "0.7"), "need beta0 < beta1"),
     (("--controller.gamma1", "nan"), "gamma1 must be a finite number, got nan"),
     (("--controller.gamma2", "1.5"), "need 0 < gamma3 < gamma2 <= 1 < gamma1"),

@@ -80,8 +80,15 @@ class Result:
 
 
 def enough(mutant: Mutant, result: Result) -> bool:
-    """Whether a mutant was noticed by whom it has to be: a broken solver by verify, the others by anybody."""
-    return bool(mutant.equivalent or result.verify or (result.tests and not mutant.solver))
+    """Whether a mutant was noticed by whom it has to be: a broken solver by verify, an equivalent one by nobody."""
+    return not fault(mutant, result)
+
+
+def fault(mutant: Mutant, result: Result) -> str:
+    """What is wrong with the result, in capitals; empty: nothing."""
+    if mutant.equivalent:
+        return "NOT EQUIVALENT" if result.verify or result.tests else ""
+    return "" if result.verify or (result.tests and not mutant.solver) else "SURVIVES"
 
 
 def settled(mutant: Mutant, result: Result, both: bool) -> bool:
@@ -187,7 +194,7 @@ def last_line(answer: dict[str, Any]) -> str:
 
 def line(mutant: Mutant, result: Result) -> str:
     """What came out, in one line."""
-    mark = "" if enough(mutant, result) else "SURVIVES "
+    mark = f"{fault(mutant, result)} ".lstrip()
     return f"{mark}{mutant} -- {result.verify or '-'} -- {result.tests or '-'}"
 
 
@@ -257,12 +264,12 @@ def cell(noticed: str | None) -> str:
 
 def by_tests(mutant: Mutant, result: Result) -> str:
     """The last cell of a mutant's row."""
-    if mutant.equivalent:
+    if mutant.equivalent and enough(mutant, result):
         return f"equivalent: {mutant.equivalent}"
     if result is UNTRIED:
         return "not tried yet"
     shown = f"`{result.tests.split('::')[-1].split('[')[0]}`" if result.tests else cell(result.tests)
-    return shown if enough(mutant, result) else f"SURVIVES {shown}".removesuffix(" -")
+    return f"{fault(mutant, result)} {shown}".strip() if shown != "-" else fault(mutant, result) or shown
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import pytest
 import stro
 from exact.common import cli
 from exact.common.errors import InputError
-from stro.__main__ import COMMANDS, STATEMENTS, main
+from stro.__main__ import COMMANDS, main, verifications
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,9 +47,21 @@ def test_it_verifies_an_mdp_that_is_in_no_file(tmp_path, capsys):
     assert all(row.as_expected for row in rows)
 
 
+def test_files_may_be_named_by_strings(tmp_path):
+    """Regression: certificate="x.json" was an AttributeError."""
+    stro.verify("ladder", mdp="cash-in", instances=1, certificate=str(tmp_path / "c.json"), json=str(tmp_path / "j"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "j"]
+    with pytest.raises(InputError, match="certificate belongs to one statement file"):
+        stro.verify(stro.mdp("cash-in"), certificate="c.json")
+
+
 @pytest.mark.parametrize(
     ("statement", "options", "message"),
-    [("lemma99", {}, "there is no statement file 'lemma99'"), ("lemma34", {"number": 3}, "verify lemma34: .*number")],
+    [
+        ("lemma99", {}, "there is no statement file 'lemma99'"),
+        ("lemma34", {"number": 3}, "verify lemma34: .*number"),
+        ("ladder", {"mdp": 3}, "expected an MDP, its name or its file, got int"),
+    ],
 )
 def test_what_does_not_exist_is_refused(statement, options, message):
     with pytest.raises(InputError, match=message):
@@ -72,11 +84,23 @@ def test_every_command_is_another_ones_main(command, capsys):
     assert f"usage: python -m {called}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize("statement", verifications())
 def test_verify_takes_the_name_of_a_statement(statement, capsys):
     with pytest.raises(SystemExit):
         main(["verify", statement, "--help"])
     assert f"usage: python -m verify.{statement}" in capsys.readouterr().out
+
+
+def test_verify_takes_every_statement_file():
+    """Regression: eleven of them, divergence for example, were called unknown options."""
+    from verify.__main__ import STUDIES
+
+    assert {study.command.removeprefix("verify.") for study in STUDIES} < set(verifications())
+
+
+def test_a_statement_that_does_not_exist_is_one_line(capsys):
+    assert main(["verify", "lema34"]) == cli.BAD_INPUT
+    assert capsys.readouterr().err == "error: there is no command 'lema34'; did you mean lemma34?\n"
 
 
 def test_the_words_reach_the_command(capsys):

@@ -27,6 +27,7 @@ from exact.common.errors import InputError
 from exact.mdp import MDP
 from exact.mdps.files import FORMAT, OTHERS, load_mdp, save_mdp
 from exact.mdps.library import load
+from tests.exact.formats.examples import tar
 
 SECONDS = 30.0
 """Processor time, so that other work on the machine does not count. Far more than any file of this suite takes."""
@@ -210,31 +211,20 @@ def archive_bombs(folder: Path) -> Iterator[Path]:
     for i, key in enumerate(("#states", "#choices", "#branches", "#choice-actions")):
         sizes = {"#states": 1, "#choices": 1, "#branches": 1, "#choice-actions": 1} | {key: 150_000_000}
         index = {"transition-system": {"time": "discrete", "#players": 1} | sizes}
-        yield _write(folder / f"declares{i}.umb", archive({"index.json": json.dumps(index).encode()}))
+        yield _write(folder / f"declares{i}.umb", tar({"index.json": json.dumps(index).encode()}))
     n = 1_000_000
     many: dict[str, object] = {"time": "discrete", "#players": 1}
     many |= {"#states": n, "#choices": n, "#branches": n, "branch-probability-type": {"type": "double"}}
     content = json.dumps({"transition-system": many}).encode()
-    yield _write(folder / "many.umb", gzip.compress(archive({"index.json": content}), 1))
+    yield _write(folder / "many.umb", gzip.compress(tar({"index.json": content}), 1))
     data = {"tool": "stro", "parameters": {"discount": 0.9}}
     content = json.dumps({"transition-system": many, "file-data": data}).encode()
-    full = archive({"index.json": content, "branch-to-probability.bin": bytes(8 * n)})
+    full = tar({"index.json": content, "branch-to-probability.bin": bytes(8 * n)})
     yield _write(folder / "full.umb", gzip.compress(full, 1))
-    yield _write(folder / "nested.umb", archive({"index.json": b"[" * 200_000}))
+    yield _write(folder / "nested.umb", tar({"index.json": b"[" * 200_000}))
     link = tarfile.TarInfo("index.json")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     yield _write(folder / "link.umb", link.tobuf() + bytes(1024))
-
-
-def archive(members: dict[str, bytes]) -> bytes:
-    """A tar file of these members."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:") as tar:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def _write(path: Path, content: bytes) -> Path:

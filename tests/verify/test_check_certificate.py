@@ -134,7 +134,9 @@ def test_a_forged_certificate_is_refused_for_what_is_wrong(kind, forge, reason):
         check_certificate._check(forged)
 
 
-@pytest.mark.parametrize("content", ["", "[]]", "[1]", "[{}]", '[{"format": "stro-certificate-1"}]', "[" * 10_000])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "[]]", "[1]", "[{}]", '[{"format": "stro-certificate-1"}]', "[" * 10_000]
+)
 def test_other_files_are_refused_in_one_line(content, tmp_path):
     (tmp_path / "c.json").write_text(content)
     done = subprocess.run([sys.executable, CHECKER, tmp_path / "c.json"], capture_output=True, text=True, check=False)

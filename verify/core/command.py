@@ -13,7 +13,7 @@ from exact.common import cli
 from exact.common.drawing import check_figure_path, save_figure
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
-from exact.common.files import atomic_write, check_writable
+from exact.common.files import atomic_write, check_different, check_writable
 from exact.common.tables import counted
 from verify.core.findings import Findings
 from verify.core.report import Row, as_json, summary_table, tally
@@ -88,6 +88,9 @@ class Options(CommonOptions):
         super().__post_init__()
         if self.certificate is not None:
             check_writable(self.certificate)
+        models = (Path(mdp.partition(":")[0]) for mdp in self.mdp if isinstance(mdp, str))
+        for model in (None, *models):
+            check_different(model, self.json, self.figure, self.certificate)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Study(Generic[AnyOptions]):
     draw: Callable[[list[Check]], "Figure"]
     """Draws them, or those of the first items if there are very many."""
     certificates: Callable[[AnyOptions], list[dict[str, Any]]] | None = None
-    """Makes the certificates that --certificate asks for; None: the options have none."""
+    """Makes the certificates that --certificate asks for; None: it is refused."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
@@ -146,6 +149,8 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
     """
     if options.journal is not None:
         options = replace(options, journal=options.journal / study.command)
+    path: Path | None = getattr(options, "certificate", None)
+    certificates = None if path is None else certify(study, options)  # first: what it refuses is known before the work
     with workers(options.executor, options.jobs):
         checks = study.check(options)
     rows = tally(study.statements, checks)
@@ -154,11 +159,21 @@ def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
         save_figure(study.draw(list(checks)), options.figure)
     if options.json is not None:
         atomic_write(options.json, as_json(rows))
-    if study.certificates is not None and getattr(options, "certificate", None) is not None:
-        certificates = study.certificates(options)
-        atomic_write(options.certificate, certificates_as_json(certificates))  # type: ignore[attr-defined]
-        print(f"wrote {counted(len(certificates), 'certificate')} to {options.certificate}")  # type: ignore[attr-defined]
+    if path is not None and certificates is not None:
+        atomic_write(path, certificates_as_json(certificates))
+        print(f"wrote {counted(len(certificates), 'certificate')} to {path}")
     return rows
+
+
+def certify(study: Study[AnyOptions], options: AnyOptions) -> list[dict[str, Any]]:
+    """The certificates that --certificate asks for.
+
+    Raises:
+        InputError: the study makes none, or none for these options.
+    """
+    if study.certificates is None:
+        raise InputError(f"--certificate: {study.command} makes no certificates")
+    return study.certificates(options)
 
 
 def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:

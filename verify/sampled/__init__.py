@@ -10,6 +10,8 @@ The files, in the order in which they read:
     estimators   what a batch says: sums over it, and the estimates of a step's gain
     step         the step that a sampled surrogate asks for
     rules        the rules that accept or reject it
+    batches      N steps with the policy of every replication
+    evidence     what these and the trial's samples tell the rules
     algorithm    Algorithm 4.3, one round at a time
     curves       whole runs of it under every rule, at an equal budget
     decisions    single decisions of every rule, beside the true gain

@@ -26,7 +26,7 @@ from exact.common.executors import check_executor, workers
 from exact.common.files import atomic_write, check_writable
 from exact.common.parallel import parallel_map
 from exact.mdps.library import load
-from verify.sampled.algorithm import Sampling
+from verify.sampled.batches import Sampling
 from verify.sampled.curves import CurveRow, CurveTask, compare_rules, optimal_return, run_curves
 from verify.sampled.decisions import DecisionRow, DecisionTask, run_decisions, summarise_decisions
 from verify.sampled.report import as_json, curve_table, decision_tables, draw

@@ -29,74 +29,29 @@ import numpy as np
 from exact.controller import ControllerState, Outcome
 from exact.evaluation import evaluate
 from exact.mdp import Array
+from verify.sampled.batches import Draw, Newest, Sampling, draw_batch, select_newest
 from verify.sampled.estimators import (
     BatchSums,
     Estimate,
     fit_critic,
     merge,
-    paired_difference,
-    performance_difference,
-    returns_difference,
-    returns_spread,
-    reverse_surrogate,
     select,
-    summarise,
 )
+from verify.sampled.evidence import evidence_after, evidence_before, pair, rounds_needed
 from verify.sampled.rules import Evidence, Rule, Scale, decide_all, estimates
 from verify.sampled.sampler import (
     Booleans,
     Integers,
-    Noise,
-    Samples,
     SuccessorTables,
     draw_noise,
-    sample,
     select_noise,
 )
-from verify.sampled.step import Proposal, gradient_norms, propose
+from verify.sampled.step import gradient_norms, propose
 
 RADIUS_MIN = 1e-6
 """Least delta_k. The gradient vanishes at a deterministic policy; the radius must not."""
 MEMORY = 0.9
 """Weight of the past in the pooled estimates: about ten trials count."""
-MOST_ROUNDS = 8
-"""Most rounds in which one trial is sampled."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How batches are drawn and advantages estimated."""
-
-    n_steps: int
-    """N, the steps of one batch."""
-    exact_advantages: bool
-    """Whether advantages and critic are the exact values of the sampled policy. Otherwise GAE with a fitted critic."""
-    lam: float = 0.95
-    """lambda of GAE."""
-
-
-@dataclass(frozen=True, eq=False)
-class Newest:
-    """The newest N steps of a batch. A trial with common random numbers is compared with them."""
-
-    noise: Noise
-    """Their random numbers."""
-    rewards: Array
-    """r(s_t, a_t), shape (N, R)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """N steps with one policy per replication."""
-
-    batch: BatchSums
-    """Their sums."""
-    samples: Samples
-    """The steps."""
-    eta: Array
-    """Exact eta of the policies, shape (R,)."""
-    V: Array
-    """Exact V of the policies, shape (R, S)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,83 +104,6 @@ class Round:
     """Whether a trial was decided about."""
     accepted: Booleans
     """Whether it passed the test."""
-
-
-def draw_batch(tables: SuccessorTables, policy: Array, critic: Array, sampling: Sampling, noise: Noise) -> Draw:
-    """SAMPLE with every policy.
-
-    Args:
-        tables: the MDP.
-        policy: pi(a|s) of every replication, shape (R, S, A).
-        critic: V-hat(s) for the temporal differences, shape (R, S).
-        sampling: which advantages.
-        noise: the random numbers of the N steps.
-    """
-    exact = [evaluate(tables.mdp, pi) for pi in policy]
-    exact_A = np.stack([e.A for e in exact]) if sampling.exact_advantages else None
-    samples = sample(tables, policy, noise)
-    batch = summarise(tables.mdp, samples, critic, sampling.lam, exact_A)
-    return Draw(batch, samples, np.array([e.eta for e in exact]), np.stack([e.V for e in exact]))
-
-
-def evidence_before(batch: BatchSums, proposal: Proposal) -> Evidence:
-    """What is known before the trials are sampled. The rest is NaN, and the controller refuses that."""
-    nothing = np.full_like(batch.steps, np.nan)
-    unknown = Estimate(nothing, nothing)
-    return Evidence(
-        predicted=proposal.predicted,
-        held_out=proposal.held_out,
-        sigma=returns_spread(batch),
-        returns=unknown,
-        performance=unknown,
-        reverse=unknown,
-        pooled_held_out=proposal.held_out,
-        pooled_reverse=unknown,
-    )
-
-
-def evidence_after(batch: BatchSums, trial: BatchSums, pi: Array, proposal: Proposal, gamma: float) -> Evidence:
-    """All that the samples of pi_k and of the trials say about the trials. Nothing is pooled with earlier trials.
-
-    The samples of the trials are taken as independent of the batch (but see `pair`).
-    """
-    reverse = reverse_surrogate(trial, pi, proposal.policy, gamma)
-    return replace(
-        evidence_before(batch, proposal),
-        returns=returns_difference(batch, trial),
-        performance=performance_difference(trial, gamma),
-        reverse=reverse,
-        pooled_reverse=reverse,
-    )
-
-
-def pair(evidence: Evidence, newest: Newest, trial: Samples, common: Booleans) -> Evidence:
-    """The evidence, with the returns compared in pairs where the trial was sampled with `common` noise, shape (R,)."""
-    paired, apart = paired_difference(newest.rewards, trial), evidence.returns
-    value, error = (np.where(common, getattr(paired, x), getattr(apart, x)) for x in ("value", "error"))
-    return replace(evidence, returns=Estimate(value, error))
-
-
-def rounds_needed(rules: Sequence[Rule], batch: BatchSums, predicted: Array, gamma: float, n_steps: int) -> Integers:
-    """Rounds in which each trial is sampled, shape (R,): N_k proportional to sigma^2 / delta_k^2, as in ASTRO.
-
-    The predicted gain stands for delta_k: it is proportional to the step's length in total variation. A rule with
-    accuracy c samples until the standard error of eta-hat(trial) is about c times it, for MOST_ROUNDS at most.
-
-    Args:
-        rules: the rule of every replication.
-        batch: B, which gives sigma-hat.
-        predicted: predicted gain of the trials, shape (R,).
-        gamma: discount; an episode has 1/(1 - gamma) steps in the mean.
-        n_steps: N.
-    """
-    error = returns_spread(batch) / np.sqrt(n_steps * (1 - gamma))
-    adaptive = np.array([rule.accuracy is not None for rule in rules])
-    target = np.array([rule.accuracy or 1.0 for rule in rules]) * predicted
-    too_many = np.full_like(error, MOST_ROUNDS)
-    ratio = np.divide(error, target, out=too_many, where=error < MOST_ROUNDS * target)
-    rounds: Integers = np.where(adaptive, np.clip(np.ceil(ratio**2), 1, MOST_ROUNDS), 1).astype(np.intp)
-    return rounds
 
 
 def begin(tables: SuccessorTables, rules: Sequence[Rule], sampling: Sampling, rng: np.random.Generator) -> Replications:
@@ -323,7 +201,7 @@ def advance(
         state,
         policy=np.where(_for_policies(moved), sampled, state.policy),
         batch=select(moved, trial, select(stay, merge(state.batch, new.batch), state.batch)),
-        newest=_select_newest(moved | stay, newest, state.newest),
+        newest=select_newest(moved | stay, newest, state.newest),
         controllers=tuple(controllers),
         resampling=_which(second, Outcome.REJECT) | _which(second, Outcome.ACCEPT) & renewed,
         trial_batch=trial,
@@ -365,7 +243,7 @@ def _settle(
         policy=policy,
         eta=np.where(changed, eta, state.eta),
         batch=batch,
-        newest=_select_newest(forced, state.best_newest, state.newest),
+        newest=select_newest(forced, state.best_newest, state.newest),
         critic=exact_critic if sampling.exact_advantages else fit_critic(batch, state.critic),
         best=np.where(changed, -np.inf, state.best),
     )
@@ -388,7 +266,7 @@ def _keep_best(
         best=np.where(better, gain, state.best),
         best_policy=np.where(_for_policies(better), trial, state.best_policy),
         best_batch=select(better, samples, state.best_batch),
-        best_newest=_select_newest(better, newest, state.best_newest),
+        best_newest=select_newest(better, newest, state.best_newest),
     )
 
 
@@ -402,11 +280,6 @@ def _pool(state: Replications, evidence: Evidence, sampled: Booleans) -> tuple[R
     held_out, reverse = add(state.pooled_held_out, evidence.held_out), add(state.pooled_reverse, evidence.reverse)
     state = replace(state, pooled_held_out=held_out, pooled_reverse=reverse)
     return state, replace(evidence, pooled_held_out=held_out, pooled_reverse=reverse)
-
-
-def _select_newest(first: Booleans, a: Newest, b: Newest) -> Newest:
-    """Replication by replication, a where `first` (shape (R,)) and b elsewhere."""
-    return Newest(select_noise(first, a.noise, b.noise), np.where(first, a.rewards, b.rewards))
 
 
 def _which(outcomes: Sequence[Outcome | None], outcome: Outcome) -> Booleans:

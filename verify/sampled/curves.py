@@ -16,7 +16,8 @@ from exact.common.bootstrap import stratified_interval
 from exact.common.errors import InputError
 from exact.mdp import MDP, Array
 from exact.mdps.library import load
-from verify.sampled.algorithm import Sampling, advance, begin
+from verify.sampled.algorithm import advance, begin
+from verify.sampled.batches import Sampling
 from verify.sampled.rules import CONTENDERS, Rule, Scale
 from verify.sampled.sampler import tabulate
 

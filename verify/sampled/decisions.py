@@ -17,9 +17,10 @@ from exact.evaluation import evaluate
 from exact.mdp import MDP, Array
 from exact.mdps.library import load
 from exact.subproblem.kl import solve_kl_reverse
-from verify.sampled.algorithm import Draw, Newest, Sampling, draw_batch, evidence_after, pair
+from verify.sampled.batches import Draw, Newest, Sampling, draw_batch
 from verify.sampled.curves import optimal_return
 from verify.sampled.estimators import fit_critic
+from verify.sampled.evidence import evidence_after, pair
 from verify.sampled.rules import RULES, Evidence, decide_all
 from verify.sampled.sampler import Booleans, SuccessorTables, draw_noise, tabulate
 from verify.sampled.step import propose

@@ -23,7 +23,8 @@ from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.files import atomic_write, check_writable
 from exact.mdps.library import load
-from verify.sampled.algorithm import Sampling, advance, begin
+from verify.sampled.algorithm import advance, begin
+from verify.sampled.batches import Sampling
 from verify.sampled.curves import optimal_return
 from verify.sampled.decisions import RADII, STAGES, Decisions, DecisionTask, run_decisions
 from verify.sampled.rules import RULES

@@ -96,6 +96,7 @@ def test_a_local_worker_that_dies_is_a_fault_in_one_line():
 def test_a_worker_of_another_version_is_refused_by_name(cluster, of):
     """Of a package, or of the project."""
     with Client(cluster.removeprefix("dask:"), set_as_default=False) as client:
+        client.wait_for_workers(2)  # one that a test above killed is being replaced
         client.run(tasks.change_version, of, "1.0")
         try:
             with pytest.raises(InputError, match=rf"the worker on .* \(process \d+\) has {of} 1\.0 instead of "):
@@ -133,16 +134,24 @@ def test_a_scheduler_that_is_gone_is_a_fault_in_one_line():
     [
         ("dask:tcp://127.0.0.1:9", "no Dask scheduler answers at this address"),
         ("dask:nonsense", "no Dask scheduler answers at this address"),
+        ("dask:foo://x:1", "no Dask scheduler answers at this address"),
+        ("dask:tls://127.0.0.1:9", "no Dask scheduler answers at this address"),
         ("dask:/nonexistent/scheduler.json", "there is no such scheduler file"),
+        ("dask:other.json", "expected a scheduler file, with the field address"),
         ("no_such_module:factory", "no_such_module"),
         (f"{HERE}:no_such_factory", "no_such_factory"),
         (f"{HERE}:number", "expected a concurrent.futures.Executor, got int"),
     ],
 )
-def test_no_executor_is_one_clear_error(executor, message, monkeypatch):
+def test_no_executor_is_one_clear_error(executor, message, monkeypatch, tmp_path):
+    """Regression: a client that was left behind printed a traceback when the command ended."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.json").write_text("{}")
     monkeypatch.setattr(executors, "CONNECT_SECONDS", 0.5)
+    before = set(Client._instances)
     with pytest.raises(InputError, match=message), workers(executor, 1):
         pass
+    assert set(Client._instances) == before
 
 
 @pytest.mark.parametrize("executor", ["", "dask", "dask:", "locale", "module:"])

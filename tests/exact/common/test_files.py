@@ -3,11 +3,20 @@
 import io
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from exact.common.errors import FaultError, InputError
-from exact.common.files import append_line, atomic_write, check_writable, read_json, read_regular, write
+from exact.common.files import (
+    append_line,
+    atomic_write,
+    check_different,
+    check_writable,
+    read_json,
+    read_regular,
+    write,
+)
 
 
 def test_atomic_write_replaces(tmp_path):
@@ -101,6 +110,13 @@ def test_write_makes_the_folders(tmp_path):
     assert (tmp_path / "a" / "b" / "file").read_text() == "text"
     with pytest.raises(InputError, match="cannot write"):
         write(tmp_path / "a" / "b" / "file" / "below", "text")
+
+
+def test_two_files_of_a_command_are_different_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_different(None, Path("a.json"), None, Path("b.json"), tmp_path / "c.json")
+    with pytest.raises(InputError, match=r"^a\.json is named twice: every file of a command needs its own name$"):
+        check_different(Path("a.json"), None, tmp_path / "." / "a.json")
 
 
 def test_check_writable(tmp_path):

@@ -139,6 +139,8 @@ def test_bad_fields_are_named(tmp_path, fields, message):
     ("content", "message"),
     [
         ("", "cannot be read"),
+        ('{"available": [[1, 0]]}', "field 'available' must hold true and false, found the type int"),
+        ('{"name": ["a"]}', "field 'name' must hold text, found the type list"),
         ("[1, 2]", "must hold one JSON object"),
         ("null", "must hold one JSON object"),
         ('{"format": ' + "[" * 100_000, "not a file of the format 'stro-mdp-1'"),

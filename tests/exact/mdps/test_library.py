@@ -157,11 +157,13 @@ def test_load_gymnasium_and_files(tmp_path):
     for suffix in (".npz", ".json"):
         save_mdp(load("forest"), tmp_path / f"mine{suffix}")
         assert load(str(tmp_path / f"mine{suffix}")).name == "forest"
+        assert load(tmp_path / f"mine{suffix}").name == "forest"
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (3, "expected an MDP, its name or its file, got int"),
         ("frozenlake-8x9", "unknown MDP 'frozenlake-8x9': did you mean frozenlake-8x8 or"),
         ("Cash-In", "did you mean cash-in"),
         ("zzz", "unknown MDP 'zzz': the library has cash-in, unvisited"),

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from exact.common.errors import InputError
-from verify import ladder, lemma34
+from verify import divergence, ladder, lemma34
 from verify.core.command import Options, SearchOptions, Study, run
 from verify.core.statement import Statement, judge
 
@@ -30,6 +30,11 @@ BAD = [
     (("--figure", "x.tiff"), "cannot draw into x.tiff: expected a file name ending in .png, .pdf, .svg"),
     (("--solver", "simplex"), "simplex"),
     (("--instances", "many"), "--instances"),
+    (("--certificate", "c.json", "--solver", "lp"), "--certificate is for --solver closed-form"),
+    (("--certificate", "c.json", "--mdp", "cash-in", "--instances", "0"), "--certificate: no step of an MDP"),
+    (("--certificate", "c.json", "--figure", "c.json"), "cannot draw into c.json"),
+    (("--certificate", "c.png", "--figure", "c.png"), "c.png is named twice"),
+    (("--certificate", "c.json", "--mdp", "c.json"), "c.json is named twice"),
 ]
 
 
@@ -39,12 +44,20 @@ def test_bad_input_is_one_line_and_writes_nothing(arguments, message, tmp_path, 
     report.write_text("precious")
     files = () if "--json" in arguments else ("--json", str(report))
     assert lemma34.main([*files, *arguments]) == 2
-    lines = capsys.readouterr().err.splitlines()
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    lines = shown.err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: ")
     assert message in lines[0]
     assert report.read_text() == "precious"
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_study_without_certificates_says_so(capsys):
+    """Regression: the option was taken and nothing was written."""
+    assert divergence.main(["--mdp", "cash-in", "--instances", "1", "--certificate", "c.json"]) == 2
+    assert capsys.readouterr().err == "error: --certificate: verify.divergence makes no certificates\n"
 
 
 def test_the_command_itself(tmp_path):

@@ -11,8 +11,10 @@ from exact.evaluation import evaluate
 from exact.mdps.library import load
 from exact.subproblem.kl import solve_kl_reverse
 from verify.sampled import algorithm as sampled_algorithm
-from verify.sampled.algorithm import MOST_ROUNDS, Draw, Sampling, advance, begin, rounds_needed
+from verify.sampled.algorithm import advance, begin
+from verify.sampled.batches import Draw, Sampling
 from verify.sampled.estimators import BatchSums
+from verify.sampled.evidence import MOST_ROUNDS, rounds_needed
 from verify.sampled.rules import CONTENDERS, FIXED, Rule, Scale
 from verify.sampled.sampler import sample, tabulate
 

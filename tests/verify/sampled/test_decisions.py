@@ -6,7 +6,7 @@ import numpy as np
 
 from exact.evaluation import evaluate
 from tests.verify.sampled.cases import GARNET
-from verify.sampled.algorithm import Sampling
+from verify.sampled.batches import Sampling
 from verify.sampled.curves import optimal_return
 from verify.sampled.decisions import RADII, STAGES, DecisionTask, run_decisions, stages
 

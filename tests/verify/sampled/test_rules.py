@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from exact.controller import ControllerState, Outcome
-from verify.sampled.algorithm import Sampling, advance, begin, evidence_before, radii
+from verify.sampled.algorithm import advance, begin, radii
+from verify.sampled.batches import Sampling
 from verify.sampled.estimators import BatchSums, Estimate
+from verify.sampled.evidence import evidence_before
 from verify.sampled.rules import CONTENDERS, FIXED, GUARD, RULES, Scale, decide_all
 from verify.sampled.sampler import tabulate
 from verify.sampled.step import Proposal, gradient_norms
