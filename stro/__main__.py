@@ -7,6 +7,7 @@ from importlib import import_module
 
 import stro
 from exact.common import cli
+from exact.common.errors import InputError
 
 COMMANDS = {
     "train": ("deep.training", "train an agent"),
@@ -22,8 +23,6 @@ COMMANDS = {
     "verify": ("verify.__main__", "check the theory; `stro verify lemma34` one statement of it"),
 }
 """Each command's module and what it does."""
-STATEMENTS = ("ladder", "lemma32", "lemma34", "lemma36", "lemma37", "sampled", "theorem35", "theorem38", "trapezoid")
-"""What may follow `stro verify`."""
 
 
 def usage() -> str:
@@ -31,6 +30,17 @@ def usage() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(["usage: stro COMMAND ...; stro COMMAND --help explains its options", "", *lines])
+
+
+def statement(name: str) -> str:
+    """The module of a statement file. Raises InputError if there is none of this name."""
+    from verify.__main__ import STUDIES
+
+    modules = {study.command.removeprefix("verify."): study.command for study in STUDIES}
+    modules["sampled"] = "verify.sampled.__main__"
+    if name not in modules:
+        raise InputError(f"there is no statement file {name!r}; expected one of {', '.join(modules)}")
+    return modules[name]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,11 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         close = difflib.get_close_matches(command, COMMANDS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(COMMANDS)}"
         return cli.complain(f"there is no command {command!r}; {hint}", cli.BAD_INPUT)
-    module = COMMANDS[command][0]
-    if command == "verify" and words and words[0] in STATEMENTS:
-        name = words.pop(0)
-        module = "verify.sampled.__main__" if name == "sampled" else f"verify.{name}"
-    return cli.guard(lambda: import_module(module).main(words))
+    if command == "verify" and words and not words[0].startswith("-"):
+        return cli.guard(lambda: import_module(statement(words[0])).main(words[1:]))
+    return cli.guard(lambda: import_module(COMMANDS[command][0]).main(words))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import pytest
 import stro
 from exact.common import cli
 from exact.common.errors import InputError
-from stro.__main__ import COMMANDS, STATEMENTS, main
+from stro.__main__ import COMMANDS, main
+from verify.__main__ import STUDIES
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,11 +73,16 @@ def test_every_command_is_another_ones_main(command, capsys):
     assert f"usage: python -m {called}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize("statement", ["sampled", *(study.command.removeprefix("verify.") for study in STUDIES)])
 def test_verify_takes_the_name_of_a_statement(statement, capsys):
     with pytest.raises(SystemExit):
         main(["verify", statement, "--help"])
     assert f"usage: python -m verify.{statement}" in capsys.readouterr().out
+
+
+def test_a_name_that_is_no_statement_is_refused(capsys):
+    assert main(["verify", "lemma35"]) == cli.BAD_INPUT
+    assert capsys.readouterr().err.startswith("error: there is no statement file 'lemma35'; expected one of section2, ")
 
 
 def test_the_words_reach_the_command(capsys):
