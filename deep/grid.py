@@ -153,7 +153,8 @@ def claim(grid: Grid) -> None:
     """
     record = grid.folder / "grid.json"
     setting = {"preset": grid.preset, "steps": grid.steps, "flags": list(grid.flags)}
-    before = schema.read_file(record, {}) if record.exists() else dict(setting)
+    begun = any(grid.folder.glob("*/seed*/config.json"))  # else a wrong setting would keep its folder for ever
+    before = schema.read_file(record, {}) if record.exists() and begun else dict(setting)
     source = before.pop("source", None)  # grids of earlier versions have none
     if before != setting:
         raise InputError(f"{grid.folder} holds runs made with {before}, not {setting}: name another --variant or --out")

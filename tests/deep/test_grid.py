@@ -141,6 +141,15 @@ def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path, tr
         grid.work(options(out, steps=200), trainer)
 
 
+def test_a_setting_with_which_no_run_began_does_not_keep_the_folder(tmp_path, trainer):
+    """Regression: a wrong word after `--` claimed the folder, and the corrected command was refused."""
+    out = tmp_path / "runs"
+    grid.claim(grid.make_grid(options(out, flags=("--sampling.N", "3"))))
+    assert grid.work(options(out), trainer) == cli.DONE
+    with pytest.raises(InputError, match="holds runs made with"):
+        grid.claim(grid.make_grid(options(out, flags=("--sampling.N", "512"))))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
