@@ -20,6 +20,7 @@ from deep import presets, training
 from deep.build import make_policy
 from deep.config import Config, PresetName
 from deep.exporting import formats
+from deep.options import default_folder
 from deep.origin import Origin, later_folder, newest
 from deep.playing import Player
 from deep.run.checkpoint import BEST, write_one
@@ -268,7 +269,7 @@ def _agent(config: Config, spec: EnvSpec, saved: dict[str, Any], folder: Path | 
 
 def free_folder(config: Config) -> Path:
     """The run directory that a run gets by itself, with a number if that name is taken."""
-    first = training.default_folder(config)
+    first = default_folder(config)
     names = itertools.chain([first], (first.with_name(f"{first.name}-{n}") for n in itertools.count(2)))
     return next(name for name in names if not name.exists())
 

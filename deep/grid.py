@@ -21,13 +21,13 @@ from pathlib import Path
 from rich.console import Console
 from tyro.conf import Positional
 
+from deep.options import MODULE, FirstOptions, parse
 from deep.origin import newest
 from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.run.tether import LOOK_SECONDS, going, is_free, start
 from deep.sampling.environments import inspect
-from deep.training import MODULE, FirstOptions, parse
 from exact.common import cli, schema
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers

@@ -1,6 +1,5 @@
 """A policy as an ONNX graph, node by node. Exporters of torch need more packages and a minute for the same graph."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from deep.exporting.portable import BoxAction, HeadsAction, Portable
+from exact.common.source import installed
 
 
 class Builder:
@@ -70,7 +70,7 @@ def _model(b: Builder, policy: Portable, opset: int, ir: int) -> onnx.ModelProto
     made = helper.make_graph(b.nodes, "policy", inputs, outputs, b.constants)
     imports = [helper.make_opsetid("", opset)]
     model: onnx.ModelProto = helper.make_model(made, ir_version=ir, opset_imports=imports, producer_name="stro")
-    model.producer_version = _version()
+    model.producer_version = installed("stro")
     std = policy.action.std.tolist() if isinstance(policy.action, BoxAction) else []
     helper.set_model_props(model, {"env": policy.env, "std": ",".join(map(str, std))})
     return model
@@ -118,10 +118,3 @@ def _heads(b: Builder, action: HeadsAction, output: str, seen: str) -> str:
     parts = [b.part(output, end - size, end) for size, end in zip(action.heads, ends, strict=True)]
     best = [b.node("ArgMax", part, axis=-1, keepdims=1) for part in parts]
     return b.node("Add", b.node("Concat", *best, axis=1), b.constant(action.start))
-
-
-def _version() -> str:
-    try:
-        return version("stro")
-    except PackageNotFoundError:
-        return ""

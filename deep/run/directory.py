@@ -11,7 +11,6 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -24,7 +23,7 @@ from deep.sampling.making import NAMELESS, nameless
 from exact.common import schema
 from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
-from exact.common.source import source_version
+from exact.common.source import installed, source_version
 
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
@@ -35,13 +34,7 @@ TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Versions of what the numbers of a run depend on."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return {"python": platform.python_version()} | {package: installed(package) for package in packages}
 
 
 def to_json(config: Config) -> str:

@@ -101,7 +101,7 @@ def shares(spec: EnvSpec, seed: int, flags: Sequence[str]) -> dict[str, float]:
     from deep.build import make_learner
     from deep.model import critic
     from deep.model.convnet import ConvLinearisation
-    from deep.training import parse
+    from deep.options import parse
 
     options, _ = parse(["--env", spec.env_id, "--seed", str(seed), *flags])
     learner = make_learner(options.config, spec)

@@ -36,14 +36,14 @@ from deep.build import make_learner
 from deep.config import Config
 from deep.innersolu import search_direction
 from deep.model.critic import Critic
+from deep.options import MODULE
+from deep.options import Options as TrainOptions
 from deep.origin import newest
 from deep.run.directory import check_named, read_config
 from deep.run.layout import check_whole
 from deep.run.snapshot import unpack
 from deep.sampling.environments import inspected
 from deep.sampling.rollout import Rollout
-from deep.training import MODULE
-from deep.training import Options as TrainOptions
 from exact.common import cli
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish

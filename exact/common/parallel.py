@@ -97,29 +97,37 @@ def as_they_come(
             future = _next(done, idle, idle_seconds)
             task = given.pop(future)
             try:
-                result = future.result().value
+                answer = _answer(future, name(task))
             except pool.killed:
                 suspects.append(task)
                 continue
-            except CancelledError:
-                raise FaultError("the scheduler is gone; start it, and the same command again") from None
-            except BrokenExecutor:
-                raise FaultError(f"a worker process died (killed, or out of memory), perhaps of {name(task)}") from None
-            except TypeError as error:
-                if f"non-iterable {_Answer.__name__} object" not in str(error):
-                    raise
-                waiting = chain([task], waiting)  # see _Answer
+            if answer is None:
+                waiting = chain([task], waiting)
                 continue
-            except RuntimeError as error:
-                if "deserialization of the task graph" not in str(error):  # Dask's words
-                    raise
-                raise InputError("the scheduler cannot read a task; expected the same installation there") from None
-            yield task, result
+            yield task, answer.value
     finally:
         for future in given:
             future.cancel()
     if suspects:
         raise FaultError(f"given up, for every worker that took it died: {'; '.join(map(name, suspects))}")
+
+
+def _answer(future: "Future[_Answer[Result]]", task: str) -> "_Answer[Result] | None":
+    """What a finished task computed; None if it was lost and must be computed again. Raises as `as_they_come`."""
+    try:
+        return future.result()
+    except CancelledError:
+        raise FaultError("the scheduler is gone; start it, and the same command again") from None
+    except BrokenExecutor:
+        raise FaultError(f"a worker process died (killed, or out of memory), perhaps of {task}") from None
+    except TypeError as error:
+        if f"non-iterable {_Answer.__name__} object" not in str(error):
+            raise
+        return None
+    except RuntimeError as error:
+        if "deserialization of the task graph" not in str(error):  # Dask's words
+            raise
+        raise InputError("the scheduler cannot read a task; expected the same installation there") from None
 
 
 def _next(done: "SimpleQueue[Future[Any]]", idle: Callable[[], None] | None, seconds: float) -> "Future[Any]":

@@ -26,6 +26,14 @@ def source_version(packages: Iterable[str]) -> str:
     return digest.hexdigest()[:12]
 
 
+def installed(package: str) -> str:
+    """The version of a package, or "not installed"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 @lru_cache
 def versions(*packages: str) -> dict[str, str]:
     """The versions that two processes must share for their results to go together.
@@ -35,9 +43,4 @@ def versions(*packages: str) -> dict[str, str]:
             does not change after that either.
     """
     found = {"source": source_version(packages), "Python": ".".join(platform.python_version_tuple()[:2])}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: installed(package) for package in PACKAGES}

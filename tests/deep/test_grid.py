@@ -17,10 +17,10 @@ from filelock import FileLock
 from rich.console import Console
 
 from deep import grid
+from deep.options import parse
 from deep.run import tether
 from deep.run.cell import Cell
 from deep.run.display import standing
-from deep.training import parse
 from exact.common import cli, progress
 from exact.common.errors import InputError
 from tests import HANG_SECONDS

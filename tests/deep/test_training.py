@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 import deep
+from deep.options import parse
 from deep.presets import preset
 from deep.run.checkpoint import LATEST, read
-from deep.sampling.making import Maker
-from deep.training import FirstOptions, main, parse, resume, train
+from deep.training import main, resume, train
 from exact.common import cli
 from exact.common.errors import InputError
 from tests import HANG_SECONDS
@@ -228,40 +228,10 @@ def test_a_mismatching_checkpoint_is_refused(finished, tmp_path):
         resume(out)
 
 
-def test_settings_are_the_presets_where_the_words_are_silent():
-    options, spec = parse(["--env", "Walker2d-v4", "--preset", "paper", "--inner.damping", "0.2", "--no-normalize"])
-    wanted = preset("paper", spec)
-    assert options.config == replace(wanted, inner=replace(wanted.inner, damping=0.2), normalize=False)
-    assert options.folder.name == "Walker2d-v4-paper-seed0"
-    assert parse(["--env", "ALE/Pong-v5", "--seed", "3"])[0].folder.name == "ALE-Pong-v5-default-seed3"
-
-
-def test_an_id_without_its_version_is_recorded_with_it():
-    options, spec = parse(["--env", "CartPole"])
-    assert (options.config.env, spec.env_id) == ("CartPole-v1", "CartPole-v1")
-    assert options.folder.name == "CartPole-v1-default-seed0"
-
-
 def test_resuming_takes_the_runs_own_settings(finished):
     options, spec = parse(["--tensorboard", "--resume", str(finished[0])])
     assert (options.config, options.folder, options.trackers.names) == (small(), finished[0], ("tensorboard",))
     assert spec.env_id == "Hopper-v4"
-
-
-@pytest.mark.parametrize(("env_id", "made"), [("Hopper-v4", 0), ("tests.deep.catch:Catch-v0", 8)])
-def test_an_environment_is_looked_at_once_and_then_made_where_it_is_used(env_id, made, monkeypatch):
-    """The vector of pixel environments is in this process; those of flat observations are made by the workers."""
-    calls = []
-    make = Maker.__call__
-    monkeypatch.setattr(Maker, "__call__", lambda *a: (calls.append(a), make(*a))[1])
-    layers = [f"--{net}.{word}" for net in ("policy", "critic") for word in ("convolutions 4 4 2", "hidden 8")]
-    flags = [] if env_id == "Hopper-v4" else [*" ".join(layers).split(), "--workers", "8"]
-    options, spec = parse(["--env", env_id, *flags])
-    assert len(calls) == 1
-    from deep.build import make_learner
-
-    make_learner(options.config, spec).sampler.close()
-    assert len(calls) == 1 + made
 
 
 def test_help_shows_the_presets_values_and_needs_no_torch():
@@ -275,11 +245,6 @@ def test_help_shows_the_presets_values_and_needs_no_torch():
     assert "False HERE" in done.stdout
     assert "--sampling.N" in done.stdout
     assert "2048" in done.stdout
-
-
-def test_the_first_options_are_options_of_the_whole():
-    text = parse(["--env", "CartPole-v1", "--preset", "default"])[0]
-    assert set(FirstOptions.__dataclass_fields__) <= {*text.__dataclass_fields__, *text.config.__dataclass_fields__}
 
 
 def test_the_face_has_what_it_names():

@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from deep import trial, tune
+from deep.options import parse
 from deep.run import tether
 from deep.run.cell import TRAINER
 from deep.space import Dimension
-from deep.training import parse
 from deep.tune import Options, main
 from exact.common import cli
 from exact.common.errors import FaultError, InputError

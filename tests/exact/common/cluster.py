@@ -84,9 +84,9 @@ def kill_nanny_once(marker):
 
 
 def stop_once(marker):
-    """Hangs the worker that takes it first: its process is stopped, as if the machine were gone."""
+    """Hangs the worker that takes it first, and notes it: its process is stopped, as if the machine were gone."""
     if not Path(marker).exists():
-        Path(marker).touch()
+        Path(marker).write_text(str(os.getpid()))
         os.kill(os.getpid(), signal.SIGSTOP)
     return os.getpid()
 
