@@ -18,6 +18,7 @@ from deep.film import VIDEO_SUFFIXES, choose_renderer, record
 from deep.playing import MAX_STEPS
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.files import check_writable
 from exact.common.progress import counter
 
 
@@ -56,12 +57,12 @@ class Options:
             raise InputError("--stochastic and --deterministic exclude each other")
         if self.video is not None and self.video.suffix not in VIDEO_SUFFIXES:
             raise InputError(f"--video: expected a name that ends in .mp4 or .gif, got {self.video}")
-        if self.video is not None and not self.video.parent.is_dir():
-            raise InputError(f"--video: there is no folder {self.video.parent}")
 
 
 def work(options: Options) -> int:
     """Play the episodes, film the first one if asked to, and say what came out."""
+    if options.video is not None:
+        check_writable(options.video)
     agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
     if options.video is not None:
         choose_renderer(agent)  # before the episodes: a film that cannot be made is known at once

@@ -13,9 +13,10 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from deep.agent import load
-from deep.exporting.card import check_card, write_card
+from deep.exporting.card import CARD, card
 from deep.exporting.formats import WRITERS, Format, export
 from exact.common import cli
+from exact.common.files import write
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ def work(options: Options) -> int:
     """Load the agent and write it."""
     home = options.folder.parent if options.folder.is_file() else options.folder
     out = options.out or home / f"policy{WRITERS[options.format][0]}"
-    if options.card:
-        check_card(options.folder, out.parent)
     agent = load(options.folder, best=options.best, env=options.env, wrapper=options.wrapper)
+    text = card(options.folder, out, options.best) if options.card else None
     export(agent, out, options.format)
     print(f"wrote {out}")
-    if options.card:
-        print(f"wrote {write_card(options.folder, out.parent, out, options.best)}")
+    if text is not None:
+        write(out.with_name(CARD), text)
+        print(f"wrote {out.with_name(CARD)}")
     return cli.DONE
 
 

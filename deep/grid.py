@@ -22,15 +22,16 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from deep.options import MODULE, FirstOptions, parse
+from deep.origin import newest
 from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
 from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.run.tether import LOOK_SECONDS, going, is_free, start
 from deep.sampling.environments import inspect
-from exact.common import cli
+from exact.common import cli, schema
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
-from exact.common.files import read_json, write
+from exact.common.files import write
 from exact.common.parallel import as_they_come
 from exact.common.progress import Ticker
 from exact.common.source import source_version
@@ -123,14 +124,19 @@ def check_flags(grid: Grid) -> None:
     """
     if grid.preset.startswith(PEER):
         return
+    first, _ = cli.parse_known(FirstOptions, MODULE, grid.flags)
+    if first.resume or first.continue_from:
+        raise InputError("after --: expected none of --out, --resume and --continue-from")
     for env in dict.fromkeys(cell.env for cell in grid.cells):
         cell = next(cell for cell in grid.cells if cell.env == env)
         options, _ = parse(["--out", str(cell.directory), *words(cell, grid)])
         config = options.config
         if (config.env, config.seed, config.preset, config.steps) != (env, cell.seed, grid.preset, grid.steps):
             raise InputError("after --: expected none of --env, --seed, --preset and --steps, which are the grid's")
-        if options.folder != cell.directory or options.resume or options.continue_from:
+        if options.folder != cell.directory:
             raise InputError("after --: expected none of --out, --resume and --continue-from")
+        if options.init_from is not None:
+            newest(options.init_from)
 
 
 def words(cell: Cell, grid: Grid) -> list[str]:
@@ -147,14 +153,15 @@ def claim(grid: Grid) -> None:
     """
     record = grid.folder / "grid.json"
     setting = {"preset": grid.preset, "steps": grid.steps, "flags": list(grid.flags)}
-    before = read_json(record) if record.exists() else dict(setting)
+    begun = any(grid.folder.glob("*/seed*/config.json"))  # else a wrong setting would keep its folder for ever
+    before = schema.read_file(record, {}) if record.exists() and begun else dict(setting)
     source = before.pop("source", None)  # grids of earlier versions have none
     if before != setting:
         raise InputError(f"{grid.folder} holds runs made with {before}, not {setting}: name another --variant or --out")
     for cell in grid.cells:
         if not (cell.directory / "config.json").exists():
             continue
-        config = read_json(cell.directory / "config.json")
+        config = schema.read_file(cell.directory / "config.json", {})
         wanted = {"env": cell.env, "seed": cell.seed, "preset": grid.preset, "steps": grid.steps}
         for key, value in wanted.items():
             if config.get(key) != value:

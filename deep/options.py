@@ -102,7 +102,7 @@ def parse(words: Sequence[str]) -> tuple[Options, EnvSpec]:
     first, others = cli.parse_known(FirstOptions, MODULE, words)
     helping = bool({"-h", "--help"} & set(others))
     if first.resume is not None and not helping:
-        if first.env_kwargs or first.preset != "default" or others:
+        if first.continue_from is not None or first.env_kwargs or first.preset != "default" or others:
             raise InputError("--resume continues a run with its own configuration; give no setting beside it")
         config = read_config(first.resume)
         check_named(config, first.resume, first.env, first.wrapper)

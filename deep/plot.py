@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tyro.conf import Positional
 
-from exact.common import cli
+from deep.run.cell import read_metrics
+from exact.common import cli, schema
 from exact.common.curves import Curve, learning_curve
 from exact.common.drawing import FIGURE_SUFFIXES, plain_text, save_figure
 from exact.common.errors import InputError
-from exact.common.files import check_writable, read_input, read_json, write
+from exact.common.files import check_writable, write
 from exact.common.tables import counted
 
 if TYPE_CHECKING:
@@ -113,18 +114,14 @@ def find(roots: Sequence[Path]) -> list[Path]:
 def read(folder: Path, value: str) -> Run:
     """A run and the curve of one value. Raises InputError for a damaged file or a value that no line has."""
     config: dict[str, Any] = {}
-    for name, entry in read_json(folder / "config.json").items():
+    for name, entry in schema.read_file(folder / "config.json", {"env": str}).items():
         inner = isinstance(entry, dict) and name not in ("versions", "env_kwargs", "origin")
         config |= {f"{name}.{key}": part for key, part in entry.items()} if inner else {name: entry}
-    points, known = [], set()
-    for number, text in enumerate(read_input(folder / "metrics.jsonl").split(b"\n")[:-1], 1):
-        try:
-            line = json.loads(text)
-            known |= line.keys()
-            if isinstance(line.get(value), int | float):
-                points.append((int(line["steps"]), float(line[value])))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{folder / 'metrics.jsonl'}, line {number}: expected a JSON object with steps") from error
+    points, known = [], set[str]()
+    for line in read_metrics(folder):
+        known |= line.keys()
+        if isinstance(line.get(value), int | float):
+            points.append((line["steps"], float(line[value])))
     if known and value not in known:
         raise InputError(f"--value {value}: {folder} has no such number; expected one of {', '.join(sorted(known))}")
     kept = points[:: math.ceil(len(points) / POINTS)] if points else []
@@ -226,7 +223,8 @@ def work(options: Options) -> int:
     if not drawn:
         reasons = "; ".join(f"{run.folder}: {run.missing}" for run in empty)
         raise InputError(f"there is nothing to draw in {counted(len(runs), 'run')}: {reasons}")
-    panels = {env: groups([run for run in drawn if run.config["env"] == env]) for env in _envs(drawn)}
+    envs = dict.fromkeys(run.config["env"] for run in drawn)
+    panels = {env: groups([run for run in drawn if run.config["env"] == env]) for env in envs}
     figure = draw(panels, options.value, np.random.default_rng(np.random.SeedSequence(options.seed)))
     if options.out.suffix == ".html":
         write(options.out, page(panels, figure, options.value, empty))
@@ -236,14 +234,6 @@ def work(options: Options) -> int:
         print(f"left out {run.folder}: {run.missing}", file=sys.stderr)
     print(f"wrote {options.out}: {counted(len(drawn), 'run')}, {counted(len(panels), 'environment')}")
     return cli.DONE
-
-
-def _envs(runs: Sequence[Run]) -> list[str]:
-    """The environments in the order in which they come. Raises InputError for a run that does not name its own."""
-    for run in runs:
-        if "env" not in run.config:
-            raise InputError(f"{run.folder / 'config.json'}: no field 'env'; expected the configuration of a run")
-    return list(dict.fromkeys(run.config["env"] for run in runs))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ A trial can be made again: a finished run is taken as it is, an interrupted one 
 follows from the lines of its metrics alone, so it does not depend on who makes it, nor on what else is running.
 """
 
-import json
 import math
 import platform
 from collections.abc import Iterable, Mapping
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deep.run.cell import TRAINER, Cell, last_line, named_again
+from deep.run.cell import TRAINER, Cell, last_line, named_again, read_metrics
 from deep.run.tether import is_free, start
 from exact.common.cli import BAD_INPUT
 from exact.common.errors import FaultError, InputError
-from exact.common.files import read_json
 from exact.common.source import source_version
 
 REPORTS = 10
@@ -83,7 +81,7 @@ def play(trial: Trial) -> Played | None:
             return Played(None, told(cell, trial.steps, others))
         if not cell.finished:
             return None
-        values.append(_value(read_json(cell.directory / "result.json")["final100"]))
+        values.append(_value(cell.result("final100")["final100"]))
     return Played(sum(values) / len(values), told(trial.cells[0], trial.steps, ()))
 
 
@@ -128,11 +126,9 @@ def returns_of(lines: Iterable[Mapping[str, Any]], steps: int) -> Returns:
 
 def told(cell: Cell, steps: int, others: tuple[Returns, ...]) -> Returns:
     """The reports of a run, up to the one at which it is stopped early."""
-    try:
-        text = (cell.directory / "metrics.jsonl").read_text()
-    except FileNotFoundError:
+    if not (cell.directory / "metrics.jsonl").exists():
         return {}
-    returns = returns_of(map(json.loads, text.split("\n")[:-1]), steps)
+    returns = returns_of(read_metrics(cell.directory, {"return100": float | None}), steps)
     part = stop_at(returns, others)
     return {p: value for p, value in returns.items() if part is None or p <= part}
 

@@ -111,11 +111,21 @@ class Search:
             for value in d.choices or (d.low, d.high):
                 change(self.base, {d.name: value})
         self.running, self.ended = list[tuple[str, Cell]](), 0
-        self.study = self.optuna.create_study(
-            storage=f"sqlite:///{folder / 'study.db'}", study_name="tune", direction="maximize", load_if_exists=True
-        )
+        self.study = self._open()
         self.source = source_version(SOURCE)
         self._claim()
+
+    def _open(self) -> Any:
+        """The study in OUT/study.db, a new one if there is none."""
+        from sqlalchemy.exc import DatabaseError
+
+        file = self.folder / "study.db"
+        try:
+            return self.optuna.create_study(
+                storage=f"sqlite:///{file}", study_name="tune", direction="maximize", load_if_exists=True
+            )
+        except DatabaseError as error:
+            raise InputError(f"{file} is no study: {error.orig}; expected that of an earlier call, or none") from error
 
     def _claim(self) -> None:
         """Check that the study is this command's, and made by this version of the project."""

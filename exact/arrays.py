@@ -39,6 +39,7 @@ def checked(matrix: Any) -> Any:
     found.check_format(full_check=True)
     return found
 
+
 MAX_PAIRS = 20_000_000
 """Largest accepted S*A. A table of rewards of this size takes 160 MB."""
 

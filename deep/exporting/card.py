@@ -13,9 +13,10 @@ import numpy as np
 
 from deep.film import VIDEO_SUFFIXES
 from deep.metrics import RECENT_EPISODES
+from deep.run.cell import read_metrics
+from exact.common import schema
 from exact.common.bootstrap import stratified_interval
 from exact.common.errors import InputError
-from exact.common.files import read_input, read_json, write
 
 CARD = "README.md"
 RESAMPLES = 10_000
@@ -92,43 +93,30 @@ def scores(entries: list[dict[str, Any]], eval_episodes: int, best: bool) -> lis
     return found
 
 
-def write_card(run: Path, target: Path, policy: Path, best: bool = False) -> Path:
-    """Write the card of a run.
+def card(run: Path, policy: Path, best: bool = False) -> str:
+    """The card of a run.
 
     Args:
-        run: the run directory.
-        target: the folder of the card.
-        policy: the exported policy that the card explains.
+        run: the run directory, whose config.json is that of a run.
+        policy: the exported policy that the card explains; the card will lie beside it.
         best: as for `scores`.
-
-    Returns:
-        The file.
 
     Raises:
         InputError: no run directory, it has no whole line of metrics yet, or there is a README.md already.
     """
-    check_card(run, target)
-    config = read_json(run / "config.json")
-    lines = read_input(run / "metrics.jsonl").split(b"\n")[:-1]
-    try:
-        entries = [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise InputError(f"{run / 'metrics.jsonl'} is damaged: {error}") from error
+    target = policy.parent
+    if not (run / "config.json").exists() or not (run / "metrics.jsonl").exists():
+        raise InputError(f"--card: {run} has no metrics; expected a run directory made by deep.train")
+    if (target / CARD).exists():
+        raise InputError(f"--card: {target / CARD} exists; expected a folder without one (remove it, or choose --out)")
+    config = schema.read_file(run / "config.json", {})
+    entries = read_metrics(run, {"episodes": list[tuple[int, float, int]]})
     if not entries:
         raise InputError(f"--card: {run} has no iteration yet; expected a run with metrics")
     found = scores(entries, config.get("eval_episodes", 0), best)
     films = sorted(path.name for path in target.iterdir() if path.suffix in VIDEO_SUFFIXES) if target.is_dir() else []
     whole = target.resolve() == run.resolve()
-    write(target / CARD, f"{front(config, found)}\n{body(config, entries, found, policy.name, films, whole)}")
-    return target / CARD
-
-
-def check_card(run: Path, target: Path) -> None:
-    """Raise InputError unless a card of the run can be written, before anything else is."""
-    if not (run / "config.json").exists() or not (run / "metrics.jsonl").exists():
-        raise InputError(f"--card: {run} has no metrics; expected a run directory made by deep.train")
-    if (target / CARD).exists():
-        raise InputError(f"--card: {target / CARD} exists; expected a folder without one (remove it, or choose --out)")
+    return f"{front(config, found)}\n{body(config, entries, found, policy.name, films, whole)}"
 
 
 def front(config: dict[str, Any], found: list[Score]) -> str:

@@ -1,19 +1,21 @@
 """One training run as another process sees it: its files while it runs and after it."""
 
 import itertools
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exact.common.files import read_json
+from exact.common import schema
+from exact.common.errors import InputError
+from exact.common.files import read_input
 
 TRAINER = (sys.executable, "-m", "deep.train")
 """The command that trains ours."""
 PEER, PEER_TRAINER = "sb3-", (sys.executable, "-m", "deep.studies.peers")
 """How the presets begin that are a peer of ours, and the command that trains those."""
+NOTHING: Mapping[str, Any] = {}
 TAIL_BYTES = 1 << 16
 """Read from the end of a growing file: more than its longest line."""
 
@@ -59,18 +61,43 @@ class Cell:
 
     def last_metrics(self) -> dict[str, Any]:
         """The newest line of metrics.jsonl, or an empty dictionary while there is none to read."""
+        path = self.directory / "metrics.jsonl"
         try:
-            entry: dict[str, Any] = json.loads(last_line(self.directory / "metrics.jsonl"))
-        except json.JSONDecodeError:
+            return parse_line(last_line(path), str(path), {"steps": int, "seconds": float, "return100": float | None})
+        except InputError:
             return {}
-        return entry
+
+    def result(self, *names: str) -> dict[str, Any]:
+        """What result.json says of these numbers, see `deep.metrics.summary`. Raises InputError if it is damaged."""
+        return schema.read_file(self.directory / "result.json", dict.fromkeys(names, float | None))
 
     def describe(self) -> str:
         """One line about a finished run."""
-        result = read_json(self.directory / "result.json")
+        result = self.result("max100", "final100", "seconds")
         if result["max100"] is None:
             return f"no episode ended, {result['seconds']:,.0f} s"
         return f"max100 {result['max100']:,.1f}, final100 {result['final100']:,.1f}, {result['seconds']:,.0f} s"
+
+
+def read_metrics(folder: Path, kinds: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl. The last one is left out if it is not whole: the run may be writing it.
+
+    Args:
+        folder: the run directory.
+        kinds: what every line has besides its steps, see `exact.common.schema.Open`.
+
+    Raises:
+        InputError: the file cannot be read, or a line is not of this kind.
+    """
+    path = folder / "metrics.jsonl"
+    lines = read_input(path).split(b"\n")[:-1]
+    kinds = {"steps": schema.Whole(), **kinds}
+    return [parse_line(line, f"{path}, line {number}", kinds) for number, line in enumerate(lines, 1)]
+
+
+def parse_line(line: str | bytes, where: str, kinds: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
+    """One line of metrics.jsonl; arguments as for `read_metrics`, `where` is what messages call it."""
+    return schema.Open(kinds).read(schema.parse(line, where), where)
 
 
 def last_line(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from deep.config import Config
+from deep.run.cell import parse_line
 from deep.sampling.making import NAMELESS, nameless
 from exact.common import schema
 from exact.common.errors import FaultError, InputError
@@ -329,8 +330,7 @@ def _lines(path: Path, content: bytes) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl. Raises InputError for one that is none."""
     found = []
     for number, text in enumerate(content.splitlines(), 1):
-        where = f"line {number} of {path}"
-        found.append(schema.Open({}).read(schema.parse(text, where), where))
+        found.append(parse_line(text, f"{path}, line {number}"))
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from deep.config import Config
 from exact.common import schema
 from exact.common.errors import InputError
-from exact.common.files import atomic_write, read_json
+from exact.common.files import atomic_write
 
 TrackerName = Literal["tensorboard", "wandb", "mlflow"]
 
@@ -188,7 +188,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _known(folder: Path) -> dict[str, str]:
     """What the trackers call the run of this folder, if they know it."""
     file = folder / KNOWN
-    return schema.Open({}).read(read_json(file), str(file)) if file.exists() else {}
+    return schema.read_file(file, {}) if file.exists() else {}
 
 
 def _remember(folder: Path, tracker: str, name: str) -> None:

@@ -26,9 +26,8 @@ from deep.run.directory import PACKAGES, RunDirectory, check_new, env_folder
 from deep.sampling.environments import inspect
 from deep.sampling.making import Maker
 from deep.studies.zoo import OFF_POLICY, PresetName, Recipe, recipe
-from exact.common import cli
+from exact.common import cli, schema
 from exact.common.errors import FaultError, InputError
-from exact.common.files import read_json
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -94,7 +93,7 @@ def read_options(folder: Path) -> Options:
     """The options of an interrupted run. Raises InputError if there is none or its config.json is damaged."""
     if (folder / "result.json").exists():
         raise InputError(f"{folder} holds a finished run; there is nothing to resume")
-    config = read_json(folder / "config.json")
+    config = schema.read_file(folder / "config.json", {})
     names = [f.name for f in fields(Options) if f.name not in ("out", "resume")]
     try:
         return Options(**{name: config[name] for name in names}, out=folder)

@@ -16,7 +16,7 @@ from exact.classroom.lesson import LESSON, STORY, TEXTBOOK, page
 from exact.classroom.scene import RunSettings, scene
 from exact.common import cli
 from exact.common.errors import InputError
-from exact.common.files import atomic_write
+from exact.common.files import atomic_write, check_writable
 from exact.common.progress import Ticker
 from exact.common.tables import counted
 from exact.mdps.library import load
@@ -47,6 +47,8 @@ def work(options: Options) -> int:
     """Do what the options ask for; returns the exit status."""
     if sum((options.live, options.animate is not None, options.out is not None)) > 1:
         raise InputError("--out, --animate and --live exclude each other")
+    if not options.live:
+        check_writable(options.animate or options.out or Path("classroom.html"))
     mdps = [load(name) for name in options.mdp or STORY]
     if options.live:
         from exact.classroom.server import serve

@@ -21,6 +21,7 @@ with app.setup:
 
     from exact.classroom.counterexamples import counterexamples
     from exact.classroom.lesson import STORY, TEXTBOOK, page
+    from exact.classroom.numbers import Numbers
     from exact.classroom.painter import Painter
     from exact.classroom.scene import RunSettings, scene
     from exact.classroom.server import check_named, given
@@ -47,12 +48,8 @@ def menu():
 @app.cell
 def painting():
     painter = mo.ui.anywidget(Painter())
-    pay = mo.ui.dictionary(
-        {
-            what: mo.ui.number(value=getattr(Pay, what), step=0.1, debounce=True, label=label)
-            for what, label in (("step", "A step pays"), ("goal", "A goal pays"), ("pit", "A pit pays"))
-        }
-    )
+    moves = ["A step", "A goal", "A pit"]
+    pay = mo.ui.anywidget(Numbers(rows=moves, columns=["pays"], values=[[Pay.step], [Pay.goal], [Pay.pit]]))
     slip = mo.ui.slider(0, 1, 0.05, 0, label="Slips to a side", show_value=True, debounce=True)
     return painter, pay, slip
 
@@ -60,21 +57,11 @@ def painting():
 @app.cell
 def tabulating():
     example = load(STORY[0])
-
-    def entry(value):
-        return mo.ui.number(value=round(float(value), 12), step=0.05, debounce=True, full_width=True)
-
-    chances = mo.ui.array([entry(p) for p in example.transitions.ravel()])
-    rewards = mo.ui.array([entry(r) for r in example.rewards.ravel()])
-    start = mo.ui.array([entry(p) for p in example.initial])
-    return chances, rewards, start
-
-
-@app.cell
-def tabled(chances, rewards, start):
-    rows = [f"| {i // 2}, {i % 2} | {chances[2 * i]} | {chances[2 * i + 1]} | {rewards[i]} |" for i in range(4)]
-    heads = ["| *s, a* | to 0 | to 1 | pays |", "|---|---|---|---|"]
-    table = mo.md("\n".join([*heads, *rows, f"| start | {start[0]} | {start[1]} | |"]))
+    pairs = [(s, a) for s in (0, 1) for a in (0, 1)]
+    numbers = [[*example.transitions[s, a], example.rewards[s, a]] for s, a in pairs] + [[*example.initial]]
+    rows = [*(f"s={s}, a={a}" for s, a in pairs), "start"]
+    values = [[round(float(number), 12) for number in row] for row in numbers]
+    table = mo.ui.anywidget(Numbers(rows=rows, columns=["to 0", "to 1", "pays"], values=values, step=0.05))
     return (table,)
 
 
@@ -112,13 +99,16 @@ def discounting(listed, source):
 
 
 @app.cell
-def problem(chances, discount, listed, painter, pay, rewards, slip, source, start, unlisted):
+def problem(discount, listed, painter, pay, slip, source, table, unlisted):
     mdp, layout, refused = None, None, unlisted if source.value == LIBRARY else None
     try:
         if source.value == MAP:
-            mdp, layout = grid_world(painter.rows, Pay(**pay.value), slip.value, discount.value, MAP)
+            paid = Pay(*(row[0] for row in pay.values))
+            mdp, layout = grid_world(painter.rows, paid, slip.value, discount.value, MAP)
         elif source.value == TABLE:
-            mdp = two_states(chances.value, rewards.value, start.value, discount.value, TABLE)
+            *pairs_now, start = table.values
+            chances = [p for row in pairs_now for p in row[:2]]
+            mdp = two_states(chances, [row[2] for row in pairs_now], start, discount.value, TABLE)
         else:
             mdp = replace(listed, discount=discount.value)
     except InputError as error:
@@ -150,7 +140,7 @@ def controls(
     table,
     uniform_share,
 ):
-    chosen = {LIBRARY: [named, other], MAP: [painter, *pay.elements.values(), slip], TABLE: [table]}[source.value]
+    chosen = {LIBRARY: [named, other], MAP: [painter, pay, slip], TABLE: [table]}[source.value]
     constants_shown = [discount, first_radius, beta0, beta1, gamma1, gamma2, gamma3, uniform_share]
     mo.sidebar([source, *chosen, *constants_shown], width="340px")
     return

@@ -34,6 +34,9 @@ CONNECT_SECONDS = 5.0
 """How long a Dask scheduler may take to answer."""
 LOOK_SECONDS = 2.0
 """How often the number of a cluster's workers is asked for."""
+GONE_SECONDS = 30.0
+"""A cluster of our own that has had no worker for so long does not get any more. Dask does not restart a worker that
+dies while it is started."""
 LIVES = 3
 """Under dask:local a task is given up after so many workers died of it. Another cluster's scheduler has a setting."""
 LOCAL_BATCH_SECONDS, REMOTE_BATCH_SECONDS = 0.1, 1.0
@@ -52,7 +55,9 @@ class Workers:
     alone: bool = True
     """Whether a worker with several threads must work on one task at a time."""
     killed: tuple[type[Exception], ...] = ()
-    """Errors of a task that killed every worker that took it."""
+    """Errors of a task if every worker that had it died."""
+    gone: Callable[[], bool] = lambda: False
+    """Whether it has no workers any more and will not get any."""
 
 
 class Inline(Executor):
@@ -164,7 +169,8 @@ def _dask(address: str, jobs: int, threads: bool) -> Iterator[Workers]:
         raise InputError("--executor dask: needs the package distributed, which is not installed") from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters comes back as an error
     with contextlib.ExitStack() as stack:
-        if address == "local":
+        own = address == "local"
+        if own:
             stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": LIVES - 1}))
             cluster = LocalCluster(
                 n_workers=jobs,
@@ -176,8 +182,14 @@ def _dask(address: str, jobs: int, threads: bool) -> Iterator[Workers]:
             address = stack.enter_context(cluster).scheduler_address
         client = _client(address)
         stack.callback(client.close, timeout=1)
+        count, gone = _watch(client)
         yield Workers(
-            client.get_executor(pure=False), _counter(client), REMOTE_BATCH_SECONDS, not threads, (KilledWorker,)
+            client.get_executor(pure=False),
+            count,
+            REMOTE_BATCH_SECONDS,
+            not threads,
+            (KilledWorker,),
+            gone if own else lambda: False,
         )
 
 
@@ -212,19 +224,27 @@ def _scheduler_of(file: Path) -> str:
     return str(found["address"])
 
 
-def _counter(client: "Client") -> Callable[[], int]:
-    """The number of a cluster's threads, asked for now and then: workers come and go."""
-    asked, known = -LOOK_SECONDS, 1
+def _watch(client: "Client") -> tuple[Callable[[], int], Callable[[], bool]]:
+    """The number of a cluster's threads (at least 1), and whether there has been none for long.
+
+    The scheduler is asked now and then: workers come and go.
+    """
+    asked, known, seen = -LOOK_SECONDS, 1, time.monotonic()
 
     def count() -> int:
-        nonlocal asked, known
+        nonlocal asked, known, seen
         if time.monotonic() - asked >= LOOK_SECONDS:
             with contextlib.suppress(OSError):
-                known = max(1, sum(client.nthreads().values()))
+                known = sum(client.nthreads().values())
             asked = time.monotonic()
-        return known
+            seen = asked if known else seen
+        return max(1, known)
 
-    return count
+    def gone() -> bool:
+        count()
+        return not known and time.monotonic() - seen >= GONE_SECONDS
+
+    return count, gone
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def as_they_come(
     tasks: Iterable[Task],
     name: Callable[[Task], str] = str,
     *,
-    idle: Callable[[], None] | None = None,
+    idle: Callable[[], None] = lambda: None,
     idle_seconds: float = 0.5,
 ) -> Iterator[tuple[Task, Result]]:
     """(task, work(task)) for every task, in the order in which they end.
@@ -74,32 +74,31 @@ def as_they_come(
 
     Raises:
         InputError: a worker runs another version of the project or of a package, or the scheduler lacks it.
-        FaultError: the workers are gone; or, after all other tasks, some tasks killed every worker that took them.
+        FaultError: the workers are gone; or, after all other tasks, every worker that had some tasks died. One of these
+            killed it; others may only have waited for the same worker.
         Exception: whatever `work` raises.
     """
     done: SimpleQueue[Future[_Answer[Result]]] = SimpleQueue()
     given: dict[Future[_Answer[Result]], Task] = {}
-    waiting, suspects, one_by_one, packages = iter(tasks), list[Task](), False, packages_of(work)
+    waiting, lost, packages = iter(tasks), list[str](), packages_of(work)
     call = partial(_call, versions(*packages), packages, pool.alone, work)
     try:
         while True:
-            ahead = 1 if one_by_one else AHEAD * pool.count()
-            for task in islice(waiting, max(0, ahead - len(given))):
+            for task in islice(waiting, max(0, AHEAD * pool.count() - len(given))):
                 future = pool.executor.submit(call, task)
                 given[future] = task
                 future.add_done_callback(done.put)
             if not given:
-                if one_by_one or not suspects:
-                    break
-                # A worker's death is laid to all tasks that it had: who is to blame shows when each is tried alone.
-                waiting, suspects, one_by_one = iter(suspects), [], True
+                break
+            if (ended := _next(done, idle, idle_seconds)) is None:
+                if pool.gone():
+                    raise FaultError(f"no worker is left; the last had {'; '.join(map(name, given.values()))}")
                 continue
-            future = _next(done, idle, idle_seconds)
-            task = given.pop(future)
+            task = given.pop(ended)
             try:
-                answer = _answer(future, name(task))
+                answer = _answer(ended, name(task))
             except pool.killed:
-                suspects.append(task)
+                lost.append(name(task))
                 continue
             if answer is None:
                 waiting = chain([task], waiting)
@@ -108,8 +107,8 @@ def as_they_come(
     finally:
         for future in given:
             future.cancel()
-    if suspects:
-        raise FaultError(f"given up, for every worker that took it died: {'; '.join(map(name, suspects))}")
+    if lost:
+        raise FaultError(f"given up, for every worker that had it died: {'; '.join(lost)}")
 
 
 def _answer(future: "Future[_Answer[Result]]", task: str) -> "_Answer[Result] | None":
@@ -130,14 +129,13 @@ def _answer(future: "Future[_Answer[Result]]", task: str) -> "_Answer[Result] | 
         raise InputError("the scheduler cannot read a task; expected the same installation there") from None
 
 
-def _next(done: "SimpleQueue[Future[Any]]", idle: Callable[[], None] | None, seconds: float) -> "Future[Any]":
-    """The next future that is done."""
-    while idle is not None:
-        try:
-            return done.get(timeout=seconds)
-        except Empty:
-            idle()
-    return done.get()
+def _next(done: "SimpleQueue[Future[Any]]", idle: Callable[[], None], seconds: float) -> "Future[Any] | None":
+    """The next future that is done; None, after a call of `idle`, if none was for some seconds."""
+    try:
+        return done.get(timeout=seconds)
+    except Empty:
+        idle()
+        return None
 
 
 def packages_of(work: Callable[..., Any]) -> tuple[str, ...]:

@@ -19,9 +19,11 @@ import json
 import math
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Protocol, Union, get_args, get_origin, get_type_hints
 
 from exact.common.errors import InputError
+from exact.common.files import read_json
 
 LARGEST = 1 << 63
 """Integers lie below this in size, unless `Whole` says otherwise."""
@@ -145,6 +147,11 @@ def parse(text: "str | bytes", where: str) -> Any:
     except (ValueError, RecursionError) as error:
         why = "nested too deep" if isinstance(error, RecursionError) else error
         raise InputError(f"{where} is damaged: expected JSON ({why})") from error
+
+
+def read_file(path: Path, kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """The dictionary in a JSON file, which has these keys and maybe others. Raises InputError."""
+    return Open(kinds).read(read_json(path), str(path))
 
 
 def wrong(where: str, expected: str, value: Any) -> InputError:

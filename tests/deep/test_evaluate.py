@@ -50,12 +50,15 @@ def test_an_agent_acts_in_its_environment(folder):
         (["DIR", "--episodes", "0"], "--episodes >= 1"),
         (["DIR", "--episodes", "many"], "--episodes"),
         (["DIR", "--video", "film.avi"], ".mp4 or .gif"),
-        (["DIR", "--video", "/no/such/folder/film.gif"], "no folder"),
+        (["DIR", "--video", "/no/such/folder/film.gif"], "expected a file name in an existing, writable folder"),
+        (["DIR", "--video", "FOLDER.gif"], "expected a file name in an existing, writable folder"),
         (["DIR", "--stochastic", "--deterministic"], "exclude each other"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(folder, arguments, message, capfd):
-    assert main([str(folder) if part == "DIR" else part for part in arguments]) == cli.BAD_INPUT
+def test_bad_input_is_one_line_and_status_2(folder, tmp_path, arguments, message, capfd):
+    places = {"DIR": str(folder), "FOLDER.gif": str(tmp_path / "folder.gif")}
+    (tmp_path / "folder.gif").mkdir()
+    assert main([places.get(part, part) for part in arguments]) == cli.BAD_INPUT
     err = capfd.readouterr().err
     assert message in err
     assert err.count("\n") == 1

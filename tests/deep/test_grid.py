@@ -141,6 +141,33 @@ def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path, tr
         grid.work(options(out, steps=200), trainer)
 
 
+def test_a_setting_with_which_no_run_began_does_not_keep_the_folder(tmp_path, trainer):
+    """Regression: a wrong word after `--` claimed the folder, and the corrected command was refused."""
+    out = tmp_path / "runs"
+    grid.claim(grid.make_grid(options(out, flags=("--sampling.N", "3"))))
+    assert grid.work(options(out), trainer) == cli.DONE
+    with pytest.raises(InputError, match="holds runs made with"):
+        grid.claim(grid.make_grid(options(out, flags=("--sampling.N", "512"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("../../grid.json", "5", "grid.json: expected a dictionary, got 5"),
+        ("config.json", "5", "config.json: expected a dictionary, got 5"),
+        ("result.json", "{}", "result.json has no field 'max100'"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(tmp_path, trainer, name, text, message):
+    """Regression: these were faults of the program, AttributeError and KeyError."""
+    out = tmp_path / "runs"
+    assert grid.work(options(out), trainer) == cli.DONE
+    cell = grid.make_grid(options(out)).cells[0]
+    (cell.directory / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        grid.work(options(out), trainer)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -181,6 +208,8 @@ def test_the_environments_keywords_reach_the_runs_and_none_is_made_without_them(
         (("--sampling.N", "many"), "--sampling.N"),
         (("--seed", "5"), "expected none of --env, --seed"),
         (("--out", "elsewhere"), "expected none of --out"),
+        (("--continue-from", "elsewhere"), "expected none of --out, --resume and --continue-from"),
+        (("--init-from", "/no/such"), "/no/such: expected a run directory made by deep.train"),
     ],
 )
 def test_flags_of_the_trainer_that_no_run_can_have_are_refused_before_the_first(flags, message, tmp_path, capsys):

@@ -127,6 +127,22 @@ def test_bad_input_is_one_line_and_status_2(root, tmp_path_factory, arguments, m
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("config.json", "5", "config.json: expected a dictionary, got 5"),
+        ("config.json", "{}", "config.json has no field 'env'"),
+        ("metrics.jsonl", "5\n", "metrics.jsonl, line 1: expected a dictionary, got 5"),
+        ("metrics.jsonl", '{"steps": "many"}\n', "metrics.jsonl, line 1.steps: expected an integer"),
+    ],
+)
+def test_a_damaged_run_is_named(root, name, text, message, capfd):
+    """Regression: a config.json that is no dictionary was a fault of the program."""
+    (root / "c" / name).write_text(text)
+    assert main([str(root), "--out", str(root / "x.png")]) == cli.BAD_INPUT
+    assert message in capfd.readouterr().err
+
+
 def test_a_damaged_line_is_named(root):
     (root / "c" / "metrics.jsonl").write_text('{"steps": 1}\nnonsense\n')
     with pytest.raises(InputError, match=r"c/metrics.jsonl, line 2"):

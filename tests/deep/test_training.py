@@ -173,6 +173,7 @@ QUITTING = '{"kind": "quitting", "at": "start"}'
         (["--resume", "/no/such/run", "--steps", "5"], "its own configuration"),
         (["--continue-from", "/no/such/run", "--steps", "5"], "expected a run directory"),
         (["--continue-from", "/no/such/run"], "--steps is required"),
+        (["--resume", "/no/such/run", "--continue-from", "/no/such/run"], "give no setting beside it"),
         (["--continue-from", "/no/such/run", "--steps", "5", "--seed", "1"], "unknown option --seed"),
         (["--continue-from", "/no/such/run", "--steps", "5", "--preset", "paper"], "the run's own settings"),
         (["--env", "CartPole-v1", "--init-from", "/no/such/run"], "expected a run directory"),

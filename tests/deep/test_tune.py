@@ -117,6 +117,13 @@ def test_the_seeds_of_a_trial_are_averaged(played, tmp_path):
     assert len({config.radius.initial for config in played}) == 1
 
 
+def test_a_file_that_is_no_study_is_refused(tmp_path, capsys):
+    """Regression: SQLite's error was a fault of the program."""
+    (tmp_path / "study.db").write_text("no study")
+    assert search(tmp_path, 1) == cli.BAD_INPUT
+    assert f"{tmp_path / 'study.db'} is no study: file is not a database" in capsys.readouterr().err
+
+
 def test_another_search_in_the_same_folder_is_refused(played, tmp_path, capsys):
     assert search(tmp_path, 1) == cli.DONE
     assert search(tmp_path, 1, "--space", "sampling.N=256|512") == cli.BAD_INPUT

@@ -199,11 +199,12 @@ def test_bad_input_leaves_existing_files_alone(tmp_path):
 
 @pytest.mark.parametrize("arguments", [("--mdp", "nonsense"), ("--wrong", "1"), ("--mdp", "gym:Taxi-v3")])
 def test_the_command_itself(arguments):
-    """In its own process: nothing on standard output, one line on standard error, status 2."""
+    """In its own process: nothing on standard output, one error on standard error and no traceback, status 2."""
     done = subprocess.run(
         [sys.executable, "-m", "exact.solve", *arguments], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    lines = [line for line in done.stderr.splitlines() if "at work for" not in line]  # said on a slow machine
+    assert (done.returncode, done.stdout, len(lines)) == (2, "", 1)
 
 
 @pytest.mark.parametrize("name", ["[/red]", r"$\foo$", "$x", "{task}", "<b>&", "%s %(x)s"])

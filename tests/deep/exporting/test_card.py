@@ -1,6 +1,7 @@
 """The model card: what a model hub reads of it, and that every number comes from the run's own files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -77,6 +78,20 @@ def test_a_run_without_episodes_has_no_score(tmp_path):
     meta, body = read(tmp_path / "run" / "README.md")
     assert meta["model-index"] == []
     assert "No episode ended." in body
+
+
+@pytest.mark.parametrize(
+    ("line", "message"), [("5", ": expected a dictionary, got 5"), ('{"steps": 5}', " has no field 'episodes'")]
+)
+def test_damaged_metrics_are_said_before_anything_is_written(run, tmp_path, capsys, line, message):
+    """Regression: the policy was written, then the command failed with status 3."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "README.md").unlink(missing_ok=True)
+    (copy / "metrics.jsonl").write_text(f"{line}\n")
+    assert main([str(copy), "--card", "--out", str(tmp_path / "policy.onnx")]) == cli.BAD_INPUT
+    assert f"metrics.jsonl, line 1{message}" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_card_is_not_written_over_another_nor_without_a_run(run, tmp_path, capsys):

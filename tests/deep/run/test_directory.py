@@ -95,7 +95,7 @@ def test_metrics_that_were_altered_do_not_fit_their_checkpoint(tmp_path, digest)
     metrics = tmp_path / "run" / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes().replace(b"1", b"7" if digest == "with" else b"}"))
     with RunDirectory(tmp_path / "run") as run:
-        with pytest.raises(InputError, match="was altered" if digest == "with" else "line 1 of .* is damaged"):
+        with pytest.raises(InputError, match="was altered" if digest == "with" else "line 1 is damaged"):
             run.check(saved)
         run.rewind(0)
 

@@ -26,6 +26,7 @@ def test_the_command_writes_files_and_garnets_of_the_user(tmp_path: Path, capsys
         (["--mdp", "missing.json"], "missing.json"),
         (["--mdp", "garnet:S=3,A=1,b=1,gamma=0.5,seed=1"], "A* is zero"),
         (["--mdp", "cash-in", "--out", "no/such/folder/page.html"], "cannot write"),
+        (["--mdp", "cash-in", "--out", "."], "expected a file name in an existing, writable folder"),
         (["--mdp", "cash-in", "--animate", "run.avi"], "must end in .gif or .mp4"),
         (["--mdp", "cash-in", "--animate", "run.gif", "--live"], "exclude each other"),
         (["--live", "--port", "0"], "port must lie in 1..65535"),

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 
 from exact.algorithm import solve
 from exact.baselines import policy_iteration
 from exact.classroom.lesson import STORY, TEXTBOOK
-from exact.classroom.live import MAP, OWN_DISCOUNT, TABLE, app
+from exact.classroom.live import LIBRARY, MAP, OWN_DISCOUNT, TABLE, app
 from exact.classroom.painter import FIRST_MAP
 from exact.classroom.scene import scene
 from exact.classroom.server import end_with_parent
@@ -178,9 +179,31 @@ def test_a_table_is_computed_again(live: sync_api.Page) -> None:
     entry.fill("0.5")
     entry.press("Enter")
     live.get_by_text("own two states: transition probabilities of state 0, action 0 sum to 0.54, expected 1").wait_for()
+    entry.fill("")
+    entry.press("Enter")
+    live.get_by_text("own two states: a number of state 0, action 0").wait_for()
     entry.fill("0.96")
     entry.press("Enter")
     live.frame_locator("iframe").locator("#problem svg").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("what", [LIBRARY, MAP, TABLE])
+def test_every_control_has_a_name_and_axe_finds_no_violation(live: sync_api.Page, what: str, scheme: str) -> None:
+    """Regression: marimo's fields for numbers were "Number input", or had the HTML of their label as a name."""
+    live.emulate_media(color_scheme=scheme)
+    live.get_by_role("radio", name=what).click()
+    fields = {MAP: ["A step pays", "A goal pays", "A pit pays", "rows", "columns"], LIBRARY: []}.get(what)
+    if fields is None:
+        pairs = [f"s={s}, a={a} {column}" for s in (0, 1) for a in (0, 1) for column in ("to 0", "to 1", "pays")]
+        fields = [*pairs, "start to 0", "start to 1"]
+    sync_api.expect(live.get_by_role("spinbutton")).to_have_count(len(fields))
+    for name in fields:
+        sync_api.expect(live.get_by_role("spinbutton", name=name, exact=True)).to_have_count(1)
+    assert live.get_by_role("button", name="Show or hide the controls").is_visible()
+    # The name of marimo's button is generated content, which browsers read out, and axe does not.
+    found = Axe().run(live, context={"exclude": [[".app-sidebar > div > button"]]})
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_an_open_page_does_not_keep_the_process(live: sync_api.Page) -> None:

@@ -5,6 +5,7 @@ from itertools import cycle
 
 import pytest
 
+from exact.common.errors import FaultError
 from exact.common.executors import Inline, Workers
 from exact.common.parallel import Pace, as_they_come, parallel_map
 
@@ -49,6 +50,19 @@ def test_a_result_that_was_lost_after_it_came_is_computed_again():
     """Regression: the command ended with "cannot unpack non-iterable int object"."""
     pool = Workers(ForgettingExecutor(), lambda: 1, 1.0)
     assert sorted(as_they_come(pool, square, range(4))) == [(x, x * x) for x in range(4)]
+
+
+class DeadExecutor(Inline):
+    """Nothing that it is given ever ends."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        return Future()
+
+
+def test_workers_that_are_gone_are_not_waited_for():
+    pool = Workers(DeadExecutor(), lambda: 1, 1.0, gone=lambda: True)
+    with pytest.raises(FaultError, match=r"no worker is left; the last had 7; 8$"):
+        list(as_they_come(pool, square, [7, 8], idle_seconds=0.01))
 
 
 def sizes(counts, items, seconds, batch_seconds=1.0):
