@@ -11,7 +11,8 @@ Zhao, Li and Wen, "A Stochastic Trust-Region Framework for Policy Optimization" 
     >>> run = solve(mdp, settings=ControllerSettings(beta0=0.1))     # Algorithm 3.1, to the optimum
     >>> run
     Trajectory(converged: A* = 0 within rounding after 6 iterations, tolerance 1e-08,
-      6 trials, 0 rejected, eta from 0.0032996 to 0.406877)
+      6 trials, 0 rejected,
+      eta from 0.0032996 to 0.406877)
     >>> run.policy.shape, [round(record.ratio, 2) for record in run.records]
     ((64, 4), [9.8, 1.4, 1.05, 0.67, 0.91, 1.5])
 

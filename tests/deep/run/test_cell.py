@@ -17,8 +17,11 @@ def test_metrics_and_result_of_a_run(tmp_path):
     cell.directory.mkdir()
     assert (cell.name, cell.log) == ("CartPole-v1 seed 3", tmp_path / "seed3.log")
     assert (cell.finished, cell.last_metrics()) == (False, {})
-    (cell.directory / "metrics.jsonl").write_text('{"steps": 5}\n{"steps": 1')
-    assert cell.last_metrics() == {"steps": 5}
+    line = {"steps": 5, "seconds": 0.5, "return100": None}
+    (cell.directory / "metrics.jsonl").write_text(json.dumps(line) + '\n{"steps": 1')
+    assert cell.last_metrics() == line
+    (cell.directory / "metrics.jsonl").write_text('{"steps": "damaged"}\n')
+    assert cell.last_metrics() == {}
     (cell.directory / "result.json").write_text(json.dumps({"max100": 7.25, "final100": 6.0, "seconds": 1234.0}))
     assert cell.finished
     assert cell.describe() == "max100 7.2, final100 6.0, 1,234 s"
