@@ -25,5 +25,5 @@ def test_metrics_and_result_of_a_run(tmp_path):
     (cell.directory / "result.json").write_text(json.dumps({"max100": 7.25, "final100": 6.0, "seconds": 1234.0}))
     assert cell.finished
     assert cell.describe() == "max100 7.2, final100 6.0, 1,234 s"
-    (cell.directory / "result.json").write_text(json.dumps({"max100": None, "seconds": 1.0}))
+    (cell.directory / "result.json").write_text(json.dumps({"max100": None, "final100": None, "seconds": 1.0}))
     assert cell.describe() == "no episode ended, 1 s"
