@@ -241,6 +241,7 @@ STUDY = Study(
     CommonOptions,
     check,
     draw,
+    unread=("float_only",),
 )
 
 

@@ -283,6 +283,7 @@ STUDY = Study(
     check,
     draw,
     step_certificates,
+    unread=("solver", "float_only"),
 )
 
 

@@ -284,6 +284,7 @@ STUDY = Study(
     check,
     draw,
     step_certificates,
+    unread=("solver", "float_only"),
 )
 
 

@@ -161,7 +161,15 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("(3.1) within a Kullback-Leibler divergence", "verify.divergence", STATEMENTS, Options, check, draw)
+STUDY = Study(
+    "(3.1) within a Kullback-Leibler divergence",
+    "verify.divergence",
+    STATEMENTS,
+    Options,
+    check,
+    draw,
+    unread=("solver", "float_only"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

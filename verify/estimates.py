@@ -290,6 +290,7 @@ STUDY = Study(
     check,
     draw,
     step_certificates,
+    unread=("solver", "float_only"),
 )
 
 

@@ -268,7 +268,16 @@ def limit_panel(ax: "Axes") -> "Axes":
     return ax
 
 
-STUDY = Study("Inexact advantages", "verify.inexact", STATEMENTS, SearchOptions, check, draw, step_certificates)
+STUDY = Study(
+    "Inexact advantages",
+    "verify.inexact",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
+    unread=("solver", "float_only"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -262,7 +262,15 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("(3.13) and (3.20): the joint trial as printed", "verify.joint", STATEMENTS, CommonOptions, check, draw)
+STUDY = Study(
+    "(3.13) and (3.20): the joint trial as printed",
+    "verify.joint",
+    STATEMENTS,
+    CommonOptions,
+    check,
+    draw,
+    unread=("float_only",),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -214,7 +214,16 @@ def draw(checks: list[Check]) -> "Figure":
     return figure
 
 
-STUDY = Study("More rungs of the ladder", "verify.rungs", STATEMENTS, SearchOptions, check, draw, step_certificates)
+STUDY = Study(
+    "More rungs of the ladder",
+    "verify.rungs",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
+    unread=("solver", "float_only"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

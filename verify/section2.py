@@ -133,6 +133,7 @@ STUDY = Study(
     check,
     draw,
     step_certificates,
+    unread=("solver", "float_only"),
 )
 
 

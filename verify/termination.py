@@ -256,7 +256,16 @@ def _ending(sizes: list[float]) -> str:
     return f"{len(sizes) - 1} steps" if sizes[-1] == 0 else "never ends"
 
 
-STUDY = Study("Which steps end", "verify.termination", STATEMENTS, SearchOptions, check, draw, step_certificates)
+STUDY = Study(
+    "Which steps end",
+    "verify.termination",
+    STATEMENTS,
+    SearchOptions,
+    check,
+    draw,
+    step_certificates,
+    unread=("solver", "float_only"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -140,6 +140,7 @@ STUDY = Study(
     check,
     draw,
     step_certificates,
+    unread=("solver", "float_only"),
 )
 
 

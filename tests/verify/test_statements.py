@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from tests.verify.cases import SMALL, TABULAR, options, row_of
 from verify import lemma34, theorem35
 from verify.__main__ import STUDIES
-from verify.core.command import SearchOptions
+from verify.core.command import Options, SearchOptions, run
 
 EACH = pytest.mark.parametrize("module", TABULAR.values(), ids=TABULAR.keys())
 
@@ -58,6 +60,34 @@ def test_command_reports_and_draws(module, tmp_path, capsys):
 def test_search_is_an_option_of_the_searching_statements_only():
     assert lemma34.STUDY.options is SearchOptions
     assert not hasattr(theorem35.STUDY.options(), "search")
+
+
+WAYS = {"solver", "float_only", "search"}
+"""Options that say how a statement file works, and not what on."""
+FROM_OUTSIDE = ("checking.py", "command.py", "dataclasses.py", "<string>")
+"""What reads an option for something else: the command line, the name of a journal, a copy, a repr."""
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=[study.command for study in STUDIES])
+def test_an_option_that_a_statement_file_does_not_read_is_refused(study, monkeypatch, capsys):
+    """Regression: `verify.divergence --solver lp` checked the same steps as without, and said nothing."""
+    read = set()
+
+    def note(self, name):
+        if name in WAYS and Path(sys._getframe(1).f_code.co_filename).name not in FROM_OUTSIDE:
+            read.add(name)
+        return object.__getattribute__(self, name)
+
+    words = {"instances": 1, **({"mdp": ("cash-in",)} if issubclass(study.options, Options) else {})}
+    options = study.options(**words)
+    monkeypatch.setattr(study.options, "__getattribute__", note)
+    list(study.check(options))
+    monkeypatch.undo()
+    assert {field.name for field in fields(options)} & WAYS - read == set(study.unread)
+    for name in study.unread:
+        option = f"--{name.replace('_', '-')}"
+        assert run(study, [option, *(["lp"] if name == "solver" else [])]) == 2
+        assert capsys.readouterr().err == f"error: {option} would change nothing in {study.command}\n"
 
 
 STATEMENT_FILES = [study.command for study in STUDIES]

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
@@ -139,6 +139,8 @@ class Study(Generic[AnyOptions]):
     """Draws them, or those of the first items if there are very many."""
     certificates: Callable[[AnyOptions], list[dict[str, Any]]] | None = None
     """Makes the certificates that --certificate asks for; None: it is refused."""
+    unread: tuple[str, ...] = ()
+    """Options that would change nothing here. They are refused."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
@@ -192,6 +194,9 @@ def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
         study = importlib.import_module(study.command).STUDY
 
     def work(options: AnyOptions) -> int:
+        for field in fields(options):
+            if field.name in study.unread and getattr(options, field.name) != field.default:
+                raise InputError(f"--{field.name.replace('_', '-')} would change nothing in {study.command}")
         rows = carry_out(study, options)
         return cli.DONE if all(row.as_expected for row in rows) else cli.NEGATIVE
 

@@ -1,8 +1,8 @@
 """The mean steps on which Lemmas 3.6 and 3.7 are checked, how a verdict is reached, and a search for worse steps.
 
 A run is one random instance with a few radii, drawn from its seed; one more run has the two counterexamples.  Verdicts
-come from ball arithmetic: its precision grows until they are clear.  So --certify changes nothing here.  --float-only
-leaves open what floats cannot decide.
+come from ball arithmetic: its precision grows until they are clear.
+--float-only leaves open what floats cannot decide.
 """
 
 import math
