@@ -16,6 +16,8 @@ from tests.torture.shim import Shim, die, die_after
 PART = "kills"
 CHAIN = 10
 """Kills of one run before it may end."""
+CHAINS = {"long": 50}
+"""The same for runs of other lengths."""
 ORPHAN_SECONDS = 120.0
 """A worker that was starting imports its packages first, which takes long on a busy machine."""
 
@@ -67,15 +69,17 @@ def chain(kind: str, out: Path, target: str, kills: int, seconds: float, rng: ra
 
 def at_random(kind: str, scratch: Path, kills: int, rng: random.Random) -> Iterator[Row]:
     """Kills at random moments, in chains."""
+    links = CHAINS.get(kind, CHAIN)
     whole, seconds = reference(kind, scratch)
+    seconds *= CHAIN / links  # or a chain would end before its last kill
     workers = kind in ("flat", "discrete")
     for target in ("the main process", "the group", *(["a worker"] if workers else [])):
-        row = Row(PART, f"{kind}: {target} at random moments, {CHAIN} in one run; metrics, checkpoint, result the same")
+        row = Row(PART, f"{kind}: {target} at random moments, {links} in one run; metrics, checkpoint, result the same")
         number = 0
         while row.tried < kills // (3 if workers else 2) and len(row.failures) < 3:
             number += 1
             out = scratch / f"{kind}-{target.replace(' ', '-')}-{number}"
-            done, complaint = chain(kind, out, target, CHAIN, seconds, rng)
+            done, complaint = chain(kind, out, target, links, seconds, rng)
             row.count(complaint or difference(out, whole), done)
         yield row
 
@@ -108,7 +112,7 @@ def count_calls(kind: str, scratch: Path, names: tuple[str, ...] | None = None) 
 
 def run(scratch: Path, scale: float, rng: random.Random) -> Iterator[Row]:
     """All rows of this part; `scale` 1 is 1,000 kills at random moments."""
-    shares = {"pixels": 400, "discrete": 300, "flat": 200, "Atari": 100}
+    shares = {"pixels": 300, "long": 200, "discrete": 250, "flat": 150, "Atari": 100}
     yield at_every_call("pixels", scratch, max(1, round(1 / scale)))
     for kind, share in shares.items():
         yield from at_random(kind, scratch, int(scale * share), rng)

@@ -24,9 +24,10 @@ KINDS = {
     "flat": f"--env Pendulum-v1 {FLAT} --workers 2",
     "discrete": f"--env CartPole-v1 {FLAT} --workers 1",
     "pixels": f"--env tests.deep.catch:Catch-v0 {PIXELS.format('4 4 2')} --workers 4",
+    "long": f"--env tests.deep.catch:Catch-v0 {PIXELS.format('4 4 2')} --workers 4 --steps 6400",
     "Atari": f"--env ALE/Breakout-v5 {PIXELS.format('8 8 8')} --workers 4 --sticky-actions 0.25",
 }
-"""Each about ten iterations, with a checkpoint after every second one."""
+"""Each about ten iterations, the long one a hundred, with a checkpoint after every second one."""
 HANG_SECONDS = 600
 CLOCK = ("seconds", "metrics_bytes", "metrics_sha256")
 """What depends on the clock."""
