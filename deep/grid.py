@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from tyro.conf import Positional
 
+from deep.config import Config
 from deep.options import MODULE, FirstOptions, parse
 from deep.origin import newest
 from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
@@ -28,6 +29,7 @@ from deep.run.directory import env_folder
 from deep.run.display import GridDisplay
 from deep.run.tether import LOOK_SECONDS, going, is_free, start
 from deep.sampling.environments import inspect
+from deep.studies import peers
 from exact.common import cli, schema
 from exact.common.errors import InputError
 from exact.common.executors import check_executor, workers
@@ -117,26 +119,36 @@ def make_grid(options: Options) -> Grid:
 
 
 def check_flags(grid: Grid) -> None:
-    """Check the words after `--`, before a run is started with them.
+    """Check the preset of a peer and the words after `--`, before a run is started with them.
 
     Raises:
-        InputError: deep.train does not take them, or they change what the grid says itself.
+        InputError: the trainer does not take them, or they change what the grid says itself.
     """
-    if grid.preset.startswith(PEER):
-        return
-    first, _ = cli.parse_known(FirstOptions, MODULE, grid.flags)
-    if first.resume or first.continue_from:
-        raise InputError("after --: expected none of --out, --resume and --continue-from")
     for env in dict.fromkeys(cell.env for cell in grid.cells):
         cell = next(cell for cell in grid.cells if cell.env == env)
-        options, _ = parse(["--out", str(cell.directory), *words(cell, grid)])
-        config = options.config
+        given = ["--out", str(cell.directory), *words(cell, grid)]
+        config, folder = (_peer if grid.preset.startswith(PEER) else _ours)(given)
+        if folder != cell.directory:
+            raise InputError("after --: expected none of --out, --resume and --continue-from")
         if (config.env, config.seed, config.preset, config.steps) != (env, cell.seed, grid.preset, grid.steps):
             raise InputError("after --: expected none of --env, --seed, --preset and --steps, which are the grid's")
-        if options.folder != cell.directory:
-            raise InputError("after --: expected none of --out, --resume and --continue-from")
-        if options.init_from is not None:
-            newest(options.init_from)
+
+
+def _peer(given: list[str]) -> tuple[peers.Options, Path]:
+    """The settings and the folder that deep.studies.peers understands."""
+    options = cli.parse(peers.Options, peers.MODULE, given)
+    return options, options.folder
+
+
+def _ours(given: list[str]) -> tuple[Config, Path]:
+    """The settings and the folder that deep.train understands."""
+    first, _ = cli.parse_known(FirstOptions, MODULE, given)
+    if first.resume or first.continue_from:
+        raise InputError("after --: expected none of --out, --resume and --continue-from")
+    options, _ = parse(given)
+    if options.init_from is not None:
+        newest(options.init_from)
+    return options.config, options.folder
 
 
 def words(cell: Cell, grid: Grid) -> list[str]:

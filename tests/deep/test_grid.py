@@ -219,6 +219,23 @@ def test_flags_of_the_trainer_that_no_run_can_have_are_refused_before_the_first(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--preset", "sb3-nope"), "--preset: expected one of sb3-trpo, sb3-ppo"),
+        (("--preset", "sb3-sac"), "has discrete actions, sb3-sac needs continuous ones"),
+        (("--preset", "sb3-ppo", "--", "--eval-evry", "5"), "unknown option --eval-evry"),
+        (("--preset", "sb3-ppo", "--", "--seed", "5"), "expected none of --env, --seed"),
+        (("--preset", "sb3-ppo", "--", "--resume", "elsewhere"), "--resume starts a run again"),
+    ],
+)
+def test_a_peer_that_no_run_can_have_is_refused_before_the_first(words, message, tmp_path, capsys):
+    """Regression: every run of the grid failed with the same line, and the status was that of a fault."""
+    assert grid.main(["--envs", "CartPole-v1", "--out", str(tmp_path / "runs"), *words]) == cli.BAD_INPUT
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_where_the_output_is_no_terminal_a_line_says_where_the_runs_stand(tmp_path, trainer, monkeypatch):
     """It looks at the file that a running run writes."""
     monkeypatch.setattr(progress, "SECONDS", 0.01)
