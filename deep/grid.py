@@ -25,7 +25,7 @@ from deep.config import Config
 from deep.options import MODULE, FirstOptions, parse
 from deep.origin import newest
 from deep.run.cell import PEER, Cell, last_line, named_again, trainer_of
-from deep.run.directory import env_folder
+from deep.run.directory import SOURCE, env_folder
 from deep.run.display import GridDisplay
 from deep.run.tether import LOOK_SECONDS, going, is_free, start
 from deep.sampling.environments import inspect
@@ -37,9 +37,6 @@ from exact.common.files import write
 from exact.common.parallel import as_they_come
 from exact.common.progress import Ticker
 from exact.common.source import source_version
-
-SOURCE = ("exact", "deep")
-"""The packages that make a run."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deep.run.cell import TRAINER, Cell, last_line, named_again, read_metrics
+from deep.run.directory import SOURCE
 from deep.run.tether import is_free, start
 from exact.common.cli import BAD_INPUT
 from exact.common.errors import FaultError, InputError
@@ -22,8 +23,6 @@ REPORTS = 10
 """A trial tells its return so many times, and may be stopped each time but the last."""
 STARTUP_TRIALS, WARM_UP = 5, 2
 """No trial is stopped before so many have ended, nor before so many of its reports."""
-SOURCE = ("exact", "deep")
-"""The packages that make a run."""
 
 Returns = dict[int, float]
 """The return at every report."""

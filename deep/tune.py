@@ -24,12 +24,12 @@ from filelock import FileLock, Timeout
 from deep.config import EnvKwargs, PresetName
 from deep.presets import change, preset, setting
 from deep.run.cell import TRAINER, Cell
-from deep.run.directory import env_folder
+from deep.run.directory import SOURCE, env_folder
 from deep.run.display import standing
 from deep.run.tether import going
 from deep.sampling.environments import EnvSpec, inspect
 from deep.space import SPACE, Dimension
-from deep.trial import SOURCE, Played, Trial, load_optuna, play
+from deep.trial import Played, Trial, load_optuna, play
 from exact.common import cli
 from exact.common.drawing import save_figure
 from exact.common.errors import InputError

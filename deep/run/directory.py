@@ -25,6 +25,8 @@ from exact.common.errors import FaultError, InputError
 from exact.common.files import atomic_write, check_target, kind_of, open_append, read_regular, reason, write_all
 from exact.common.source import installed, source_version
 
+SOURCE = ("exact", "deep")
+"""The packages of this project that make a run."""
 PACKAGES = ("stro", "torch", "numpy", "gymnasium", "mujoco", "ale-py")
 LARGEST_CONFIG, LARGEST_METRICS = 1 << 20, 1 << 34
 """Bytes that config.json and metrics.jsonl may have."""
@@ -189,7 +191,7 @@ class RunDirectory:
         """
         check_new(folder)
         run = cls(folder)
-        source = {"source": source_version(("exact", "deep"))}
+        source = {"source": source_version(SOURCE)}
         record = settings | {"versions": versions(packages) | source, "command": command}
         try:
             atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
