@@ -67,9 +67,6 @@ class Options:
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.episodes < 1:
             raise InputError(f"expected --rounds >= 1 and --episodes >= 1, got {self.rounds} and {self.episodes}")
-        for root in self.runs:
-            if not root.is_dir():
-                raise InputError(f"no such folder: {root}")
 
 
 def read_scores(root: Path) -> list[Scores]:

@@ -219,7 +219,9 @@ def write_result(result: Result, root: Path) -> Path:
 
 
 def run_directories(root: Path) -> tuple[list[Path], list[Path]]:
-    """The finished and the unfinished run directories at or under `root`, each sorted."""
+    """The finished and the unfinished run directories at or under `root`, each sorted; InputError if it is no folder."""
+    if not root.is_dir():
+        raise InputError(f"no such folder: {root}")
     found = sorted(config.parent for config in root.rglob("config.json"))
     finished = [directory for directory in found if (directory / "result.json").exists()]
     return finished, [directory for directory in found if directory not in finished]
@@ -288,8 +290,6 @@ def load(roots: Sequence[Path]) -> list[Result]:
     """
     results: list[Result] = []
     for root in roots:
-        if not root.is_dir():
-            raise InputError(f"no such folder: {root}")
         finished, _ = run_directories(root)
         here = [read_run(directory) for directory in with_returns(finished)]
         here += [read_result(path) for path in sorted(root.rglob("seed*.json"))]

@@ -57,4 +57,5 @@ def test_runs_of_different_settings_are_not_collected(tmp_path, make_run, refuse
 
 def test_what_is_no_folder_of_runs_is_refused(tmp_path, refused):
     assert "no finished run under" in refused(collect.main, "--runs", tmp_path)
+    assert "no such folder" in refused(collect.main, "--runs", tmp_path / "nowhere")
     assert "--runs is required" in refused(collect.main)
