@@ -219,7 +219,7 @@ def write_result(result: Result, root: Path) -> Path:
 
 
 def run_directories(root: Path) -> tuple[list[Path], list[Path]]:
-    """The finished and the unfinished run directories at or under `root`, each sorted; InputError if it is no folder."""
+    """The finished and the unfinished run directories at or under `root`, sorted; InputError if it is no folder."""
     if not root.is_dir():
         raise InputError(f"no such folder: {root}")
     found = sorted(config.parent for config in root.rglob("config.json"))
