@@ -40,6 +40,15 @@ def playing(process: Process, out: Path) -> list[psutil.Process]:
     return []
 
 
+def send(number: int, pid: int) -> bool:
+    """Send a signal to a process; whether it was still there."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def left(processes: list[psutil.Process], seconds: float = ORPHAN_SECONDS) -> str | None:
     """What is wrong if some of these processes do not end; those are killed."""
     alive = psutil.wait_procs(processes, timeout=seconds)[1]
@@ -60,7 +69,7 @@ def signalled(kind: str, scratch: Path, number: int, times: int, rng: random.Ran
         workers = playing(process, out)
         time.sleep(rng.uniform(0, 0.3) * seconds)
         if workers and process.running():
-            os.kill(rng.choice(workers).pid, number)
+            send(number, rng.choice(workers).pid)
         ended = process.wait()
         complaint = ended.complaint(0, 3) if ends else ended.complaint(0)
         row.count(complaint or left(workers) or finish(kind, out) or difference(out, whole))
@@ -76,14 +85,13 @@ def stopped(kind: str, scratch: Path, times: int, again: bool, rng: random.Rando
         out = scratch / f"{kind}-stopped-{again}-{n}"
         process = start(kind, out, words=["--patience", str(1000 if again else PATIENCE)])
         workers = playing(process, out)
-        hit = rng.choice(workers).pid if workers and process.running() else None
-        if hit is not None:
-            os.kill(hit, signal.SIGSTOP)
-            if again:
-                time.sleep(PATIENCE)
-                os.kill(hit, signal.SIGCONT)
+        pid = rng.choice(workers).pid if workers else 0
+        hit = bool(workers) and send(signal.SIGSTOP, pid)
+        if hit and again:
+            time.sleep(PATIENCE)
+            send(signal.SIGCONT, pid)
         ended = process.wait()
-        complaint = ended.complaint(0) if again or hit is None else ended.complaint(0, 3)
+        complaint = ended.complaint(0, 3) if hit and not again else ended.complaint(0)
         if complaint is None and ended.status == 3 and "stopped or hanging" not in ended.errors:
             complaint = ended.errors
         row.count(complaint or left(workers) or finish(kind, out) or difference(out, whole))
@@ -142,7 +150,7 @@ def deaths(scratch: Path, times: int, rng: random.Random) -> Iterator[Row]:
             if rng.random() < 0.8:  # else it dies while they start
                 playing(process, out) if kind == "endless" else time.sleep(rng.uniform(1, 5))
             if what == "stopped" and workers and leads(workers[0].pid):
-                os.kill(workers[0].pid, signal.SIGSTOP)
+                send(signal.SIGSTOP, workers[0].pid)
             if process.running():
                 process.kill(rng.choice(DEADLY))
             ended = process.wait()
@@ -160,9 +168,10 @@ def descendants(path: Path, learner: int) -> list[psutil.Process]:
     """
     made = [tuple(map(int, line.split())) for line in path.read_text().splitlines()] if path.exists() else []
     for parent, child in made:
-        if parent == learner and psutil.pid_exists(child):
-            os.kill(child, signal.SIGKILL)
-    return [psutil.Process(child) for parent, child in made if parent != learner and psutil.pid_exists(child)]
+        if parent == learner:
+            send(signal.SIGKILL, child)
+    theirs = {child for parent, child in made if parent != learner}
+    return [process for process in psutil.process_iter() if process.pid in theirs]
 
 
 def run(scratch: Path, scale: float, rng: random.Random) -> Iterator[Row]:
