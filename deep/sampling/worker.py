@@ -4,7 +4,7 @@ It leads a process group of its own, which has the processes that its environmen
 worker, and the worker with the learner, whatever happens:
 
     the learner asks       the environment is closed, then the group is ended
-    the learner has died   the worker sees it at its next word, or `_follow` does within GRACE seconds
+    the learner has died   the worker sees it at its next word and does the same, or `_follow` within GRACE seconds
     a stopped worker       when the learner dies the system continues it (PR_SET_PDEATHSIG)
     the worker has died    the learner ends the group (`deep.sampling.processes`)
 
@@ -95,8 +95,7 @@ def serve(
         with contextlib.suppress(*ANYTHING):
             if runner is not None:
                 runner.close()
-        if not _learner_lives():
-            end_group(os.getpid())
+        _end_others()
 
 
 def _answer(runner: EpisodeRunner, command: str, arguments: Sequence[Any]) -> Any:
@@ -127,9 +126,16 @@ def _pass(number: int, frame: FrameType | None) -> None:
         os.kill(os.getpid(), number)
 
 
-def _learner_lives() -> bool:
-    parent = mp.parent_process()
-    return parent is None or parent.is_alive()
+def _end_others() -> None:
+    """End the group, and leave it before, to end as Python's processes do; if there is no learner, end with it.
+
+    This is not left to the learner: it may die at this moment. And while it dies, its end of the connection is closed
+    some time before anything else tells that it is dead.
+    """
+    group = os.getpid()
+    with contextlib.suppress(OSError):
+        os.setpgid(0, os.getpgid(os.getppid()))
+    end_group(group)
 
 
 def _follow(worker: int) -> None:

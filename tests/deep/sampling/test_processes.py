@@ -17,6 +17,7 @@ from deep.sampling.processes import Sampler
 from deep.sampling.rollout import EpisodeRunner, rollout
 from deep.sampling.worker import first_words
 from exact.common.errors import FaultError, InputError
+from tests import HANG_SECONDS
 from tests.deep.odd import make
 from tests.deep.sampling.actors import ACTOR, PLAIN, TERMINATING, actor_of, plain
 
@@ -209,20 +210,28 @@ def gone(pids, seconds=30):
     return not psutil.wait_procs(there, timeout=seconds)[1]
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_what_an_environment_started_ends_with_its_worker(tmp_path, killed):
+@pytest.mark.parametrize("end", ["closed", "killed", "left alone"])
+def test_what_an_environment_started_ends_with_its_worker(tmp_path, end):
+    """Left alone: the worker reads the end of its connection, and the learner dies before it can do anything."""
     path = tmp_path / "children"
     spec = inspect(make, {"kind": "leaving", "path": str(path)})
     workers = Sampler(spec, [1], 0.9)
     ask(workers, spec)
-    if killed:
+    if end == "killed":
         os.kill(workers.workers[0].pid, signal.SIGKILL)
         with pytest.raises(FaultError, match=r"worker 0 died \(exit code -9\); the system kills processes when memory"):
             ask(workers, spec)
-    workers.close()
+    if end == "left alone":
+        workers.connections[0].close()
+    else:
+        workers.close()
     made = [tuple(map(int, line.split())) for line in path.read_text().splitlines()]
     os.kill(next(child for parent, child in made[1:] if parent == os.getpid()), signal.SIGKILL)  # that of `inspect`
     assert gone([child for parent, child in made if parent != os.getpid()])
+    if end == "left alone":
+        workers.workers[0].join(HANG_SECONDS)
+        assert workers.workers[0].exitcode == 0
+        workers.close()
 
 
 ALONE = """
