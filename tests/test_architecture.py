@@ -44,8 +44,8 @@ FLOORS = (
     ("deep.exporting.*",),
     ("deep.agent",),
     ("deep.space", "deep.trial"),
-    ("deep.evaluate", "deep.grid", "deep.export", "deep.plot", "deep.tune"),
     ("deep.studies.*",),
+    ("deep.evaluate", "deep.grid", "deep.export", "deep.plot", "deep.tune"),
     ("deep.speed",),
     ("paper_figs.*",),
 )
