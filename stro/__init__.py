@@ -73,12 +73,12 @@ def verify(statement: "str | MDP", **options: Any) -> "list[Row]":
             figure and certificate are refused: they are files of one statement file.
 
     Raises:
-        InputError: there is no such statement file or option, or a value is out of range.
+        InputError: there is no such statement file or option, it does not read the option, or a value is out of range.
     """
     from exact.common.errors import InputError
     from exact.mdp import MDP
     from verify.__main__ import FILES_OF_ONE, STUDIES
-    from verify.core.command import Options, carry_out
+    from verify.core.command import Options, carry_out, refuse_unread
 
     if not isinstance(options.get("mdp", ()), (tuple, list)):
         options["mdp"] = (options["mdp"],)
@@ -92,7 +92,10 @@ def verify(statement: "str | MDP", **options: Any) -> "list[Row]":
     studies = {study.command.removeprefix("verify."): study for study in STUDIES}
     if statement not in studies:
         raise InputError(f"there is no statement file {statement!r}; expected one of {', '.join(studies)}")
-    return carry_out(studies[statement], _options(studies[statement], options))
+    study = studies[statement]
+    asked = _options(study, options)
+    refuse_unread(study, asked)
+    return carry_out(study, asked)
 
 
 def _options(study: Any, given: dict[str, Any]) -> Any:

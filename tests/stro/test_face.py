@@ -58,6 +58,7 @@ def test_files_may_be_named_by_strings(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "options", "message"),
     [
+        ("divergence", {"solver": "lp"}, "--solver would change nothing in verify.divergence"),
         ("lemma99", {}, "there is no statement file 'lemma99'"),
         ("lemma34", {"number": 3}, "verify lemma34: .*number"),
         ("ladder", {"mdp": 3}, "expected an MDP, its name or its file, got int"),

@@ -140,7 +140,7 @@ class Study(Generic[AnyOptions]):
     certificates: Callable[[AnyOptions], list[dict[str, Any]]] | None = None
     """Makes the certificates that --certificate asks for; None: it is refused."""
     unread: tuple[str, ...] = ()
-    """Options that would change nothing here. They are refused."""
+    """Options that would change nothing here. They are refused where the study is asked for alone."""
 
 
 def carry_out(study: Study[AnyOptions], options: AnyOptions) -> list[Row]:
@@ -178,6 +178,13 @@ def certify(study: Study[AnyOptions], options: AnyOptions) -> list[dict[str, Any
     return study.certificates(options)
 
 
+def refuse_unread(study: Study[AnyOptions], options: AnyOptions) -> None:
+    """Raise InputError if an option is given that the study does not read."""
+    for field in fields(options):
+        if field.name in study.unread and getattr(options, field.name) != field.default:
+            raise InputError(f"--{field.name.replace('_', '-')} would change nothing in {study.command}")
+
+
 def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
     """The command line of a statement file.
 
@@ -194,9 +201,7 @@ def run(study: Study[AnyOptions], argv: Sequence[str] | None) -> int:
         study = importlib.import_module(study.command).STUDY
 
     def work(options: AnyOptions) -> int:
-        for field in fields(options):
-            if field.name in study.unread and getattr(options, field.name) != field.default:
-                raise InputError(f"--{field.name.replace('_', '-')} would change nothing in {study.command}")
+        refuse_unread(study, options)
         rows = carry_out(study, options)
         return cli.DONE if all(row.as_expected for row in rows) else cli.NEGATIVE
 
