@@ -75,7 +75,7 @@ PAPER_FLAT = replace(
     ),
     controller=replace(PAPER_FIRST_FLAT.controller, beta0=-10.0),
 )
-"""The paper's MuJoCo settings with what it leaves open as `python -m deep.studies.search` found it to learn best. The
+"""The paper's MuJoCo settings with what it leaves open as `python -m paper_figs.search` found it to learn best. The
 paper leaves open beta0, all of `critic`, the discount, lambda, the network's width and most of `inner`. See
 docs/reproduction.md."""
 

@@ -1,4 +1,5 @@
-"""The pages are true of the tree: links lead somewhere, commands exist, and the README uses the public faces only."""
+"""The pages and docstrings are true of the tree: links lead somewhere, commands and pages exist, and the README uses
+the public faces only."""
 
 import ast
 import re
@@ -13,9 +14,11 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOG = ROOT / "docs" / "log"
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and LOG not in page.parents]
 """Pages that speak of the project as it is; the others may use the names of their time."""
+SOURCES = sorted(path for room in ("exact", "deep", "verify", "paper_figs") for path in (ROOT / room).rglob("*.py"))
 
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"python3? -m ([\w.]*\w)")
+PAGE = re.compile(r"\bdocs/[\w./-]*\.md\b")
 FACE = re.compile(
     r"^\s*(from (?:stro|exact|deep|verify|paper_figs)\b.*|import (?:stro|exact|deep|verify|paper_figs)\b.*)$", re.M
 )
@@ -65,6 +68,15 @@ def runs(module: str) -> bool:
 def test_commands_exist(page):
     for module in COMMAND.findall(page.read_text()):
         assert runs(module), f"{name(page)} says python -m {module}"
+
+
+def test_the_sources_name_commands_and_pages_that_exist():
+    for source in SOURCES:
+        text = source.read_text()
+        for module in COMMAND.findall(text):
+            assert runs(module), f"{name(source)} says python -m {module}"
+        for page in PAGE.findall(text):
+            assert (ROOT / page).is_file(), f"{name(source)} names {page}"
 
 
 def test_the_readme_uses_the_public_faces_only():

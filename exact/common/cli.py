@@ -54,7 +54,7 @@ def main(
 
     Args:
         options: a frozen dataclass.
-        module: the command is `python -m module`.
+        module: the module that `python -m` runs, as `verify.lemma34`.
         work: takes the options, returns the exit status.
         argv: the words after the command, the process's own if None.
         default: values of the fields that are not given, instead of the dataclass's own.

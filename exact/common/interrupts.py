@@ -6,7 +6,7 @@ from types import TracebackType
 
 
 def quiet_while_importing() -> None:
-    """Print one line instead of a traceback when Ctrl-C ends the imports of `python -m PACKAGE.MODULE` or `stro`.
+    """Print one line instead of a traceback when Ctrl-C ends the imports of a command, `python -m` or `stro`.
 
     The package's `__init__` calls it, before anything slow is imported. In all other processes nothing happens.
     """
