@@ -350,3 +350,19 @@ class Config:
             raise InputError(
                 f"sampling.N must be a multiple of workers, got N={self.sampling.N}, workers={self.workers}"
             )
+
+
+def by_flag(record: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run under the names of their flags: {"radius": {"window": 40}} becomes {"radius.window": 40}.
+
+    Args:
+        record: a Config as a dictionary, or what config.json or a result file has. Its parts that are no section, as
+            the keyword arguments of the environment, stay whole.
+    """
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and name not in ("env_kwargs", "origin", "versions"):
+            found |= {f"{name}.{inner}": setting for inner, setting in by_flag(value).items()}
+        else:
+            found[name] = value
+    return found

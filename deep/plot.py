@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tyro.conf import Positional
 
+from deep.config import by_flag
 from deep.run.cell import read_metrics
 from exact.common import cli, schema
 from exact.common.curves import Curve, learning_curve
@@ -70,7 +71,7 @@ class Run:
 
     folder: Path
     config: dict[str, Any]
-    """Its config.json, with the settings of sections as "section.name"."""
+    """Its config.json, `by_flag`."""
     curve: Curve
     missing: str
     """Why there is nothing to draw, if the curve is empty."""
@@ -113,10 +114,7 @@ def find(roots: Sequence[Path]) -> list[Path]:
 
 def read(folder: Path, value: str) -> Run:
     """A run and the curve of one value. Raises InputError for a damaged file or a value that no line has."""
-    config: dict[str, Any] = {}
-    for name, entry in schema.read_file(folder / "config.json", {"env": str}).items():
-        inner = isinstance(entry, dict) and name not in ("versions", "env_kwargs", "origin")
-        config |= {f"{name}.{key}": part for key, part in entry.items()} if inner else {name: entry}
+    config = by_flag(schema.read_file(folder / "config.json", {"env": str}))
     points, known = [], set[str]()
     for line in read_metrics(folder):
         known |= line.keys()

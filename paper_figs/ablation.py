@@ -8,12 +8,13 @@ runs' configurations.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deep.config import Config, by_flag
 from exact.common import cli
 from exact.common.aggregates import interval, iqm, summarise
 from exact.common.errors import InputError
@@ -41,18 +42,21 @@ class Options:
             raise InputError(f"expected --seed >= 0, got {self.seed}")
 
 
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one dictionary with dotted keys: {"a": {"b": 1}} becomes {"a.b": 1}."""
-    leaves: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        leaves |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return leaves
+def settings(result: Result) -> dict[str, Any]:
+    """The settings of a run. A record that is older than a setting has the value that leaves its mechanism out."""
+    sections = [part for part in fields(Config) if is_dataclass(part.type)]
+    later = {
+        f"{section.name}.{part.name}": list(part.default) if isinstance(part.default, tuple) else part.default
+        for section in sections
+        for part in fields(section.type)  # type: ignore[arg-type]
+        if part.default is not MISSING
+    }
+    return later | by_flag({"preset": result.preset} | result.settings)
 
 
 def difference(result: Result, reference: Result) -> str:
     """The settings in which two results differ, as `name=value` with the value of `result`; or "nothing"."""
-    ours, theirs = (flat({"preset": one.preset} | one.settings) for one in (result, reference))
+    ours, theirs = (settings(one) for one in (result, reference))
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     return ", ".join(f"{name}={ours.get(name)}" for name in names) or "nothing"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from deep.config import Config
+from deep.config import Config, by_flag
 from exact.common import schema
 from exact.common.errors import InputError
 from exact.common.files import atomic_write
@@ -153,7 +153,7 @@ def _mlflow(config: Config, folder: Path) -> Iterator[Write]:
         experiment = client.get_experiment_by_name(name)
         place = client.create_experiment(name) if experiment is None else experiment.experiment_id
         known = client.create_run(place, run_name=folder.name).info.run_id
-        for setting, value in _flat(dataclasses.asdict(config)).items():
+        for setting, value in by_flag(dataclasses.asdict(config)).items():
             client.log_param(known, setting, value)
 
     def write(numbers: dict[str, float], steps: int) -> None:
@@ -174,15 +174,6 @@ TRACKERS: dict[TrackerName, Callable[[Config, Path], contextlib.AbstractContextM
     "wandb": _wandb,
     "mlflow": _mlflow,
 }
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings of sections as "section.name"."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = isinstance(value, dict) and name != "env_kwargs"
-        found |= _flat(value, f"{prefix}{name}.") if inner else {prefix + name: value}
-    return found
 
 
 def _known(folder: Path) -> dict[str, str]:

@@ -19,6 +19,14 @@ def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
     assert "- Command of `no-rejection`, " in out.read_text()
 
 
+def test_a_record_older_than_a_setting_has_the_value_that_leaves_it_out(runs, make_run, tmp_path):
+    later = {"window": 0, "discounted": False, "gain_units": "reward"}
+    make_run("Walker2d-v4", 0, 1500.0, variant="later", radius=later)
+    out = tmp_path / "ablation.md"
+    assert ablation.main(["--runs", str(runs), "--out", str(out)]) == 0
+    assert cells(out.read_text(), "later")[1] == "radius.gain_units=reward"
+
+
 def test_the_ablation_is_on_the_tasks_that_all_variants_share(runs, make_run, tmp_path):
     for env, variant in (("Walker2d-v4", "one"), ("Walker2d-v4", "other"), ("Hopper-v4", "other")):
         make_run(env, 0, 1500.0, variant=variant, controller={"beta0": -9.0})
