@@ -17,7 +17,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,13 @@ class Result:
     """Wall-clock seconds at each point of `curve`; empty in files made before they were kept."""
     evaluations: tuple[tuple[int, float], ...] = ()
     """Points (steps so far, mean return of the policy without noise) of a run that was evaluated during training."""
+    quarters: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of the four quarters of the trials: the share that was `rejected`, the mean `kl` of trial and current policy.
+    Empty for a peer, and in files made before they were kept."""
 
     def __post_init__(self) -> None:
         values = [value for _, value in (*self.curve, *self.evaluations)]
+        values += itertools.chain(*self.quarters.values())
         numbers = (self.seconds, self.max100, self.final100, *values, *self.times)
         if not all(math.isfinite(number) for number in numbers):
             raise InputError("a result must hold finite numbers only")
@@ -113,7 +117,7 @@ class Result:
 
 
 def read_metrics(metrics: Path) -> dict[str, Any]:
-    """The fields `curve`, `times` and `evaluations` of a `Result`, from a run's metrics.jsonl.
+    """The fields `curve`, `times`, `evaluations` and `quarters` of a `Result`, from a run's metrics.jsonl.
 
     Of a long run CURVE_POINTS points of the curve, equally spaced in steps; all evaluations.
     """
@@ -123,6 +127,7 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {metrics}: {error}") from error
     points: list[tuple[int, float, float | None]] = []
     evaluations: list[tuple[int, float]] = []
+    trials: list[tuple[bool, float]] = []
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
@@ -131,6 +136,8 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
                 points.append((steps, round(float(entry["return100"]), 3), entry.get("seconds")))
             if "eval_return" in entry:
                 evaluations.append((steps, round(float(entry["eval_return"]), 3)))
+            if "outcome" in entry:
+                trials.append((entry["outcome"] == "reject", float(entry["kl"])))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{metrics}, line {number}: expected a JSON object with steps and return100") from error
     if len(points) > CURVE_POINTS:
@@ -139,7 +146,15 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
         points = [points[i] for i in np.unique(np.searchsorted(steps_so_far, wanted))]
     times = tuple(round(float(point[2]), 2) for point in points if point[2] is not None)
     curve = tuple((steps, value) for steps, value, _ in points)
-    return {"curve": curve, "times": times, "evaluations": tuple(evaluations)}
+    return {"curve": curve, "times": times, "evaluations": tuple(evaluations), "quarters": quarters(trials)}
+
+
+def quarters(trials: Sequence[tuple[bool, float]]) -> dict[str, tuple[float, ...]]:
+    """The field `quarters` of a `Result`, from (rejected, kl) of every trial; empty for fewer than four."""
+    if len(trials) < 4:
+        return {}
+    means = np.array([part.mean(axis=0) for part in np.array_split(np.array(trials, float), 4)])
+    return {name: tuple(means[:, i].round(4).tolist()) for i, name in enumerate(("rejected", "kl"))}
 
 
 def portable(command: str) -> str:
@@ -205,6 +220,7 @@ def read_result(path: Path) -> Result:
     try:
         for name in ("curve", "evaluations"):
             content[name] = tuple((int(steps), float(value)) for steps, value in content.get(name, ()))
+        content["quarters"] = {name: tuple(map(float, part)) for name, part in content.get("quarters", {}).items()}
         return Result(**{**content, "times": tuple(map(float, content.get("times", ())))})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a result file: {error}") from error
