@@ -85,6 +85,12 @@ LEADS: Point = {
 WINDOW: Point = LEADS | {"radius.window": 40}
 FIRST: Point = WINDOW | {"sampling.gae_lambda": 0.9, "policy.hidden": (32, 32), "critic.hidden": (32, 32)}
 UNSCALED: Point = FIRST | {"radius.scale": "unscaled-gradient"}
+ACCEPTING: Point = FIRST | {
+    "inner.log_std_rate": 0.2,
+    "radius.window": 0,
+    "sampling.fresh_episodes": True,
+    "controller.beta0": -10.0,
+}
 ENTROPY: Point = {"inner.log_std_steps": 5, "inner.log_std_bound": 0.0, "inner.log_std_bound_entropy": 0.01}
 NAMED: dict[str, Point] = {
     # The preset paper-first.
@@ -106,13 +112,9 @@ NAMED: dict[str, Point] = {
     # The same with (4.12)'s bound proportional to |entropy|, as printed.
     "entropy": FIRST | ENTROPY,
     # The same with the batch's own episodes, whole ones, and a beta0 that rejects next to nothing. --preset paper.
-    "accepting": FIRST
-    | {
-        "inner.log_std_rate": 0.2,
-        "radius.window": 0,
-        "sampling.fresh_episodes": True,
-        "controller.beta0": -10.0,
-    },
+    "accepting": ACCEPTING,
+    # The same from a log-std of 0, as Baselines: ||g|| is smaller while the noise is large, and so are the steps.
+    "accepting-noisy": ACCEPTING | {"policy.initial_log_std": 0.0},
     # Everything that is open as in OpenAI Baselines' TRPO, on which the paper's code was built.
     "baselines": {
         "policy.hidden": (32, 32),
@@ -134,7 +136,7 @@ NAMED: dict[str, Point] = {
 }
 
 HORIZONS: dict[str, Point] = {
-    f"accepting-{discount}-{lam}": NAMED["accepting"] | {"sampling.discount": discount, "sampling.gae_lambda": lam}
+    f"accepting-{discount}-{lam}": ACCEPTING | {"sampling.discount": discount, "sampling.gae_lambda": lam}
     for discount in (0.97, 0.99, 0.995, 0.999)
     for lam in (0.9, 0.97)
 }
