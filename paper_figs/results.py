@@ -87,8 +87,8 @@ class Result:
     evaluations: tuple[tuple[int, float], ...] = ()
     """Points (steps so far, mean return of the policy without noise) of a run that was evaluated during training."""
     quarters: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    """Of the four quarters of the trials: the share that was `rejected`, the mean `kl` of trial and current policy.
-    Empty for a peer, and in files made before they were kept."""
+    """Of the four quarters of the trials: the share that was `rejected`, the share with a `nonnegative` ratio (4.14),
+    the mean `kl` of trial and current policy. Empty for a peer, and in files made before they were kept."""
 
     def __post_init__(self) -> None:
         values = [value for _, value in (*self.curve, *self.evaluations)]
@@ -127,7 +127,7 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {metrics}: {error}") from error
     points: list[tuple[int, float, float | None]] = []
     evaluations: list[tuple[int, float]] = []
-    trials: list[tuple[bool, float]] = []
+    trials: list[tuple[bool, bool, float]] = []
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
@@ -137,7 +137,8 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
             if "eval_return" in entry:
                 evaluations.append((steps, round(float(entry["eval_return"]), 3)))
             if "outcome" in entry:
-                trials.append((entry["outcome"] == "reject", float(entry["kl"])))
+                nonnegative = entry["ratio"] is not None and entry["ratio"] >= 0  # null: minus infinity
+                trials.append((entry["outcome"] == "reject", nonnegative, float(entry["kl"])))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{metrics}, line {number}: expected a JSON object with steps and return100") from error
     if len(points) > CURVE_POINTS:
@@ -149,12 +150,12 @@ def read_metrics(metrics: Path) -> dict[str, Any]:
     return {"curve": curve, "times": times, "evaluations": tuple(evaluations), "quarters": quarters(trials)}
 
 
-def quarters(trials: Sequence[tuple[bool, float]]) -> dict[str, tuple[float, ...]]:
-    """The field `quarters` of a `Result`, from (rejected, kl) of every trial; empty for fewer than four."""
+def quarters(trials: Sequence[tuple[bool, bool, float]]) -> dict[str, tuple[float, ...]]:
+    """The field `quarters` of a `Result`, from (rejected, nonnegative, kl) of every trial; empty for less than four."""
     if len(trials) < 4:
         return {}
     means = np.array([part.mean(axis=0) for part in np.array_split(np.array(trials, float), 4)])
-    return {name: tuple(means[:, i].round(4).tolist()) for i, name in enumerate(("rejected", "kl"))}
+    return {name: tuple(means[:, i].round(4).tolist()) for i, name in enumerate(("rejected", "nonnegative", "kl"))}
 
 
 def portable(command: str) -> str:

@@ -1,4 +1,4 @@
-"""A table of how the trust-region steps of a variant went: trials rejected, their KL divergence, what was kept.
+"""A table of how the trust-region steps of a variant went: rejections, signs of the ratio, KL divergence, return lost.
 
     python -m paper_figs.steps [--variants paper] [--runs DIR ...] [--out FILE.md]
 
@@ -41,7 +41,7 @@ def row(task: str, results: Sequence[Result]) -> tuple[str, ...]:
 
     kept = np.mean([result.final100 / result.max100 for result in results])
     lost = f"{1 - kept:.0%}" if all(result.max100 > 0 for result in results) else "-"
-    return task, str(len(results)), change("rejected", 2), change("kl", 3), lost
+    return task, str(len(results)), change("rejected", 2), change("nonnegative", 2), change("kl", 3), lost
 
 
 def steps(results: Sequence[Result], variant: str) -> Table:
@@ -55,10 +55,10 @@ def steps(results: Sequence[Result], variant: str) -> Table:
     rows = tuple(row(task.task, groups[task.env]) for task in read_table(1).tasks if task.env in groups)
     if not rows:
         raise InputError(f"no run of {variant} says how its steps went: collect the runs again (paper_figs.collect)")
-    header = ("task", "runs", "trials rejected", "mean KL divergence", "return lost at the end")
+    header = ("task", "runs", "trials rejected", "ratio >= 0", "mean KL divergence", "return lost at the end")
     notes = (
-        "First to last quarter of a run's trials, means over the runs. KL divergence: of the trial policy and the "
-        "current one, mean over the batch's states.",
+        "First to last quarter of a run's trials, means over the runs. Ratio: (4.14). KL divergence: of the trial "
+        "policy and the current one, mean over the batch's states.",
         "Return lost at the end: by how much the last mean of 100 episodes is below the best one.",
         *provenance(kept),
     )
