@@ -39,8 +39,9 @@ def row(task: str, results: Sequence[Result]) -> tuple[str, ...]:
         first, *_, last = np.mean([result.quarters[name] for result in results], axis=0)
         return f"{first:.{digits}f} to {last:.{digits}f}"
 
-    kept = np.mean([result.final100 / result.max100 for result in results])
-    lost = f"{1 - kept:.0%}" if all(result.max100 > 0 for result in results) else "-"
+    lost = "-"  # a share of a negative return says nothing
+    if all(result.max100 > 0 for result in results):
+        lost = f"{np.mean([1 - result.final100 / result.max100 for result in results]):.0%}"
     return task, str(len(results)), change("rejected", 2), change("nonnegative", 2), change("kl", 3), lost
 
 

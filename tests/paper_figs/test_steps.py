@@ -56,6 +56,13 @@ def test_the_table_has_the_first_and_the_last_quarter(make_run, tmp_path):
     assert cells(out.read_text(), "Reacher") == ["Reacher", "1", "0.00 to 0.00", "1.00 to 1.00", "0.020 to 0.080", "-"]
 
 
+def test_a_best_return_of_nothing_has_no_share(make_run, tmp_path):
+    judge(make_run("Hopper-v4", 0, 0.0), TRIALS)
+    out = tmp_path / "steps.md"
+    assert steps.main(["--runs", str(tmp_path / "runs"), "--variants", "default", "--out", str(out)]) == 0
+    assert cells(out.read_text(), "Hopper")[-1] == "-"
+
+
 def test_runs_that_kept_nothing_are_refused(runs, refused):
     assert "collect the runs again" in refused(steps.main, "--runs", runs, "--variants", "default")
 
