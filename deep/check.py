@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deep.config import EnvKwargs
 from deep.sampling.environments import inspect
 from deep.sampling.examination import examine
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.json_object import JsonObject
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Options:
 
     env: str
     """As deep.train's."""
-    env_kwargs: EnvKwargs = field(default_factory=dict)
+    env_kwargs: JsonObject = field(default_factory=dict)
     """As deep.train's."""
     wrapper: str | None = None
     """As deep.train's."""

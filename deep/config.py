@@ -8,41 +8,15 @@ docs/presets.md says what the presets chose and why.
 """
 
 import itertools
-import json
 import math
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
-
-from tyro.constructors import PrimitiveConstructorSpec
+from typing import Any, Literal
 
 from exact.common.errors import InputError
+from exact.common.json_object import JsonObject
 from exact.controller import ControllerSettings
 
 PresetName = Literal["default", "paper", "paper-first"]
-
-
-def _object(words: list[str]) -> dict[str, Any]:
-    """The value of --env-kwargs. Raises ValueError if it is no JSON object."""
-    try:
-        value = json.loads(words[0])
-    except ValueError as error:
-        raise ValueError(f"{words[0]!r} is no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{words[0]!r} is no JSON object")
-    return value
-
-
-EnvKwargs = Annotated[
-    dict[str, Any],
-    PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="JSON",
-        instance_from_str=_object,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=lambda value: [json.dumps(value)],
-    ),
-]
-"""Keyword arguments of an environment; on the command line one JSON object."""
 
 
 def _check(section: str, ok: bool, name: str, value: Any, expected: str) -> None:
@@ -286,7 +260,7 @@ class Config:
     env: str
     """Gymnasium id; module:Env-v0 for an environment that another package registers; or module:name of a class or
     function that makes one."""
-    env_kwargs: EnvKwargs = field(default_factory=dict)
+    env_kwargs: JsonObject = field(default_factory=dict)
     """Keyword arguments of the environment, a JSON object: '{"terrain": "hard"}'."""
     wrapper: str | None = None
     """module:name of what wraps the environment: it takes one and returns one."""

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from deep.config import Config, EnvKwargs, PresetName
+from deep.config import Config, PresetName
 from deep.origin import Origin, later_folder
 from deep.presets import FLAT, preset
 from deep.run.directory import check_named, env_folder, read_config
@@ -19,6 +19,7 @@ from deep.sampling.environments import EnvSpec, inspect, inspected
 from deep.sampling.patience import LEAST
 from exact.common import cli
 from exact.common.errors import InputError
+from exact.common.json_object import JsonObject
 
 MODULE = "deep.train"
 
@@ -73,7 +74,7 @@ class FirstOptions:
     """The options that decide what the defaults of all others are."""
 
     env: str | None = None
-    env_kwargs: EnvKwargs = field(default_factory=dict)
+    env_kwargs: JsonObject = field(default_factory=dict)
     wrapper: str | None = None
     preset: PresetName = "default"
     resume: Path | None = None

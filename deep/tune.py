@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from deep.config import EnvKwargs, PresetName
+from deep.config import PresetName
 from deep.presets import change, preset, setting
 from deep.run.cell import TRAINER, Cell
 from deep.run.directory import SOURCE, env_folder
@@ -35,6 +35,7 @@ from exact.common.drawing import save_figure
 from exact.common.errors import InputError
 from exact.common.executors import Workers, check_executor, workers
 from exact.common.files import write
+from exact.common.json_object import JsonObject
 from exact.common.parallel import as_they_come
 from exact.common.progress import Ticker
 from exact.common.source import source_version
@@ -63,7 +64,7 @@ class Options:
     scale."""
     seed: int = 0
     """Of Optuna's suggestions, and of the first run of every trial."""
-    env_kwargs: EnvKwargs = field(default_factory=dict)
+    env_kwargs: JsonObject = field(default_factory=dict)
     """As deep.train's."""
     wrapper: str | None = None
     """As deep.train's."""

@@ -68,9 +68,9 @@ def verify(statement: "str | MDP", **options: Any) -> "list[Row]":
 
     Args:
         statement: a statement file, such as "lemma34" or "theorem38"; or an MDP, on which all of them are checked.
-        options: those of `python -m verify.STATEMENT --help`, with underscores: instances=3, float_only=True. mdp= is
-            an MDP object, a name, or several of them. With an MDP alone, instances is 1 if it is not given, and json,
-            figure and certificate are refused: they are files of one statement file.
+        options: those of the statement file (`--help` lists them), with underscores: instances=3, float_only=True. mdp=
+            is an MDP object, a name, or several of them. With an MDP alone, instances is 1 if it is not given, and
+            json, figure and certificate are refused: they are files of one statement file.
 
     Raises:
         InputError: there is no such statement file or option, it does not read the option, or a value is out of range.

@@ -14,7 +14,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LOG = ROOT / "docs" / "log"
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and LOG not in page.parents]
 """Pages that speak of the project as it is; the others may use the names of their time."""
-SOURCES = sorted(path for room in ("exact", "deep", "verify", "paper_figs") for path in (ROOT / room).rglob("*.py"))
+ROOMS = ("exact", "deep", "verify", "paper_figs", "stro", "examples")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"python3? -m ([\w.]*\w)")
