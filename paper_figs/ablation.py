@@ -54,11 +54,28 @@ def settings(result: Result) -> dict[str, Any]:
     return later | by_flag({"preset": result.preset} | result.settings)
 
 
-def difference(result: Result, reference: Result) -> str:
-    """The settings in which two results differ, as `name=value` with the value of `result`; or "nothing"."""
+def changes(result: Result, reference: Result) -> list[str]:
+    """The settings in which two results differ, as `name=value` with the value of `result`."""
     ours, theirs = (settings(one) for one in (result, reference))
     names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    return ", ".join(f"{name}={ours.get(name)}" for name in names) or "nothing"
+    return [f"{name}={ours.get(name)}" for name in names]
+
+
+def difference(result: Result, reference: Result, presets: dict[str, Result]) -> str:
+    """What a variant changes.
+
+    Args:
+        result: a run of the variant.
+        reference: a run of the reference.
+        presets: for each preset that was run as it is, a run of it.
+
+    Returns:
+        The settings that differ from the reference. Of a variant that starts from another preset, the preset's name
+        and the settings that differ from the preset.
+    """
+    if result.preset != reference.preset and result.preset in presets:
+        return ", ".join([f"the preset `{result.preset}`", *changes(result, presets[result.preset])])
+    return ", ".join(changes(result, reference)) or "nothing"
 
 
 def shared_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
@@ -71,19 +88,18 @@ def shared_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
 def row(
     name: str,
     groups: dict[str, list[Result]],
-    reference: dict[str, list[Result]],
+    what: str,
     tasks: Sequence[PaperTask],
     random_policy: dict[str, float],
     rng: np.random.Generator,
 ) -> tuple[str, ...]:
-    """The cells of one variant: what it changes, its return on each task, the interquartile mean over all tasks."""
+    """The cells of one variant: its name, what it changes, its return on each task, the interquartile mean over all."""
     summaries = [summarise([result.max100 for result in groups[task.env]], rng) for task in tasks]
     cells = [f"{mean_std(one)} {interval_text(one.interval)} ({one.count})" for one in summaries]
     scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
     ends = interval(scores, rng)
     over_all = f"{float(iqm(*scores)):.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
-    first = tasks[0].env
-    return name, difference(groups[first][0], reference[first][0]), *cells, over_all
+    return name, what, *cells, over_all
 
 
 def ablation(
@@ -105,16 +121,26 @@ def ablation(
         raise InputError(f"no task of Table 1 was run with {reference!r} and every other variant: nothing to compare")
     envs = {task.env for task in tasks}
     kept = [result for result in results if result.env in envs]
-    reference_groups = by_env(kept, reference)
+    of_variant = {name: by_env(kept, name) for name in [reference, *variants]}
+    one_run = {name: groups[tasks[0].env][0] for name, groups in of_variant.items()}
+    presets = {name: result for name, result in one_run.items() if name == result.preset}
     rows = tuple(
-        row(name, by_env(kept, name), reference_groups, tasks, random_policy, np.random.default_rng(seed))
-        for name in [reference, *variants]
+        row(
+            name,
+            groups,
+            difference(one_run[name], one_run[reference], presets),
+            tasks,
+            random_policy,
+            np.random.default_rng(seed),
+        )
+        for name, groups in of_variant.items()
     )
     notes = (
         "Maximum over training of the mean return of the last 100 episodes: mean±std, 95% bootstrap interval of the "
         "interquartile mean, (seeds).",
         "Last column: IQM over the runs of all tasks and its stratified-bootstrap 95% interval, with uniformly random "
         "actions at 0 and the paper's STRO at 1.",
+        "What a preset's settings are: docs/presets.md.",
         *provenance(kept),
     )
     header = ("variant", f"what differs from `{reference}`", *(task.task for task in tasks), "all tasks")

@@ -1,8 +1,8 @@
 """The paper's Figure 2: learning curves on Table 1's nine tasks without normalised observations and rewards.
 
-    python -m deep.grid --preset paper-first --variant paper-first-no-normalize --envs ... -- --no-normalize
+    python -m deep.grid --preset paper --variant paper-no-normalize --envs ... -- --no-normalize
     python -m deep.grid --preset sb3-ppo --variant sb3-ppo-no-normalize --envs ... -- --no-normalize
-    python -m paper_figs.fig2 [--runs DIR ...] [--variants paper-first-no-normalize] [--out figures/fig2.png]
+    python -m paper_figs.fig2 [--runs DIR ...] [--variants paper-no-normalize] [--out figures/fig2.png]
 
 The paper prints no numbers for this protocol; the dotted lines are Table 1's, for orientation.
 """
@@ -20,7 +20,12 @@ from paper_figs import curves
 class Options(curves.Options):
     """The paper's Figure 2: learning curves without normalised observations and rewards."""
 
-    variants: tuple[str, ...] = ("paper-first-no-normalize", "sb3-trpo-no-normalize", "sb3-ppo-no-normalize")
+    variants: tuple[str, ...] = (
+        "paper-no-normalize",
+        "paper-first-no-normalize",
+        "sb3-trpo-no-normalize",
+        "sb3-ppo-no-normalize",
+    )
     """Variants to draw, at most five."""
     out: Path = Path("figures/fig2.png")
     """Write the figure to this PNG, PDF or SVG file."""

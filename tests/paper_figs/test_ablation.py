@@ -19,6 +19,15 @@ def test_ablation_says_what_each_variant_changes(runs, make_run, tmp_path):
     assert "- Command of `no-rejection`, " in out.read_text()
 
 
+def test_a_variant_of_another_preset_is_told_from_that_preset(runs, make_run, tmp_path):
+    for variant, beta0 in (("paper", -7.0), ("paper-beta0", -9.0)):
+        make_run("Walker2d-v4", 0, 1500.0, variant=variant, preset="paper", controller={"beta0": beta0})
+    out = tmp_path / "ablation.md"
+    assert ablation.main(["--runs", str(runs), "--out", str(out)]) == 0
+    assert cells(out.read_text(), "paper")[1] == "the preset `paper`"
+    assert cells(out.read_text(), "paper-beta0")[1] == "the preset `paper`, controller.beta0=-9.0"
+
+
 def test_a_record_older_than_a_setting_has_the_value_that_leaves_it_out(runs, make_run, tmp_path):
     later = {"window": 0, "discounted": False, "gain_units": "reward"}
     make_run("Walker2d-v4", 0, 1500.0, variant="later", radius=later)
