@@ -88,7 +88,7 @@ def shared_tasks(results: Sequence[Result], reference: str) -> list[PaperTask]:
 def row(
     name: str,
     groups: dict[str, list[Result]],
-    what: str,
+    changed: str,
     tasks: Sequence[PaperTask],
     random_policy: dict[str, float],
     rng: np.random.Generator,
@@ -99,7 +99,7 @@ def row(
     scores = [np.array([normalised(r.max100, task, random_policy) for r in groups[task.env]]) for task in tasks]
     ends = interval(scores, rng)
     over_all = f"{float(iqm(*scores)):.2f}" + ("" if ends is None else f" [{ends[0]:.2f}, {ends[1]:.2f}]")
-    return name, what, *cells, over_all
+    return name, changed, *cells, over_all
 
 
 def ablation(
