@@ -1,11 +1,12 @@
 """The paper's Figure 3: equal wall-clock time, on its three tasks and HalfCheetah, beside on- and off-policy peers.
 
-    python -m paper_figs.fig3 [--runs DIR ...] [--minutes 10] [--out figures/fig3.png]
+    python -m paper_figs.fig3 [--runs DIR ...] [--minutes 10] [--out figures/fig3.png] [--table FILE.md]
 
-Its runs have a machine to themselves, one after the other, so that their clocks compare (docs/peers.md has the
-commands); the result files are committed under paper_figs/data/wall_clock. The first row has the returns of training:
-TRPO, PPO and ours sample their actions, DDPG and TD3 add noise to them, SAC samples too. The second row has the same
-policies evaluated without noise, as the paper has the off-policy methods. The third row has the environment steps.
+Each of its runs has a core to itself, so that their clocks compare (docs/peers.md has the commands); the result files
+are committed under paper_figs/data/wall_clock. The first row has the returns of training: TRPO, PPO and ours sample
+their actions, DDPG and TD3 add noise to them, SAC samples too. The second row has the same policies evaluated without
+noise, as the paper has the off-policy methods. The third row has the environment steps. The table has the last value
+of every curve.
 """
 
 import sys
@@ -18,12 +19,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from exact.common import cli
+from exact.common.aggregates import summarise
 from exact.common.curves import Curve, learning_curve
 from exact.common.drawing import check_figure_suffix, save_figure
 from exact.common.errors import InputError
+from exact.common.tables import Table, publish
 from paper_figs.drawing import note
 from paper_figs.results import WALL_CLOCK, Result, load, say_left_out
-from paper_figs.tables import by_env
+from paper_figs.tables import MISSING, by_env, mean_std, provenance
 
 TASKS = ("Swimmer-v4", "Ant-v4", "Humanoid-v4", "HalfCheetah-v4")
 COLORS = ("tab:blue", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:red", "tab:brown")
@@ -41,6 +44,8 @@ class Options:
     """How much of the runs to draw; a run that ended before ends before."""
     out: Path = Path("figures/fig3.png")
     """Write the figure to this PNG, PDF or SVG file."""
+    table: Path | None = None
+    """Also write the table to this Markdown file."""
     seed: int = 0
     """Seed of the bootstrap."""
 
@@ -118,12 +123,34 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
     return figure
 
 
+def cell(results: Sequence[Result], values: Callable[[Result], Sequence[tuple[int, float]]], minutes: float) -> str:
+    """The last values up to `minutes` of the curves that `panel` draws, mean±std over the runs that have one."""
+    curves = [by_minutes(result, values(result), minutes) for result in results]
+    last = [curve[-1][1] for curve in curves if curve]
+    return mean_std(summarise(last, np.random.default_rng(0))) if last else MISSING
+
+
+def last_values(results: Sequence[Result], options: Options) -> Table:
+    """A row for each task and variant that has runs: where the curves are after `options.minutes`."""
+    variants = {variant: by_env(results, variant) for variant in options.variants}
+    groups = [(task, variant, of_env[task]) for task in TASKS for variant, of_env in variants.items() if task in of_env]
+    rows = (
+        (task.partition("-")[0], variant, str(len(runs)), *(cell(runs, values, options.minutes) for _, values in ROWS))
+        for task, variant, runs in groups
+    )
+    header = ("task", "variant", "runs", *(label.replace("\n", " ") for label, _ in ROWS))
+    note = "The last value of every curve: mean±std over the runs. A run that ended before has its value at the end."
+    notes = (note, *provenance([run for _, _, runs in groups for run in runs]))
+    return Table(f"After {options.minutes:g} minutes", header, tuple(rows), notes, right=frozenset({2, 3, 4, 5}))
+
+
 def work(options: Options) -> int:
-    """Draw the figure."""
+    """Draw the figure and show the table; with --table also write it."""
     check_figure_suffix(options.out)
     results = load(options.runs)
     say_left_out(results, options.variants, TASKS, options.runs)
     save_figure(draw(results, options), options.out)
+    publish([last_values(results, options)], options.table)
     print(f"wrote {options.out}")
     return cli.DONE
 

@@ -30,10 +30,27 @@ def test_returns_in_training_and_without_noise_and_steps_are_drawn_against_minut
     assert [text.get_text() for text in axes[0].texts] == ["no runs"]
 
 
-def test_the_figure_is_written(clocked, tmp_path):
-    out = tmp_path / "new" / "fig3.svg"
-    assert fig3.main(["--runs", str(clocked), "--out", str(out)]) == 0
+def test_the_table_has_the_last_value_of_every_curve(clocked, make_run):
+    make_run("Swimmer-v4", 0, 30.0)
+    options = fig3.Options(("default", "paper", "sb3-sac"), (clocked,), minutes=20.0)
+    table = fig3.last_values(load([clocked]), options)
+    assert (table.title, table.rows) == (
+        "After 20 minutes",
+        (
+            ("Swimmer", "default", "1", "30.0", "missing", "50.0"),
+            ("Ant", "default", "2", "600±141", "700±141", "50.0±0.0"),
+            ("Ant", "sb3-sac", "1", "80.0", "0.0", "400"),  # its last evaluation came after 20 minutes
+        ),
+    )
+    assert table.notes[1].startswith("4 runs of 1,000 steps; seeds 0, 1")
+
+
+def test_figure_and_table_are_written(clocked, tmp_path, capsys):
+    out, table = tmp_path / "new" / "fig3.svg", tmp_path / "table.md"
+    assert fig3.main(["--runs", str(clocked), "--out", str(out), "--table", str(table)]) == 0
     assert "HalfCheetah" in out.read_text()
+    assert "| Ant | sb3-sac | 1 |" in table.read_text()
+    assert f"wrote {out}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
