@@ -95,7 +95,7 @@ def panel(
         curves = [by_minutes(result, values(result), minutes) for result in results]
         curves = [curve for curve in curves if curve]
         if curves:
-            learning_curve(ax, curves, f"{variant} ({len(curves)})", color, rng)
+            learning_curve(ax, curves, variant, color, rng)
     if not ax.lines:
         note(ax, "no runs")
         return
@@ -118,16 +118,19 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
                 ax.set_ylabel(label)
             if values is stepped and ax.lines:
                 ax.set_yscale("log")
-                ax.legend(fontsize=7, loc="lower right")
-    figure.supxlabel("minutes of wall-clock time, evaluations not counted: IQM over (seeds), 95% bootstrap interval")
+    lines = {line.get_label(): line for ax in panels.flat for line in ax.lines}
+    figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=len(lines))
+    figure.supxlabel("minutes of wall-clock time, evaluations not counted: IQM over the seeds, 95% bootstrap interval")
     return figure
 
 
 def cell(results: Sequence[Result], values: Callable[[Result], Sequence[tuple[int, float]]], minutes: float) -> str:
-    """The last values up to `minutes` of the curves that `panel` draws, mean±std over the runs that have one."""
+    """The last values up to `minutes` of the curves that `panel` draws: mean±std over the runs, steps in the mean."""
     curves = [by_minutes(result, values(result), minutes) for result in results]
     last = [curve[-1][1] for curve in curves if curve]
-    return mean_std(summarise(last, np.random.default_rng(0))) if last else MISSING
+    if not last:
+        return MISSING
+    return f"{np.mean(last):,.0f}" if values is stepped else mean_std(summarise(last, np.random.default_rng(0)))
 
 
 def last_values(results: Sequence[Result], options: Options) -> Table:
