@@ -27,19 +27,25 @@ def interval_text(ends: tuple[float, float] | None) -> str:
 
 
 def provenance(results: Sequence[Result]) -> tuple[str, ...]:
-    """Notes on the runs: steps, seeds, versions and the command of each variant; `results` is not empty."""
+    """Notes on the runs: steps, seeds, versions and the commands of each variant; `results` is not empty."""
     least, most = min(result.steps for result in results), max(result.steps for result in results)
     steps = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     distinct = sorted({result.seed for result in results})
     noun, seeds = "seed" if len(distinct) == 1 else "seeds", ", ".join(str(seed) for seed in distinct)
     hours = sum(result.seconds for result in results) / 3600
     versions = sorted({f"{name} {version}" for result in results for name, version in result.versions.items()})
-    commands = {result.variant: generic_command(result) for result in results}
+    commands: dict[str, dict[str, list[str]]] = {}
+    for result in results:
+        envs = commands.setdefault(result.variant, {}).setdefault(generic_command(result), [])
+        if result.env not in envs:
+            envs.append(result.env)
     return (
         f"{counted(len(results), 'run')} of {steps} steps; {noun} {seeds}; {hours:.1f} hours.",
         *(
-            f"Command of `{variant}`, with the environment and seed of a run: {command}."
-            for variant, command in sorted(commands.items())
+            f"Command of `{variant}`" + (" on " + ", ".join(envs) if len(of_variant) > 1 else "") + ", "
+            f"with the environment and seed of a run: {command}."
+            for variant, of_variant in sorted(commands.items())
+            for command, envs in of_variant.items()
         ),
         f"Versions: {', '.join(versions)}.",
     )

@@ -22,3 +22,18 @@ def test_a_recorded_command_has_placeholders_and_its_present_name(make_run):
         in command
     )
     assert versions == "Versions: torch 2.13."
+
+
+def test_a_variant_of_several_commands_names_each_with_its_tasks(make_run):
+    words = {"Hopper-v4": "--steps 10", "Ant-v4": "--steps 10", "Swimmer-v4": "--steps 99"}
+    runs = [
+        read_run(make_run(env, seed, 1.0, command=f"python -m deep.train --env {env} --seed {seed} {steps}"))
+        for env, steps in words.items()
+        for seed in (0, 1)
+    ]
+    _, *commands, _ = provenance(runs)
+    assert commands == [
+        f"Command of `default` on {envs}, with the environment and seed of a run: "
+        f"`python -m deep.train --env ENV --seed SEED {steps}`."
+        for envs, steps in (("Hopper-v4, Ant-v4", "--steps 10"), ("Swimmer-v4", "--steps 99"))
+    ]
