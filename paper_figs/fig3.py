@@ -71,29 +71,33 @@ def stepped(result: Result) -> Sequence[tuple[int, float]]:
     return [(steps, float(steps)) for steps, _ in result.curve]
 
 
-ROWS: tuple[tuple[str, Callable[[Result], Sequence[tuple[int, float]]]], ...] = (
+Values = Callable[[Result], Sequence[tuple[int, float]]]
+"""What is drawn of a run, against steps."""
+
+ROWS: tuple[tuple[str, Values], ...] = (
     ("return in training,\nlast 100 episodes", trained),
     ("return without noise,\nevaluated", evaluated),
     ("environment steps", stepped),
 )
 
 
-def by_minutes(result: Result, points: Sequence[tuple[int, float]], minutes: float) -> Curve:
-    """Points (steps, value) of a run against minutes of wall-clock time, those after `minutes` left out."""
-    return [(second / 60, value) for second, value in result.by_time(points) if second <= 60 * minutes]
+def by_minutes(results: Sequence[Result], values: Values, minutes: float) -> list[Curve]:
+    """Each run's values against minutes of wall-clock time, up to `minutes`; runs that have none are left out."""
+    timed = ([(seconds / 60, value) for seconds, value in run.by_time(values(run))] for run in results)
+    curves = [[(minute, value) for minute, value in points if minute <= minutes] for points in timed]
+    return [curve for curve in curves if curve]
 
 
 def panel(
     ax: Axes,
     groups: dict[str, list[Result]],
-    values: Callable[[Result], Sequence[tuple[int, float]]],
+    values: Values,
     minutes: float,
     rng: np.random.Generator,
 ) -> None:
     """Draw one task's curves; `groups` are its results by variant."""
     for (variant, results), color in zip(groups.items(), COLORS, strict=False):
-        curves = [by_minutes(result, values(result), minutes) for result in results]
-        curves = [curve for curve in curves if curve]
+        curves = by_minutes(results, values, minutes)
         if curves:
             learning_curve(ax, curves, variant, color, rng)
     if not ax.lines:
@@ -124,10 +128,9 @@ def draw(results: Sequence[Result], options: Options) -> Figure:
     return figure
 
 
-def cell(results: Sequence[Result], values: Callable[[Result], Sequence[tuple[int, float]]], minutes: float) -> str:
-    """The last values up to `minutes` of the curves that `panel` draws: mean±std over the runs, steps in the mean."""
-    curves = [by_minutes(result, values(result), minutes) for result in results]
-    last = [curve[-1][1] for curve in curves if curve]
+def cell(results: Sequence[Result], values: Values, minutes: float) -> str:
+    """The last values of the curves that `panel` draws: mean±std over the runs, of steps the mean."""
+    last = [curve[-1][1] for curve in by_minutes(results, values, minutes)]
     if not last:
         return MISSING
     return f"{np.mean(last):,.0f}" if values is stepped else mean_std(summarise(last, np.random.default_rng(0)))
@@ -142,8 +145,10 @@ def last_values(results: Sequence[Result], options: Options) -> Table:
         for task, variant, runs in groups
     )
     header = ("task", "variant", "runs", *(label.replace("\n", " ") for label, _ in ROWS))
-    note = "The last value of every curve: mean±std over the runs. A run that ended before has its value at the end."
-    notes = (note, *provenance([run for _, _, runs in groups for run in runs]))
+    notes = (
+        "The last value of every curve: mean±std over the runs. A run that ended before has its value at the end.",
+        *provenance([run for _, _, runs in groups for run in runs]),
+    )
     return Table(f"After {options.minutes:g} minutes", header, tuple(rows), notes, right=frozenset({2, 3, 4, 5}))
 
 
