@@ -8,19 +8,17 @@ runs' configurations.
 
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from deep.config import Config, by_flag
 from exact.common import cli
 from exact.common.aggregates import interval, iqm, summarise
 from exact.common.errors import InputError
 from exact.common.tables import Table, publish
 from paper_figs.paper import RANDOM_POLICIES, PaperTask, normalised, read_random_policy, read_table
-from paper_figs.results import MUJOCO, Result, load
+from paper_figs.results import MUJOCO, Result, differing, load
 from paper_figs.tables import by_env, interval_text, mean_std, provenance
 
 
@@ -42,23 +40,9 @@ class Options:
             raise InputError(f"expected --seed >= 0, got {self.seed}")
 
 
-def settings(result: Result) -> dict[str, Any]:
-    """The settings of a run. A record that is older than a setting has the value that leaves its mechanism out."""
-    sections = [part for part in fields(Config) if is_dataclass(part.type)]
-    later = {
-        f"{section.name}.{part.name}": list(part.default) if isinstance(part.default, tuple) else part.default
-        for section in sections
-        for part in fields(section.type)  # type: ignore[arg-type]
-        if part.default is not MISSING
-    }
-    return later | by_flag({"preset": result.preset} | result.settings)
-
-
 def changes(result: Result, reference: Result) -> list[str]:
     """The settings in which two results differ, as `name=value` with the value of `result`."""
-    ours, theirs = (settings(one) for one in (result, reference))
-    names = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    return [f"{name}={ours.get(name)}" for name in names]
+    return [f"{name}={value}" for name, value in differing(result, reference).items()]
 
 
 def difference(result: Result, reference: Result, presets: dict[str, Result]) -> str:

@@ -16,13 +16,15 @@ import math
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deep.config import Config, by_flag
 from deep.run.directory import env_folder
 from exact.common.errors import InputError
 from exact.common.files import read_input, read_json, write
@@ -256,6 +258,30 @@ def with_returns(finished: Sequence[Path]) -> list[Path]:
     return found
 
 
+def defaults(kind: type) -> dict[str, Any]:
+    """The settings of a dataclass that have a default, with it, as config.json has them."""
+    values = {
+        part.name: part.default if part.default_factory is MISSING else part.default_factory() for part in fields(kind)
+    }
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {name: value for name, value in plain.items() if value is not MISSING and name not in RUN_FIELDS}
+
+
+def settings(result: Result) -> dict[str, Any]:
+    """The settings of a run under the names of their flags; its preset is one of them.
+
+    A record that is older than a setting has the setting's default: the value that leaves its mechanism out.
+    """
+    sections = {part.name: defaults(part.type) for part in fields(Config) if is_dataclass(part.type)}  # type: ignore[arg-type]
+    return by_flag(defaults(Config) | sections) | by_flag({"preset": result.preset} | result.settings)
+
+
+def differing(result: Result, reference: Result) -> dict[str, Any]:
+    """The settings in which two results differ, sorted by their names, with the value of `result`."""
+    ours, theirs = settings(result), settings(reference)
+    return {name: ours.get(name) for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)}
+
+
 def check_comparable(results: Iterable[Result]) -> None:
     """InputError if two results of one variant and environment differ in more than the seed, or share it."""
     first: dict[tuple[str, str], Result] = {}
@@ -266,12 +292,10 @@ def check_comparable(results: Iterable[Result]) -> None:
         if (result.variant, result.env, result.seed) in seeds:
             raise InputError(f"{name}: two runs with seed {result.seed}, expected one")
         seeds.add((result.variant, result.env, result.seed))
-        keys = result.settings.keys() | reference.settings.keys()
-        differing = sorted(key for key in keys if result.settings.get(key) != reference.settings.get(key))
-        if result.preset != reference.preset or differing:
+        if found := differing(result, reference):
             raise InputError(
                 f"{name}: seeds {reference.seed} and {result.seed} were run with different settings "
-                f"({', '.join(differing) or 'preset'}), expected runs that differ in their seed only"
+                f"({', '.join(found)}), expected runs that differ in their seed only"
             )
 
 
@@ -291,11 +315,15 @@ def say_left_out(
         raise InputError(f"no run of {names} on one of the paper's tasks under {', '.join(map(str, roots))}")
     if not {MUJOCO, ATARI, PEERS, WALL_CLOCK}.isdisjoint(roots):
         return
-    missed = [(r.variant, r.env) for r in results if r.variant not in wanted or r.env not in tasks]
-    for variant, env in dict.fromkeys(missed):
-        why = "no task of this table or figure" if env not in tasks else f"expected --variants {variant}"
-        n = missed.count((variant, env))
-        print(f"left out {counted(n, 'run')} of {variant} on {env}: {why}; deep.plot draws any runs", file=sys.stderr)
+    missed = [
+        f"{r.variant} on {r.env}: no task of this table or figure"
+        if r.env not in tasks
+        else f"{r.variant}: expected --variants {r.variant}"
+        for r in results
+        if r.variant not in wanted or r.env not in tasks
+    ]
+    for what, count in Counter(missed).items():
+        print(f"left out {counted(count, 'run')} of {what}; deep.plot draws any runs", file=sys.stderr)
 
 
 def load(roots: Sequence[Path]) -> list[Result]:

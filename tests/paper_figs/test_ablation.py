@@ -30,7 +30,7 @@ def test_a_variant_of_another_preset_is_told_from_that_preset(runs, make_run, tm
 
 def test_a_record_older_than_a_setting_has_the_value_that_leaves_it_out(runs, make_run, tmp_path):
     later = {"window": 0, "discounted": False, "gain_units": "reward"}
-    make_run("Walker2d-v4", 0, 1500.0, variant="later", radius=later)
+    make_run("Walker2d-v4", 0, 1500.0, variant="later", radius=later, env_kwargs={}, wrapper=None)
     out = tmp_path / "ablation.md"
     assert ablation.main(["--runs", str(runs), "--out", str(out)]) == 0
     assert cells(out.read_text(), "later")[1] == "radius.gain_units=reward"

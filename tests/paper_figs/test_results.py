@@ -69,6 +69,16 @@ def test_how_often_a_run_was_looked_at_is_no_other_setting(tmp_path, make_run):
     assert len(load([tmp_path / "runs"])) == 2
 
 
+def test_a_record_older_than_a_setting_is_comparable_with_one_that_leaves_it_out(tmp_path, make_run):
+    later = {"env_kwargs": {}, "wrapper": None, "sticky_actions": 0.0, "radius": {"window": 0}}
+    make_run("Walker2d-v4", 0, 100.0)
+    make_run("Walker2d-v4", 1, 100.0, **later)
+    assert len(load([tmp_path / "runs"])) == 2
+    make_run("Walker2d-v4", 2, 100.0, **later | {"radius": {"window": 40}})
+    with pytest.raises(InputError, match=r"seeds 0 and 2 .* \(radius.window\)"):
+        load([tmp_path / "runs"])
+
+
 def test_a_damaged_result_file_is_named(tmp_path, make_run):
     file = write_result(read_run(make_run("Walker2d-v4", 0, 100.0)), tmp_path / "data")
     file.write_text(file.read_text()[:100])
@@ -128,10 +138,11 @@ def test_runs_that_are_not_shown_are_named(command, suffix, runs, make_run, tmp_
     make_run("CartPole-v1", 0, 500.0)
     make_run("CartPole-v1", 1, 500.0)
     make_run("Ant-v4", 0, 500.0, variant="mine")
+    make_run("Hopper-v4", 0, 500.0, variant="mine")
     assert command.main(["--runs", str(runs), "--out", str(tmp_path / f"out{suffix}")]) == 0
     err = capsys.readouterr().err
     assert "left out 2 runs of default on CartPole-v1: no task of this table or figure; deep.plot draws any runs" in err
-    assert "left out 1 run of mine on Ant-v4: expected --variants mine" in err
+    assert "left out 2 runs of mine: expected --variants mine; deep.plot draws any runs" in err
     assert err.count("\n") == 2
 
 
