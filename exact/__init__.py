@@ -13,8 +13,8 @@ Zhao, Li and Wen, "A Stochastic Trust-Region Framework for Policy Optimization" 
     Trajectory(converged: A* = 0 within rounding after 6 iterations, tolerance 1e-08,
       6 trials, 0 rejected,
       eta from 0.0032996 to 0.406877)
-    >>> run.policy.shape, [round(record.ratio, 2) for record in run.records]
-    ((64, 4), [9.8, 1.4, 1.05, 0.67, 0.91, 1.5])
+    >>> run.policy.shape, [round(record.delta) for record in run.records]
+    ((64, 4), [1, 2, 4, 8, 16, 32])
 
 Another distance or solver is an argument: solve(mdp, solve_kl_forward), solve(mdp, ConvexSubproblem(Distance.TV)).
 Names are loaded when they are used, so `import exact` alone is fast. docs/exact.md maps the paper to the code.

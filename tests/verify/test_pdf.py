@@ -10,6 +10,7 @@ from verify.pdf import html, main, style
 PAGE = Path(__file__).parents[2] / "docs" / "theory.md"
 
 
+@pytest.mark.filterwarnings("ignore:HarfBuzz-Subset will be required")  # a system's package, not needed yet
 def test_the_page_becomes_a_pdf(tmp_path):
     """A part of it, since the whole page takes some seconds."""
     text = PAGE.read_text()
